@@ -1,0 +1,1 @@
+//! The crate `bellwether-connectors`; see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! The crate `bellwether-engine`; see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! The crate `bellwether-model`; see ARCHITECTURE.md.

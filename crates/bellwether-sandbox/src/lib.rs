@@ -1,0 +1,1 @@
+//! The crate `bellwether-sandbox`; see ARCHITECTURE.md.

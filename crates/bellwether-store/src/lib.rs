@@ -1,0 +1,1 @@
+//! The crate `bellwether-store`; see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+//! The crate `bellwether-web`; see ARCHITECTURE.md.

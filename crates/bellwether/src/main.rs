@@ -1,0 +1,3 @@
+//! The `bellwether` executable: nothing here but the entry point.
+
+fn main() {}
