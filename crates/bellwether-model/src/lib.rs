@@ -1,1 +1,20 @@
-//! The crate `bellwether-model`; see ARCHITECTURE.md.
+//! The nouns and contracts that every other crate speaks: events, connectors, directory, failures,
+//! time. There is no I/O here, no async runtime, no SQL and no HTTP implementation.
+
+pub mod clock;
+pub mod connector;
+pub mod directory;
+pub mod event;
+pub mod failure;
+pub mod http;
+pub mod id;
+pub mod notification;
+pub mod secret;
+pub mod spec;
+pub mod time;
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// A boxed future: what the async methods of our object-safe traits return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
