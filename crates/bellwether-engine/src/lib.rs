@@ -1,1 +1,4 @@
-//! The crate `bellwether-engine`; see ARCHITECTURE.md.
+//! The engine: pure decisions over durable cells, the flow language, and the loops that carry events
+//! in and effects out. No SQL, no HTTP and no provider's name here.
+
+pub mod store;
