@@ -1,0 +1,310 @@
+//! A flow as it is understood after parsing: plain data, every expression and text compiled. How it
+//! is read from YAML is in `flow/read`; what it does is in `decide`.
+
+use std::sync::Arc;
+
+use bellwether_model::time::Millis;
+
+use crate::lang::{Expr, Text};
+
+/// A flow definition. Immutable; known to cells by its hash.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Its name.
+    pub name: String,
+    /// What it does, in a sentence or two.
+    pub about: String,
+    /// Hash of the canonical definition; cells refer to it.
+    pub hash: [u8; 16],
+    /// The file's text: the truth from which the rest is derived.
+    pub source: Arc<str>,
+    /// What is filled in when it is switched on.
+    pub inputs: Vec<Input>,
+    /// What starts it.
+    pub when: Vec<Trigger>,
+    /// Named values, worked out when first needed.
+    pub lets: Vec<(String, Expr)>,
+    /// What counts as the same matter; None: each event is its own.
+    pub case: Option<Expr>,
+    /// What it does.
+    pub steps: Block,
+    /// Its tests, as nodes: read by the story runner.
+    pub tests: Vec<crate::story::Story>,
+}
+
+/// One input of a recipe.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its key.
+    pub name: String,
+    /// What it holds.
+    pub kind: InputKind,
+    /// What the form says.
+    pub label: Option<String>,
+    /// The value when none is given, as plain data.
+    pub default: Option<serde_json::Value>,
+}
+
+/// What an input holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// A connection, possibly of one connector only.
+    Connection(Option<String>),
+    /// Who: `role legal`, `alice`, `manager of sender`.
+    Who,
+    /// One line.
+    Text,
+    /// A number.
+    Number,
+    /// Numbers.
+    Numbers,
+    /// Yes or no.
+    Bool,
+    /// `30 minutes`, `2 working days`.
+    Duration,
+    /// `08:30`.
+    Time,
+    /// An amount with currency.
+    Money,
+    /// Rows with typed columns, in order.
+    Table(Vec<(String, InputKind)>),
+}
+
+/// One start condition.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// Its name, when several are told apart by `trigger`.
+    pub name: Option<String>,
+    /// Event types.
+    pub events: Vec<String>,
+    /// The connection that it must come from, as an expression (`inputs.mailbox`).
+    pub source: Option<Expr>,
+    /// The condition.
+    pub condition: Option<Expr>,
+}
+
+/// Steps that run one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Unique in the flow: written, or derived from verb and object. State names steps by it.
+    pub id: String,
+    /// What it does.
+    pub verb: Verb,
+    /// Line in the file, for messages.
+    pub line: usize,
+}
+
+/// The verbs that the language has so far.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// One message to each person.
+    Push(Message),
+    /// A mail to each person.
+    Mail(Message),
+    /// An answer in the thread of a mail.
+    Reply(Reply),
+    /// Adds and removes labels of a mail.
+    Label(Label),
+    /// A question that is decided once.
+    Ask(Box<Ask>),
+    /// Waits for an event.
+    Wait(Wait),
+    /// Waits for time to pass.
+    Pause(Span),
+    /// One of two ways.
+    If(If),
+    /// An event of our own.
+    Emit(Emit),
+    /// Ends the run.
+    Stop,
+    /// Puts the matter on the list of things not done.
+    DeadLetter(Text),
+}
+
+/// `push:` and `mail:`.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Who.
+    pub to: Expr,
+    /// Title of a push, subject of a mail.
+    pub title: Text,
+    /// The body.
+    pub text: Option<Text>,
+    /// Where a tap leads; None: the hosted page.
+    pub link: Option<Expr>,
+    /// `high` disturbs quiet hours.
+    pub importance: Importance,
+    /// Full, brief or hidden text outside the page.
+    pub privacy: Privacy,
+    /// What happens when it cannot be sent: None = dead letter.
+    pub on_error: Option<Block>,
+}
+
+/// How loud.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Importance {
+    /// Held back in quiet hours.
+    #[default]
+    Normal,
+    /// Disturbs.
+    High,
+}
+
+/// How much of the text leaves the hosted page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privacy {
+    /// Title and text.
+    #[default]
+    Full,
+    /// The title only.
+    Brief,
+    /// Neither: "A confirmation waits".
+    Hidden,
+}
+
+/// `reply:`.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The mail that is answered (the noun, normally `mail`).
+    pub mail: Expr,
+    /// The answer.
+    pub text: Text,
+    /// What happens when it cannot be sent.
+    pub on_error: Option<Block>,
+}
+
+/// `label:`.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// The mail.
+    pub mail: Expr,
+    /// Labels to add.
+    pub add: Vec<Text>,
+    /// Labels to remove.
+    pub remove: Vec<Text>,
+}
+
+/// `ask:`.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Who decides.
+    pub who: Expr,
+    /// The push's title.
+    pub title: Text,
+    /// The push's text.
+    pub text: Option<Text>,
+    /// Label → value: the page and the evidence.
+    pub show: Vec<(String, Expr)>,
+    /// The buttons, in order.
+    pub choices: Vec<Choice>,
+    /// Who must not decide (people or mail addresses).
+    pub not_by: Vec<Expr>,
+    /// Whether the decider must be signed in.
+    pub sign_in: Option<Expr>,
+    /// The ladder when nobody answers, in order of time; ends in `Expire`.
+    pub if_silent: Vec<Rung>,
+    /// What follows, by ending: each choice that closes, and `expire`; `withdrawn` if written.
+    pub then: Vec<(String, Block)>,
+    /// How loud.
+    pub importance: Importance,
+    /// How much of the text leaves the hosted page.
+    pub privacy: Privacy,
+}
+
+/// One button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Its id, such as `approve`.
+    pub id: String,
+    /// What the button says: the id in words unless written.
+    pub label: String,
+    /// Whether a comment goes with it.
+    pub comment: CommentRule,
+    /// Whether the matter stays open (a question back to the requester).
+    pub keeps_open: bool,
+}
+
+/// Whether a comment goes with a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CommentRule {
+    /// No field.
+    None,
+    /// A field.
+    #[default]
+    Optional,
+    /// A field that must be filled.
+    Required,
+}
+
+/// One rung of the ladder.
+#[derive(Clone, Debug)]
+pub struct Rung {
+    /// How long after the question left.
+    pub after: Span,
+    /// What happens.
+    pub act: RungAct,
+}
+
+/// What happens on a rung.
+#[derive(Clone, Debug)]
+pub enum RungAct {
+    /// Ask the same people again.
+    Remind,
+    /// Ask the deputy too.
+    Deputy,
+    /// Ask these people too.
+    Who(Expr),
+    /// It is over: ending `expire`.
+    Expire,
+}
+
+/// A length of time as people say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// `4 hours`, `30 minutes`, `2 days`: by the clock.
+    Clock(Millis),
+    /// `4 working hours`, `30 working minutes`: counted only while the person works.
+    Working(Millis),
+    /// `2 working days`: the same time of day, that many working days later.
+    WorkingDays(u32),
+}
+
+/// `wait:`.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// Event types.
+    pub events: Vec<String>,
+    /// The condition over `it`.
+    pub condition: Option<Expr>,
+    /// When it is given up; default 30 days.
+    pub up_to: Span,
+    /// The name under which the event (or `timed_out`) is known afterwards.
+    pub name: Option<String>,
+}
+
+/// `if:`.
+#[derive(Clone, Debug)]
+pub struct If {
+    /// The condition.
+    pub condition: Expr,
+    /// When it holds.
+    pub then: Block,
+    /// When it does not.
+    pub otherwise: Block,
+}
+
+/// `emit:`.
+#[derive(Clone, Debug)]
+pub struct Emit {
+    /// The event type.
+    pub event: String,
+    /// The payload's leaves.
+    pub data: Vec<(String, Expr)>,
+}
