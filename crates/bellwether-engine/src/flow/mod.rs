@@ -1,0 +1,12 @@
+//! Flows: what they are once understood, how they are read, and which of them an event starts.
+
+pub mod def;
+mod match_index;
+pub mod read;
+mod set;
+
+pub use read::inputs::check_inputs;
+pub use read::{Catalog, read, read_checked};
+pub use set::{Active, FlowSet, Hit, Matches, Position};
+
+pub use crate::yaml::{Problem, Severity};
