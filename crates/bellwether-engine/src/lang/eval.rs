@@ -158,7 +158,7 @@ fn minus(inner: &Ast, scope: &Scope) -> Worked {
             .map(Value::from_object)
             .ok_or_else(|| too_large(inner.at));
     }
-    if let Some(whole) = value.as_i64() {
+    if let Some(whole) = value.as_i64().filter(|_| value.is_integer()) {
         return whole
             .checked_neg()
             .map(Value::from)
@@ -298,7 +298,9 @@ fn calculated(operator: Operator, a: &Ast, b: &Ast, at: usize, scope: &Scope) ->
     if let (Some(x), Some(y)) = (x, y) {
         return with_money(operator, x, y, at);
     }
-    if let (Some(x), Some(y)) = (left.as_i64(), right.as_i64())
+    if left.is_integer()
+        && right.is_integer()
+        && let (Some(x), Some(y)) = (left.as_i64(), right.as_i64())
         && operator != Operator::Divided
     {
         let out = match operator {
