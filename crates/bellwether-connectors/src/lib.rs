@@ -4,10 +4,13 @@
 mod egress;
 pub mod http;
 pub mod oauth;
+mod opentext_push;
+mod proof;
+mod webhook;
 
 use bellwether_model::connector::ConnectorDef;
 
 /// Every connector of this build, in alphabetical order.
 pub fn all() -> &'static [&'static ConnectorDef] {
-    &[]
+    &[&opentext_push::CONNECTOR, &webhook::CONNECTOR]
 }
