@@ -2,6 +2,7 @@
 //! and the OAuth token source. When these are called, and what a failure leads to, is the engine's.
 
 mod egress;
+mod gmail;
 pub mod http;
 pub mod oauth;
 mod opentext_push;
@@ -12,5 +13,5 @@ use bellwether_model::connector::ConnectorDef;
 
 /// Every connector of this build, in alphabetical order.
 pub fn all() -> &'static [&'static ConnectorDef] {
-    &[&opentext_push::CONNECTOR, &webhook::CONNECTOR]
+    &[&gmail::CONNECTOR, &opentext_push::CONNECTOR, &webhook::CONNECTOR]
 }
