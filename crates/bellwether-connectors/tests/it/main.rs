@@ -1,0 +1,11 @@
+//! Behaviour of the connectors over real HTTP and in their contract. What the engine makes of it is
+//! tested elsewhere.
+
+mod common;
+mod contract;
+mod egress;
+mod http;
+mod oauth;
+mod opentext_inlets;
+mod opentext_push;
+mod webhook;
