@@ -1,0 +1,392 @@
+//! One person's phone as a state machine: what arrives, what waits while it is off-line, what the
+//! person did with each push. Pure: time comes in as an argument, reports to send come out.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Firebase keeps this many messages for an off-line phone, then throws all of them away.
+pub(crate) const MAX_WAITING: usize = 100;
+/// Pushes a phone remembers; the oldest is forgotten first.
+pub(crate) const MAX_REMEMBERED: usize = 500;
+/// Reports kept while the phone is off-line.
+pub(crate) const MAX_OUTBOX: usize = 100;
+
+/// The OpenText product through which a push came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// The messaging REST API, `POST /mra/v1/utils/parser`.
+    Mra,
+    /// AppWorks Gateway, `POST /deployments/notifications/{app}/fcm-push`.
+    Otag,
+}
+
+/// A push on its way to a phone, already free of the provider's wrapping.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Push {
+    /// Through which product it came.
+    pub channel: Channel,
+    /// First line on the lock screen.
+    pub title: String,
+    /// Text under the title.
+    pub body: String,
+    /// What the app reads; keys of our convention are in the crate's documentation.
+    pub data: BTreeMap<String, String>,
+    /// A newer push with the same key takes the older one's place.
+    pub collapse_key: Option<String>,
+    /// Flow time after which the push is not shown any more.
+    pub expires_at: Timestamp,
+}
+
+/// What became of one push on one phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PushState {
+    /// On the lock screen, untouched.
+    Received,
+    /// The person tapped it.
+    Opened,
+    /// The person pressed one of its buttons.
+    Acted,
+    /// The person swiped it away.
+    Ignored,
+    /// A newer push took its place before the person acted.
+    Replaced,
+    /// Its time had passed before the phone came on-line; it was never shown.
+    Expired,
+}
+
+/// A button that the push offers, read from `data.actions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    /// What is reported, for example `approve`.
+    pub id: String,
+    /// What the person reads.
+    pub label: String,
+    /// `none`, `optional` or `required`.
+    pub comment: String,
+}
+
+/// What the server said to a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// HTTP status; 0 when nobody answered.
+    pub status: u16,
+    /// `decided`, `already_decided`, .. or `unreachable`, `no_companion`, `queued` (ours).
+    pub result: String,
+    /// The sentence for the person.
+    pub message: String,
+}
+
+/// One report of the companion app, as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportSeen {
+    /// The report's own id, the same in every try.
+    pub id: String,
+    /// `received`, `opened`, `acted` or `dismissed`.
+    pub event: String,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// The last answer; none while it is on its way.
+    pub answer: Option<Answer>,
+}
+
+/// One push as the phone remembers it.
+#[derive(Debug, Clone)]
+pub struct OnPhone {
+    /// The phone's own id of it, for example `alice-3`.
+    pub id: String,
+    pub push: Push,
+    pub received_at: Timestamp,
+    pub state: PushState,
+    pub opened_at: Option<Timestamp>,
+    pub acted_at: Option<Timestamp>,
+    pub action: Option<String>,
+    pub comment: Option<String>,
+    pub answer: Option<Answer>,
+    /// How often the very same push arrived; the phone shows it once.
+    pub times_received: u32,
+    /// No longer on the lock screen because a newer one took its place.
+    pub covered: bool,
+    pub reports: Vec<ReportSeen>,
+}
+
+impl OnPhone {
+    /// The notification's id, as its sender named it.
+    pub fn notification(&self) -> Option<&str> {
+        self.push.data.get("notification").map(String::as_str)
+    }
+
+    /// The buttons in `data.actions`; none when that is missing or malformed.
+    pub fn buttons(&self) -> Vec<Button> {
+        let text = self.push.data.get("actions").map_or("[]", String::as_str);
+        let read: Value = serde_json::from_str(text).unwrap_or_default();
+        let word = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let button = |value: &Value| {
+            let id = word(value, "id")?;
+            Some(Button {
+                label: word(value, "label").unwrap_or_else(|| id.clone()),
+                comment: word(value, "comment").unwrap_or_else(|| "none".to_owned()),
+                id,
+            })
+        };
+        read.as_array().map(|list| list.iter().filter_map(button).collect()).unwrap_or_default()
+    }
+
+    /// On the lock screen now.
+    pub fn visible(&self) -> bool {
+        !self.covered && !matches!(self.state, PushState::Expired)
+    }
+
+    fn same_as(&self, push: &Push) -> bool {
+        let key = |push: &Push, name: &str| push.data.get(name).cloned();
+        let named = self.notification().is_some()
+            && ["notification", "kind", "shown"].iter().all(|n| key(&self.push, n) == key(push, n));
+        named && self.push.title == push.title && self.push.body == push.body
+    }
+
+    /// The shape that `GET /admin/phones/{person}` answers with.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "id": self.id, "channel": self.push.channel, "notification": self.notification(),
+            "title": self.push.title, "body": self.push.body, "data": self.push.data,
+            "collapse_key": self.push.collapse_key, "expires_at": self.push.expires_at,
+            "received_at": self.received_at, "state": self.state, "visible": self.visible(),
+            "opened_at": self.opened_at, "acted_at": self.acted_at, "action": self.action,
+            "comment": self.comment, "answer": self.answer,
+            "times_received": self.times_received, "reports": self.reports,
+        })
+    }
+}
+
+/// What became of a push that reached the phone or its waiting room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// New on the lock screen, with the phone's own id of it.
+    Shown(String),
+    /// The same push again; nothing new to see.
+    Repeated(String),
+    /// The phone is off-line; Firebase keeps it.
+    Waiting,
+    /// Too late: remembered, never shown.
+    Expired(String),
+    /// The waiting room was full: everything in it was thrown away, this one is kept.
+    Overflowed,
+}
+
+/// Why the phone could not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhoneError {
+    /// There is no such push on the phone.
+    NoSuchPush(String),
+    /// The push does not offer this button.
+    NoSuchAction { asked: String, offered: Vec<String> },
+    /// The button asks for a comment.
+    CommentMissing(String),
+    /// The push was replaced or came too late; the person cannot see it.
+    NotVisible(String),
+}
+
+impl std::fmt::Display for PhoneError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoSuchPush(which) => write!(f, "There is no push {which} on this phone."),
+            Self::NoSuchAction { asked, offered } if offered.is_empty() => {
+                write!(f, "The push has no buttons, so {asked:?} cannot be pressed.")
+            }
+            Self::NoSuchAction { asked, offered } => {
+                write!(f, "The push has no button {asked:?}. It has: {}.", offered.join(", "))
+            }
+            Self::CommentMissing(action) => write!(f, "{action:?} asks for a comment; send one."),
+            Self::NotVisible(id) => write!(
+                f,
+                "The push {id} is not on the screen any more; send \"force\": true to press anyway."
+            ),
+        }
+    }
+}
+
+/// One person's phone.
+#[derive(Debug, Clone)]
+pub struct Phone {
+    /// Whose it is, for example `alice`.
+    pub person: String,
+    /// Its Firebase token, for example `device-alice`.
+    pub device: String,
+    pub online: bool,
+    /// Oldest first.
+    pub pushes: VecDeque<OnPhone>,
+    /// Kept by Firebase while the phone is off-line, oldest first.
+    pub waiting: VecDeque<Push>,
+    next: u64,
+}
+
+impl Phone {
+    /// A phone that is on-line and empty.
+    pub fn new(person: &str) -> Self {
+        Self {
+            person: person.to_owned(),
+            device: format!("device-{person}"),
+            online: true,
+            pushes: VecDeque::new(),
+            waiting: VecDeque::new(),
+            next: 1,
+        }
+    }
+
+    /// Firebase hands over a push.
+    pub fn arrive(&mut self, push: Push, now: Timestamp) -> Arrival {
+        if self.online { self.receive(push, now) } else { self.keep(push, now) }
+    }
+
+    fn keep(&mut self, push: Push, now: Timestamp) -> Arrival {
+        if push.expires_at <= now {
+            // A ttl of zero means now or never, and now the phone is off-line.
+            return self.too_late(push, now);
+        }
+        if push.collapse_key.is_some() {
+            // A newer message with the same key takes the older one's place in the queue.
+            self.waiting.retain(|kept| kept.collapse_key != push.collapse_key);
+        }
+        let full = self.waiting.len() >= MAX_WAITING;
+        if full {
+            self.waiting.clear();
+        }
+        self.waiting.push_back(push);
+        if full { Arrival::Overflowed } else { Arrival::Waiting }
+    }
+
+    fn too_late(&mut self, push: Push, now: Timestamp) -> Arrival {
+        Arrival::Expired(self.remember(push, now, PushState::Expired))
+    }
+
+    fn receive(&mut self, push: Push, now: Timestamp) -> Arrival {
+        if let Some(known) = self.pushes.iter_mut().rev().find(|known| known.same_as(&push)) {
+            known.times_received += 1;
+            return Arrival::Repeated(known.id.clone());
+        }
+        if push.collapse_key.is_some() {
+            for older in self.pushes.iter_mut().filter(|o| o.visible()) {
+                if older.push.collapse_key == push.collapse_key {
+                    older.covered = true;
+                    if older.state != PushState::Acted {
+                        older.state = PushState::Replaced;
+                    }
+                }
+            }
+        }
+        Arrival::Shown(self.remember(push, now, PushState::Received))
+    }
+
+    fn remember(&mut self, push: Push, now: Timestamp, state: PushState) -> String {
+        let id = format!("{}-{}", self.person, self.next);
+        self.next += 1;
+        if self.pushes.len() >= MAX_REMEMBERED {
+            self.pushes.pop_front();
+        }
+        self.pushes.push_back(OnPhone {
+            id: id.clone(),
+            push,
+            received_at: now,
+            state,
+            opened_at: None,
+            acted_at: None,
+            action: None,
+            comment: None,
+            answer: None,
+            times_received: 1,
+            covered: false,
+            reports: Vec::new(),
+        });
+        id
+    }
+
+    /// The phone finds a network: what waited arrives, in order.
+    pub fn go_online(&mut self, now: Timestamp) -> Vec<Arrival> {
+        self.online = true;
+        let waited = std::mem::take(&mut self.waiting);
+        let arrive = |push: Push| {
+            if push.expires_at <= now { self.too_late(push, now) } else { self.receive(push, now) }
+        };
+        waited.into_iter().map(arrive).collect()
+    }
+
+    /// The phone loses its network.
+    pub fn go_offline(&mut self) {
+        self.online = false;
+    }
+
+    /// Finds a push by notification id or by the phone's own id; none given = newest on screen.
+    ///
+    /// Of several pushes about one notification, the one that still has buttons is meant.
+    pub fn find(&mut self, which: Option<&str>) -> Result<&mut OnPhone, PhoneError> {
+        let fits = |push: &OnPhone| match which {
+            Some(which) => push.id == which || push.notification() == Some(which),
+            None => push.visible(),
+        };
+        let mut found: Vec<usize> =
+            (0..self.pushes.len()).filter(|&i| fits(&self.pushes[i])).collect();
+        if which.is_some() {
+            found.sort_by_key(|&i| (self.pushes[i].visible(), !self.pushes[i].buttons().is_empty()));
+        }
+        match found.last() {
+            Some(&index) => Ok(&mut self.pushes[index]),
+            None => Err(PhoneError::NoSuchPush(which.unwrap_or("that can be seen").to_owned())),
+        }
+    }
+
+    /// The person taps the push.
+    pub fn open(&mut self, which: Option<&str>, now: Timestamp) -> Result<&mut OnPhone, PhoneError> {
+        let push = self.find(which)?;
+        if push.state == PushState::Expired {
+            return Err(PhoneError::NotVisible(push.id.clone()));
+        }
+        push.opened_at.get_or_insert(now);
+        if matches!(push.state, PushState::Received | PushState::Ignored) {
+            push.state = PushState::Opened;
+        }
+        Ok(push)
+    }
+
+    /// The person presses a button. `force` presses one that the person cannot see any more.
+    pub fn act(
+        &mut self,
+        which: Option<&str>,
+        action: &str,
+        comment: Option<&str>,
+        force: bool,
+        now: Timestamp,
+    ) -> Result<&mut OnPhone, PhoneError> {
+        let push = self.find(which)?;
+        if !force {
+            if !push.visible() {
+                return Err(PhoneError::NotVisible(push.id.clone()));
+            }
+            let buttons = push.buttons();
+            let Some(button) = buttons.iter().find(|b| b.id == action) else {
+                let offered = buttons.into_iter().map(|b| b.id).collect();
+                return Err(PhoneError::NoSuchAction { asked: action.to_owned(), offered });
+            };
+            if button.comment == "required" && comment.is_none_or(|c| c.trim().is_empty()) {
+                return Err(PhoneError::CommentMissing(button.label.clone()));
+            }
+        }
+        push.state = PushState::Acted;
+        push.acted_at = Some(now);
+        push.action = Some(action.to_owned());
+        push.comment = comment.map(str::to_owned);
+        push.answer = None;
+        Ok(push)
+    }
+
+    /// The person swipes the push away.
+    pub fn ignore(&mut self, which: Option<&str>) -> Result<&mut OnPhone, PhoneError> {
+        let push = self.find(which)?;
+        if matches!(push.state, PushState::Received | PushState::Opened) {
+            push.state = PushState::Ignored;
+        }
+        Ok(push)
+    }
+}
