@@ -25,7 +25,9 @@
 mod admin;
 mod clock;
 mod faults;
+mod opentext;
 mod people;
+mod phones;
 mod recorder;
 mod server;
 mod world;
@@ -175,7 +177,7 @@ pub(crate) struct StandIn {
 
 /// Every stand-in. The page and control surface itself is the base port and not listed.
 pub(crate) fn all() -> &'static [StandIn] {
-    &[]
+    &[opentext::STAND_IN, phones::STAND_IN]
 }
 
 /// Every target that a fault can be set on.

@@ -12,7 +12,9 @@ use tokio::sync::broadcast;
 use crate::Addresses;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::opentext::OpenText;
 use crate::people::{self, Person};
+use crate::phones::Phones;
 use crate::recorder::Recorder;
 
 /// Lines a slow reader of the event stream may fall behind before it misses some.
@@ -30,11 +32,15 @@ pub(crate) struct World {
     pub(crate) lines: Lines,
     pub(crate) addresses: Addresses,
     // One line for the state of each stand-in; it is reached from any other by its type.
+    pub(crate) opentext: OpenText,
+    pub(crate) phones: Phones,
 }
 
 impl World {
     pub(crate) fn new(people: Vec<Person>, clock: Clock, addresses: Addresses) -> Arc<Self> {
         Arc::new(Self {
+            opentext: OpenText::new(),
+            phones: Phones::new(&people),
             people,
             clock,
             faults: Faults::default(),

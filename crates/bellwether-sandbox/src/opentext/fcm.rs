@@ -51,7 +51,11 @@ pub(crate) struct FcmError {
 
 impl FcmError {
     fn invalid(message: impl Into<String>) -> Self {
-        Self { code: 400, error_code: "INVALID_ARGUMENT", message: message.into() }
+        Self {
+            code: 400,
+            error_code: "INVALID_ARGUMENT",
+            message: message.into(),
+        }
     }
 
     /// The token is well formed, but no phone has it.
@@ -90,7 +94,9 @@ pub(crate) enum FcmTarget {
 pub(crate) fn check(inner: &Value, now: Timestamp) -> Result<FcmMessage, FcmError> {
     let outer = object(inner, "the request")?;
     only(outer, &["message", "validate_only"], "the request")?;
-    let message = outer.get("message").ok_or_else(|| FcmError::invalid("`message` is missing"))?;
+    let message = outer
+        .get("message")
+        .ok_or_else(|| FcmError::invalid("`message` is missing"))?;
     let message = object(message, "message")?;
     only(message, MESSAGE_FIELDS, "message")?;
     let target = target(message)?;
@@ -101,9 +107,12 @@ pub(crate) fn check(inner: &Value, now: Timestamp) -> Result<FcmMessage, FcmErro
     only(&notification, NOTIFICATION_FIELDS, "message.notification")?;
     let data = data(message.get("data"), "message.data")?;
     if notification.is_empty() && data.is_empty() {
-        return Err(FcmError::invalid("message has neither `notification` nor `data`"));
+        return Err(FcmError::invalid(
+            "message has neither `notification` nor `data`",
+        ));
     }
-    let size = Value::Object(notification.clone()).to_string().len() + json!(data).to_string().len();
+    let size =
+        Value::Object(notification.clone()).to_string().len() + json!(data).to_string().len();
     if size > MAX_MESSAGE_BYTES {
         return Err(FcmError::invalid(format!(
             "Message too big: {size} bytes, at most {MAX_MESSAGE_BYTES}"
@@ -116,12 +125,17 @@ pub(crate) fn check(inner: &Value, now: Timestamp) -> Result<FcmMessage, FcmErro
         data,
         collapse_key: None,
         expires_at: add_seconds(now, MAX_TTL_SECONDS),
+        origin: 0,
     };
     let android = android(message.get("android"), now)?;
     let apns = apns(message.get("apns"))?;
     push.data.extend(android.data);
     push.collapse_key = android.tag.or(android.collapse_key).or(apns.collapse_id);
-    push.expires_at = android.expires_at.into_iter().chain(apns.expires_at).min()
+    push.expires_at = android
+        .expires_at
+        .into_iter()
+        .chain(apns.expires_at)
+        .min()
         .unwrap_or(push.expires_at);
     Ok(FcmMessage { target, push })
 }
@@ -142,10 +156,12 @@ fn target(message: &Map<String, Value>) -> Result<FcmTarget, FcmError> {
     }
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
-        (Some(_), false) => {
-            Err(FcmError::invalid("Exactly one of token, topic or condition is required, not several"))
-        }
-        (None, _) => Err(FcmError::invalid("Exactly one of token, topic or condition is required")),
+        (Some(_), false) => Err(FcmError::invalid(
+            "Exactly one of token, topic or condition is required, not several",
+        )),
+        (None, _) => Err(FcmError::invalid(
+            "Exactly one of token, topic or condition is required",
+        )),
     }
 }
 
@@ -158,7 +174,9 @@ struct Android {
 }
 
 fn android(value: Option<&Value>, now: Timestamp) -> Result<Android, FcmError> {
-    let Some(value) = value else { return Ok(Android::default()) };
+    let Some(value) = value else {
+        return Ok(Android::default());
+    };
     let fields = object(value, "message.android")?;
     only(fields, ANDROID_FIELDS, "message.android")?;
     if let Some(priority) = text(fields, "priority", "message.android")?
@@ -185,14 +203,22 @@ fn android(value: Option<&Value>, now: Timestamp) -> Result<Android, FcmError> {
 /// Reads Firebase's duration text, for example `3600s` or `1.5s`, as whole seconds.
 pub(crate) fn parse_ttl(ttl: &str) -> Result<i64, FcmError> {
     let bad = || {
-        FcmError::invalid(format!("Illegal duration \"{ttl}\": write seconds and an s, like 3600s"))
+        FcmError::invalid(format!(
+            "Illegal duration \"{ttl}\": write seconds and an s, like 3600s"
+        ))
     };
     let number = ttl.strip_suffix('s').ok_or_else(bad)?;
     let whole = number.split('.').next().unwrap_or_default();
     let digits = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let seconds: i64 = if digits { whole.parse().map_err(|_| bad())? } else { return Err(bad()) };
+    let seconds: i64 = if digits {
+        whole.parse().map_err(|_| bad())?
+    } else {
+        return Err(bad());
+    };
     if seconds > MAX_TTL_SECONDS {
-        return Err(FcmError::invalid(format!("ttl {ttl} is longer than four weeks")));
+        return Err(FcmError::invalid(format!(
+            "ttl {ttl} is longer than four weeks"
+        )));
     }
     Ok(seconds)
 }
@@ -204,22 +230,36 @@ struct Apns {
 }
 
 fn apns(value: Option<&Value>) -> Result<Apns, FcmError> {
-    let Some(value) = value else { return Ok(Apns::default()) };
+    let Some(value) = value else {
+        return Ok(Apns::default());
+    };
     let fields = object(value, "message.apns")?;
     only(fields, APNS_FIELDS, "message.apns")?;
-    let Some(headers) = fields.get("headers") else { return Ok(Apns::default()) };
+    let Some(headers) = fields.get("headers") else {
+        return Ok(Apns::default());
+    };
     let headers = data(Some(headers), "message.apns.headers")?;
     let expires_at = match headers.get("apns-expiration") {
-        Some(unix) => Some(unix.parse().ok().and_then(|s| Timestamp::from_second(s).ok()).ok_or_else(
-            || FcmError::invalid(format!("apns-expiration \"{unix}\" is not a unix time")),
-        )?),
+        Some(unix) => Some(
+            unix.parse()
+                .ok()
+                .and_then(|s| Timestamp::from_second(s).ok())
+                .ok_or_else(|| {
+                    FcmError::invalid(format!("apns-expiration \"{unix}\" is not a unix time"))
+                })?,
+        ),
         None => None,
     };
-    Ok(Apns { collapse_id: headers.get("apns-collapse-id").cloned(), expires_at })
+    Ok(Apns {
+        collapse_id: headers.get("apns-collapse-id").cloned(),
+        expires_at,
+    })
 }
 
 fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, FcmError> {
-    value.as_object().ok_or_else(|| FcmError::invalid(format!("{at} is not an object")))
+    value
+        .as_object()
+        .ok_or_else(|| FcmError::invalid(format!("{at} is not an object")))
 }
 
 fn only(fields: &Map<String, Value>, known: &[&str], at: &str) -> Result<(), FcmError> {
@@ -240,13 +280,19 @@ fn text(fields: &Map<String, Value>, name: &str, at: &str) -> Result<Option<Stri
 }
 
 fn data(value: Option<&Value>, at: &str) -> Result<BTreeMap<String, String>, FcmError> {
-    let Some(value) = value else { return Ok(BTreeMap::new()) };
+    let Some(value) = value else {
+        return Ok(BTreeMap::new());
+    };
     let mut read = BTreeMap::new();
     for (key, value) in object(value, at)? {
-        let reserved = key == "from" || key == "message_type" || key.starts_with("google")
+        let reserved = key == "from"
+            || key == "message_type"
+            || key.starts_with("google")
             || key.starts_with("gcm");
         if reserved {
-            return Err(FcmError::invalid(format!("Invalid data payload key: {key}")));
+            return Err(FcmError::invalid(format!(
+                "Invalid data payload key: {key}"
+            )));
         }
         let Some(value) = value.as_str() else {
             return Err(FcmError::invalid(format!("{at}.{key} is not a string")));
@@ -258,7 +304,8 @@ fn data(value: Option<&Value>, at: &str) -> Result<BTreeMap<String, String>, Fcm
 
 /// `now` plus whole seconds; the end of time when that does not fit.
 pub(crate) fn add_seconds(now: Timestamp, seconds: i64) -> Timestamp {
-    now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+    now.checked_add(jiff::SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -286,7 +333,10 @@ mod tests {
         let read = check(&inner, now()).expect("a good message");
         assert_eq!(read.target, FcmTarget::Token("device-alice".into()));
         assert_eq!(read.push.collapse_key.as_deref(), Some("case-1"));
-        assert_eq!(read.push.expires_at, "2026-03-02T08:01:00Z".parse().expect("time"));
+        assert_eq!(
+            read.push.expires_at,
+            "2026-03-02T08:01:00Z".parse().expect("time")
+        );
     }
 
     #[test]
@@ -300,6 +350,11 @@ mod tests {
         assert!(refused(json!({"android": {"ttl": "2419201s"}})).contains("four weeks"));
         assert!(refused(json!({"data": {"a": "x".repeat(5000)}})).contains("too big"));
         let none = json!({"message": {"notification": {"title": "t"}}});
-        assert!(check(&none, now()).expect_err("refused").message.contains("required"));
+        assert!(
+            check(&none, now())
+                .expect_err("refused")
+                .message
+                .contains("required")
+        );
     }
 }

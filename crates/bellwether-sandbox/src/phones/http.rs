@@ -23,7 +23,9 @@ impl Address {
     /// Reads `http://host[:port]/path`; the error is a sentence.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let rest = url.strip_prefix("http://").ok_or_else(|| {
-            format!("{url:?} is not an http:// address; the phone speaks plain HTTP on this machine")
+            format!(
+                "{url:?} is not an http:// address; the phone speaks plain HTTP on this machine"
+            )
         })?;
         let (authority, path) = match rest.find('/') {
             Some(at) => (&rest[..at], &rest[at..]),
@@ -34,13 +36,22 @@ impl Address {
             return Err(format!("{url:?} is not an address the phone can call"));
         }
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| format!("{port:?} in {url:?} is not a port"))?)
-            }
+            Some((host, port)) if !port.ends_with(']') => (
+                host,
+                port.parse()
+                    .map_err(|_| format!("{port:?} in {url:?} is not a port"))?,
+            ),
             _ => (authority, 80),
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { host, port, path: path.to_owned() })
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        Ok(Self {
+            host,
+            port,
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -52,12 +63,19 @@ pub(crate) struct Reply {
 }
 
 /// Sends one JSON POST; the error says in words why there is no answer.
-pub(crate) async fn post_json(address: &Address, bearer: &str, body: &str) -> Result<Reply, String> {
+pub(crate) async fn post_json(
+    address: &Address,
+    bearer: &str,
+    body: &str,
+) -> Result<Reply, String> {
     let place = format!("{}:{}", address.host, address.port);
     match timeout(CALL_DEADLINE, exchange(address, bearer, body)).await {
         Ok(Ok(reply)) => Ok(reply),
         Ok(Err(error)) => Err(format!("No answer from {place}: {error}")),
-        Err(_) => Err(format!("No answer from {place} within {} s", CALL_DEADLINE.as_secs())),
+        Err(_) => Err(format!(
+            "No answer from {place} within {} s",
+            CALL_DEADLINE.as_secs()
+        )),
     }
 }
 
@@ -66,18 +84,26 @@ async fn exchange(address: &Address, bearer: &str, body: &str) -> Result<Reply, 
     if bearer.bytes().any(|b| b < b' ' || b == 0x7f) {
         return Err("the app key holds a control character".to_owned());
     }
-    let mut stream =
-        TcpStream::connect((address.host.as_str(), address.port)).await.map_err(words)?;
+    let mut stream = TcpStream::connect((address.host.as_str(), address.port))
+        .await
+        .map_err(words)?;
     let head = format!(
         "POST {} HTTP/1.1\r\nHost: {}:{}\r\nAuthorization: Bearer {bearer}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\
          User-Agent: sandbox-companion/1\r\nConnection: close\r\n\r\n",
-        address.path, address.host, address.port, body.len()
+        address.path,
+        address.host,
+        address.port,
+        body.len()
     );
     stream.write_all(head.as_bytes()).await.map_err(words)?;
     stream.write_all(body.as_bytes()).await.map_err(words)?;
     let mut raw = Vec::new();
-    stream.take(MAX_ANSWER_BYTES).read_to_end(&mut raw).await.map_err(words)?;
+    stream
+        .take(MAX_ANSWER_BYTES)
+        .read_to_end(&mut raw)
+        .await
+        .map_err(words)?;
     parse(&raw)
 }
 
@@ -104,9 +130,10 @@ fn parse(raw: &[u8]) -> Result<Reply, String> {
     let rest = &raw[end + 4..];
     let body = match (chunked, length) {
         (true, _) => unchunk(rest)?,
-        (false, Some(length)) => {
-            rest.get(..length).ok_or("the answer broke off in its body")?.to_vec()
-        }
+        (false, Some(length)) => rest
+            .get(..length)
+            .ok_or("the answer broke off in its body")?
+            .to_vec(),
         (false, None) => rest.to_vec(),
     };
     Ok(Reply { status, body })
@@ -131,7 +158,9 @@ fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 #[cfg(test)]
@@ -145,7 +174,13 @@ mod tests {
         assert_eq!(read.path, "/hooks/ot/engagement");
         assert_eq!(Address::parse("http://[::1]:9").expect("good").host, "::1");
         assert_eq!(Address::parse("http://host/x").expect("good").port, 80);
-        for bad in ["https://x/", "http://", "http://a b/", "http://h:port/", "http://h/a\r\nX: y"] {
+        for bad in [
+            "https://x/",
+            "http://",
+            "http://a b/",
+            "http://h:port/",
+            "http://h/a\r\nX: y",
+        ] {
             assert!(Address::parse(bad).is_err(), "{bad}");
         }
     }
@@ -153,11 +188,25 @@ mod tests {
     #[test]
     fn reads_lengths_and_chunks_and_notices_what_broke_off() {
         let ok = |raw: &str| parse(raw.as_bytes()).expect("a whole answer");
-        assert_eq!(ok("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").body, b"{}");
-        let chunks = "HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n";
-        assert_eq!(ok(chunks), Reply { status: 503, body: b"{}".to_vec() });
-        for broken in ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "HTTP/1.1 2", "x\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\n{"] {
+        assert_eq!(
+            ok("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").body,
+            b"{}"
+        );
+        let chunks =
+            "HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n";
+        assert_eq!(
+            ok(chunks),
+            Reply {
+                status: 503,
+                body: b"{}".to_vec()
+            }
+        );
+        for broken in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+            "HTTP/1.1 2",
+            "x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\n{",
+        ] {
             assert!(parse(broken.as_bytes()).is_err(), "{broken}");
         }
     }

@@ -12,11 +12,13 @@ pub(crate) const MAX_WAITING: usize = 100;
 pub(crate) const MAX_REMEMBERED: usize = 500;
 /// Reports kept while the phone is off-line.
 pub(crate) const MAX_OUTBOX: usize = 100;
+/// Reports that a phone lists for one push; the oldest is forgotten first.
+const MAX_REPORTS: usize = 50;
 
 /// The OpenText product through which a push came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Channel {
+pub(crate) enum Channel {
     /// The messaging REST API, `POST /mra/v1/utils/parser`.
     Mra,
     /// AppWorks Gateway, `POST /deployments/notifications/{app}/fcm-push`.
@@ -25,25 +27,27 @@ pub enum Channel {
 
 /// A push on its way to a phone, already free of the provider's wrapping.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Push {
+pub(crate) struct Push {
     /// Through which product it came.
-    pub channel: Channel,
+    pub(crate) channel: Channel,
     /// First line on the lock screen.
-    pub title: String,
+    pub(crate) title: String,
     /// Text under the title.
-    pub body: String,
+    pub(crate) body: String,
     /// What the app reads; keys of our convention are in the crate's documentation.
-    pub data: BTreeMap<String, String>,
+    pub(crate) data: BTreeMap<String, String>,
     /// A newer push with the same key takes the older one's place.
-    pub collapse_key: Option<String>,
+    pub(crate) collapse_key: Option<String>,
     /// Flow time after which the push is not shown any more.
-    pub expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    /// Number of the call that brought it, so that its fate can be told there.
+    pub(crate) origin: u64,
 }
 
 /// What became of one push on one phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum PushState {
+pub(crate) enum PushState {
     /// On the lock screen, untouched.
     Received,
     /// The person tapped it.
@@ -60,70 +64,71 @@ pub enum PushState {
 
 /// A button that the push offers, read from `data.actions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Button {
+pub(crate) struct Button {
     /// What is reported, for example `approve`.
-    pub id: String,
+    pub(crate) id: String,
     /// What the person reads.
-    pub label: String,
+    pub(crate) label: String,
     /// `none`, `optional` or `required`.
-    pub comment: String,
+    pub(crate) comment: String,
 }
 
 /// What the server said to a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// HTTP status; 0 when nobody answered.
-    pub status: u16,
+    pub(crate) status: u16,
     /// `decided`, `already_decided`, .. or `unreachable`, `no_companion`, `queued` (ours).
-    pub result: String,
+    pub(crate) result: String,
     /// The sentence for the person.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// One report of the companion app, as it stands now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReportSeen {
+pub(crate) struct ReportSeen {
     /// The report's own id, the same in every try.
-    pub id: String,
+    pub(crate) id: String,
     /// `received`, `opened`, `acted` or `dismissed`.
-    pub event: String,
+    pub(crate) event: String,
     /// How often it was sent.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// The last answer; none while it is on its way.
-    pub answer: Option<Answer>,
+    pub(crate) answer: Option<Answer>,
 }
 
 /// One push as the phone remembers it.
 #[derive(Debug, Clone)]
-pub struct OnPhone {
+pub(crate) struct OnPhone {
     /// The phone's own id of it, for example `alice-3`.
-    pub id: String,
-    pub push: Push,
-    pub received_at: Timestamp,
-    pub state: PushState,
-    pub opened_at: Option<Timestamp>,
-    pub acted_at: Option<Timestamp>,
-    pub action: Option<String>,
-    pub comment: Option<String>,
-    pub answer: Option<Answer>,
+    pub(crate) id: String,
+    pub(crate) push: Push,
+    pub(crate) received_at: Timestamp,
+    pub(crate) state: PushState,
+    pub(crate) opened_at: Option<Timestamp>,
+    pub(crate) acted_at: Option<Timestamp>,
+    pub(crate) action: Option<String>,
+    pub(crate) comment: Option<String>,
+    pub(crate) answer: Option<Answer>,
     /// How often the very same push arrived; the phone shows it once.
-    pub times_received: u32,
+    pub(crate) times_received: u32,
     /// No longer on the lock screen because a newer one took its place.
-    pub covered: bool,
-    pub reports: Vec<ReportSeen>,
+    pub(crate) covered: bool,
+    pub(crate) reports: Vec<ReportSeen>,
 }
 
 impl OnPhone {
     /// The notification's id, as its sender named it.
-    pub fn notification(&self) -> Option<&str> {
+    pub(crate) fn notification(&self) -> Option<&str> {
         self.push.data.get("notification").map(String::as_str)
     }
 
     /// The buttons in `data.actions`; none when that is missing or malformed.
-    pub fn buttons(&self) -> Vec<Button> {
+    pub(crate) fn buttons(&self) -> Vec<Button> {
         let text = self.push.data.get("actions").map_or("[]", String::as_str);
         let read: Value = serde_json::from_str(text).unwrap_or_default();
-        let word = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let word =
+            |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let button = |value: &Value| {
             let id = word(value, "id")?;
             Some(Button {
@@ -132,23 +137,27 @@ impl OnPhone {
                 id,
             })
         };
-        read.as_array().map(|list| list.iter().filter_map(button).collect()).unwrap_or_default()
+        read.as_array()
+            .map(|list| list.iter().filter_map(button).collect())
+            .unwrap_or_default()
     }
 
     /// On the lock screen now.
-    pub fn visible(&self) -> bool {
+    pub(crate) fn visible(&self) -> bool {
         !self.covered && !matches!(self.state, PushState::Expired)
     }
 
     fn same_as(&self, push: &Push) -> bool {
         let key = |push: &Push, name: &str| push.data.get(name).cloned();
         let named = self.notification().is_some()
-            && ["notification", "kind", "shown"].iter().all(|n| key(&self.push, n) == key(push, n));
+            && ["notification", "kind", "shown"]
+                .iter()
+                .all(|n| key(&self.push, n) == key(push, n));
         named && self.push.title == push.title && self.push.body == push.body
     }
 
     /// The shape that `GET /admin/phones/{person}` answers with.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "id": self.id, "channel": self.push.channel, "notification": self.notification(),
             "title": self.push.title, "body": self.push.body, "data": self.push.data,
@@ -163,22 +172,60 @@ impl OnPhone {
 
 /// What became of a push that reached the phone or its waiting room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Arrival {
-    /// New on the lock screen, with the phone's own id of it.
-    Shown(String),
+pub(crate) enum Fate {
+    /// New on the lock screen.
+    Shown,
     /// The same push again; nothing new to see.
-    Repeated(String),
+    Repeated,
     /// The phone is off-line; Firebase keeps it.
     Waiting,
     /// Too late: remembered, never shown.
-    Expired(String),
-    /// The waiting room was full: everything in it was thrown away, this one is kept.
-    Overflowed,
+    Expired,
+    /// A newer one with the same key took its place before the phone came on-line.
+    Superseded,
+    /// The waiting room was full and everything in it was thrown away.
+    Lost,
+}
+
+impl Fate {
+    /// The word for scripts.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Repeated => "repeated",
+            Self::Waiting => "waiting",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// A fate, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    pub(crate) fate: Fate,
+    /// Number of the call that brought the push.
+    pub(crate) origin: u64,
+    pub(crate) title: String,
+    /// The phone's own id of the push, once it has one.
+    pub(crate) id: Option<String>,
+}
+
+impl Arrival {
+    fn new(fate: Fate, push: &Push, id: Option<String>) -> Self {
+        Self {
+            fate,
+            origin: push.origin,
+            title: push.title.clone(),
+            id,
+        }
+    }
 }
 
 /// Why the phone could not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PhoneError {
+pub(crate) enum PhoneError {
     /// There is no such push on the phone.
     NoSuchPush(String),
     /// The push does not offer this button.
@@ -194,10 +241,17 @@ impl std::fmt::Display for PhoneError {
         match self {
             Self::NoSuchPush(which) => write!(f, "There is no push {which} on this phone."),
             Self::NoSuchAction { asked, offered } if offered.is_empty() => {
-                write!(f, "The push has no buttons, so {asked:?} cannot be pressed.")
+                write!(
+                    f,
+                    "The push has no buttons, so {asked:?} cannot be pressed."
+                )
             }
             Self::NoSuchAction { asked, offered } => {
-                write!(f, "The push has no button {asked:?}. It has: {}.", offered.join(", "))
+                write!(
+                    f,
+                    "The push has no button {asked:?}. It has: {}.",
+                    offered.join(", ")
+                )
             }
             Self::CommentMissing(action) => write!(f, "{action:?} asks for a comment; send one."),
             Self::NotVisible(id) => write!(
@@ -210,22 +264,22 @@ impl std::fmt::Display for PhoneError {
 
 /// One person's phone.
 #[derive(Debug, Clone)]
-pub struct Phone {
+pub(crate) struct Phone {
     /// Whose it is, for example `alice`.
-    pub person: String,
+    pub(crate) person: String,
     /// Its Firebase token, for example `device-alice`.
-    pub device: String,
-    pub online: bool,
+    pub(crate) device: String,
+    pub(crate) online: bool,
     /// Oldest first.
-    pub pushes: VecDeque<OnPhone>,
+    pub(crate) pushes: VecDeque<OnPhone>,
     /// Kept by Firebase while the phone is off-line, oldest first.
-    pub waiting: VecDeque<Push>,
+    pub(crate) waiting: VecDeque<Push>,
     next: u64,
 }
 
 impl Phone {
     /// A phone that is on-line and empty.
-    pub fn new(person: &str) -> Self {
+    pub(crate) fn new(person: &str) -> Self {
         Self {
             person: person.to_owned(),
             device: format!("device-{person}"),
@@ -236,36 +290,68 @@ impl Phone {
         }
     }
 
-    /// Firebase hands over a push.
-    pub fn arrive(&mut self, push: Push, now: Timestamp) -> Arrival {
-        if self.online { self.receive(push, now) } else { self.keep(push, now) }
+    /// An empty phone that is on-line. Ids go on counting, so that a late answer to an old push
+    /// cannot be taken for one to a new push.
+    pub(crate) fn clear(&mut self) {
+        self.pushes.clear();
+        self.waiting.clear();
+        self.online = true;
     }
 
-    fn keep(&mut self, push: Push, now: Timestamp) -> Arrival {
+    /// Firebase hands over a push; also tells what became of others because of it.
+    pub(crate) fn arrive(&mut self, push: Push, now: Timestamp) -> Vec<Arrival> {
+        if self.online {
+            vec![self.receive(push, now)]
+        } else {
+            self.keep(push, now)
+        }
+    }
+
+    fn keep(&mut self, push: Push, now: Timestamp) -> Vec<Arrival> {
         if push.expires_at <= now {
             // A ttl of zero means now or never, and now the phone is off-line.
-            return self.too_late(push, now);
+            return vec![self.too_late(push, now)];
         }
+        let mut fates = Vec::new();
         if push.collapse_key.is_some() {
             // A newer message with the same key takes the older one's place in the queue.
-            self.waiting.retain(|kept| kept.collapse_key != push.collapse_key);
+            self.waiting.retain(|kept| {
+                let stays = kept.collapse_key != push.collapse_key;
+                if !stays {
+                    fates.push(Arrival::new(Fate::Superseded, kept, None));
+                }
+                stays
+            });
         }
-        let full = self.waiting.len() >= MAX_WAITING;
-        if full {
-            self.waiting.clear();
+        if self.waiting.len() >= MAX_WAITING {
+            fates.extend(
+                self.waiting
+                    .drain(..)
+                    .map(|k| Arrival::new(Fate::Lost, &k, None)),
+            );
         }
+        fates.push(Arrival::new(Fate::Waiting, &push, None));
         self.waiting.push_back(push);
-        if full { Arrival::Overflowed } else { Arrival::Waiting }
+        fates
     }
 
     fn too_late(&mut self, push: Push, now: Timestamp) -> Arrival {
-        Arrival::Expired(self.remember(push, now, PushState::Expired))
+        let arrival = Arrival::new(Fate::Expired, &push, None);
+        Arrival {
+            id: Some(self.remember(push, now, PushState::Expired)),
+            ..arrival
+        }
     }
 
     fn receive(&mut self, push: Push, now: Timestamp) -> Arrival {
-        if let Some(known) = self.pushes.iter_mut().rev().find(|known| known.same_as(&push)) {
+        if let Some(known) = self
+            .pushes
+            .iter_mut()
+            .rev()
+            .find(|known| known.same_as(&push))
+        {
             known.times_received += 1;
-            return Arrival::Repeated(known.id.clone());
+            return Arrival::new(Fate::Repeated, &push, Some(known.id.clone()));
         }
         if push.collapse_key.is_some() {
             for older in self.pushes.iter_mut().filter(|o| o.visible()) {
@@ -277,7 +363,11 @@ impl Phone {
                 }
             }
         }
-        Arrival::Shown(self.remember(push, now, PushState::Received))
+        let arrival = Arrival::new(Fate::Shown, &push, None);
+        Arrival {
+            id: Some(self.remember(push, now, PushState::Received)),
+            ..arrival
+        }
     }
 
     fn remember(&mut self, push: Push, now: Timestamp, state: PushState) -> String {
@@ -304,41 +394,57 @@ impl Phone {
     }
 
     /// The phone finds a network: what waited arrives, in order.
-    pub fn go_online(&mut self, now: Timestamp) -> Vec<Arrival> {
+    pub(crate) fn go_online(&mut self, now: Timestamp) -> Vec<Arrival> {
         self.online = true;
         let waited = std::mem::take(&mut self.waiting);
         let arrive = |push: Push| {
-            if push.expires_at <= now { self.too_late(push, now) } else { self.receive(push, now) }
+            if push.expires_at <= now {
+                self.too_late(push, now)
+            } else {
+                self.receive(push, now)
+            }
         };
         waited.into_iter().map(arrive).collect()
     }
 
     /// The phone loses its network.
-    pub fn go_offline(&mut self) {
+    pub(crate) fn go_offline(&mut self) {
         self.online = false;
     }
 
     /// Finds a push by notification id or by the phone's own id; none given = newest on screen.
     ///
     /// Of several pushes about one notification, the one that still has buttons is meant.
-    pub fn find(&mut self, which: Option<&str>) -> Result<&mut OnPhone, PhoneError> {
+    pub(crate) fn find(&mut self, which: Option<&str>) -> Result<&mut OnPhone, PhoneError> {
         let fits = |push: &OnPhone| match which {
             Some(which) => push.id == which || push.notification() == Some(which),
             None => push.visible(),
         };
-        let mut found: Vec<usize> =
-            (0..self.pushes.len()).filter(|&i| fits(&self.pushes[i])).collect();
+        let mut found: Vec<usize> = (0..self.pushes.len())
+            .filter(|&i| fits(&self.pushes[i]))
+            .collect();
         if which.is_some() {
-            found.sort_by_key(|&i| (self.pushes[i].visible(), !self.pushes[i].buttons().is_empty()));
+            found.sort_by_key(|&i| {
+                (
+                    self.pushes[i].visible(),
+                    !self.pushes[i].buttons().is_empty(),
+                )
+            });
         }
         match found.last() {
             Some(&index) => Ok(&mut self.pushes[index]),
-            None => Err(PhoneError::NoSuchPush(which.unwrap_or("that can be seen").to_owned())),
+            None => Err(PhoneError::NoSuchPush(
+                which.unwrap_or("that can be seen").to_owned(),
+            )),
         }
     }
 
     /// The person taps the push.
-    pub fn open(&mut self, which: Option<&str>, now: Timestamp) -> Result<&mut OnPhone, PhoneError> {
+    pub(crate) fn open(
+        &mut self,
+        which: Option<&str>,
+        now: Timestamp,
+    ) -> Result<&mut OnPhone, PhoneError> {
         let push = self.find(which)?;
         if push.state == PushState::Expired {
             return Err(PhoneError::NotVisible(push.id.clone()));
@@ -351,7 +457,7 @@ impl Phone {
     }
 
     /// The person presses a button. `force` presses one that the person cannot see any more.
-    pub fn act(
+    pub(crate) fn act(
         &mut self,
         which: Option<&str>,
         action: &str,
@@ -359,7 +465,11 @@ impl Phone {
         force: bool,
         now: Timestamp,
     ) -> Result<&mut OnPhone, PhoneError> {
-        let push = self.find(which)?;
+        // Without a name the newest push that has buttons is meant, as a person would.
+        let mut newest_first = self.pushes.iter().rev();
+        let pressable = newest_first.find(|p| p.visible() && !p.buttons().is_empty());
+        let pressable = pressable.map(|p| p.id.clone());
+        let push = self.find(which.or(pressable.as_deref()))?;
         if !force {
             if !push.visible() {
                 return Err(PhoneError::NotVisible(push.id.clone()));
@@ -367,7 +477,10 @@ impl Phone {
             let buttons = push.buttons();
             let Some(button) = buttons.iter().find(|b| b.id == action) else {
                 let offered = buttons.into_iter().map(|b| b.id).collect();
-                return Err(PhoneError::NoSuchAction { asked: action.to_owned(), offered });
+                return Err(PhoneError::NoSuchAction {
+                    asked: action.to_owned(),
+                    offered,
+                });
             };
             if button.comment == "required" && comment.is_none_or(|c| c.trim().is_empty()) {
                 return Err(PhoneError::CommentMissing(button.label.clone()));
@@ -382,11 +495,56 @@ impl Phone {
     }
 
     /// The person swipes the push away.
-    pub fn ignore(&mut self, which: Option<&str>) -> Result<&mut OnPhone, PhoneError> {
+    pub(crate) fn ignore(&mut self, which: Option<&str>) -> Result<&mut OnPhone, PhoneError> {
         let push = self.find(which)?;
         if matches!(push.state, PushState::Received | PushState::Opened) {
             push.state = PushState::Ignored;
         }
         Ok(push)
+    }
+
+    /// The app starts to report about a push.
+    pub(crate) fn report_begins(&mut self, push: &str, report: &str, event: &str) {
+        if let Some(push) = self.pushes.iter_mut().find(|p| p.id == push) {
+            let (id, event) = (report.to_owned(), event.to_owned());
+            if push.reports.len() >= MAX_REPORTS {
+                push.reports.remove(0);
+            }
+            push.reports.push(ReportSeen {
+                id,
+                event,
+                attempts: 0,
+                answer: None,
+            });
+        }
+    }
+
+    /// A report was answered, or had no answer. The answer to the last deed is shown to the person.
+    pub(crate) fn report_answered(
+        &mut self,
+        push: &str,
+        report: &str,
+        attempts: u32,
+        answer: &Answer,
+    ) {
+        let Some(push) = self.pushes.iter_mut().find(|p| p.id == push) else {
+            return;
+        };
+        let Some(seen) = push.reports.iter_mut().find(|seen| seen.id == report) else {
+            return;
+        };
+        seen.attempts = attempts;
+        seen.answer = Some(answer.clone());
+        // Opening once more must not hide what the server said to the decision.
+        if seen.event == "acted" || (seen.event == "opened" && push.state != PushState::Acted) {
+            push.answer = Some(answer.clone());
+        }
+    }
+
+    /// The app cannot report at all; the person reads why.
+    pub(crate) fn cannot_report(&mut self, push: &str, answer: &Answer) {
+        if let Some(push) = self.pushes.iter_mut().find(|p| p.id == push) {
+            push.answer = Some(answer.clone());
+        }
     }
 }
