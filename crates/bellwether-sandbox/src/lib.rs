@@ -26,6 +26,7 @@ mod admin;
 mod clock;
 mod faults;
 mod opentext;
+mod page;
 mod people;
 mod phones;
 mod recorder;
@@ -177,7 +178,7 @@ pub(crate) struct StandIn {
 
 /// Every stand-in. The page and control surface itself is the base port and not listed.
 pub(crate) fn all() -> &'static [StandIn] {
-    &[opentext::STAND_IN, phones::STAND_IN]
+    &[opentext::STAND_IN, phones::STAND_IN, page::STAND_IN]
 }
 
 /// Every target that a fault can be set on.

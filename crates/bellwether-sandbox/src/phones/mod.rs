@@ -7,11 +7,11 @@
 mod admin;
 mod http;
 mod phone;
+mod push;
 mod report;
 
-pub(crate) use phone::{
-    Answer, Arrival, Channel, Fate, OnPhone, Phone, PhoneError, Push, PushState,
-};
+pub(crate) use phone::{Arrival, Fate, Phone, PhoneError};
+pub(crate) use push::{Answer, Button, Channel, OnPhone, Push, PushState};
 
 use crate::people::Person;
 use crate::world::World;

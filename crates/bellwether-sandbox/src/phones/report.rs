@@ -2,7 +2,7 @@
 //! When it is sent again is in `mod.rs`.
 
 use super::http::{Address, post_json};
-use super::phone::{Answer, OnPhone};
+use super::push::{Answer, OnPhone};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
