@@ -25,12 +25,14 @@
 mod admin;
 mod clock;
 mod faults;
+mod google;
 mod opentext;
 mod page;
 mod people;
 mod phones;
 mod recorder;
 mod server;
+mod smtp;
 mod world;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -44,6 +46,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use clock::{ClockSetting, RATE_LIMIT};
+pub use google::MAILBOX_BYTES_LIMIT;
 pub use people::{PEOPLE_LIMIT, Person, default_people};
 
 use clock::Clock;
@@ -61,6 +64,8 @@ pub struct Options {
     pub people: Vec<Person>,
     /// Where the flow clock stands at the start.
     pub clock: ClockSetting,
+    /// Bytes of mail each mailbox keeps before it refuses more as over quota.
+    pub mailbox_bytes: usize,
 }
 
 impl Default for Options {
@@ -71,6 +76,7 @@ impl Default for Options {
             port: 9400,
             people: default_people(),
             clock: ClockSetting::default(),
+            mailbox_bytes: MAILBOX_BYTES_LIMIT,
         }
     }
 }
@@ -178,7 +184,13 @@ pub(crate) struct StandIn {
 
 /// Every stand-in. The page and control surface itself is the base port and not listed.
 pub(crate) fn all() -> &'static [StandIn] {
-    &[opentext::STAND_IN, phones::STAND_IN, page::STAND_IN]
+    &[
+        google::STAND_IN,
+        smtp::STAND_IN,
+        opentext::STAND_IN,
+        phones::STAND_IN,
+        page::STAND_IN,
+    ]
 }
 
 /// Every target that a fault can be set on.
@@ -226,7 +238,13 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
         record(&mut addresses, &options, stand_in.name, &listener)?;
         listeners.push((stand_in, listener));
     }
-    let world = World::new(options.people, Clock::new(options.clock), addresses.clone());
+    let clock = Clock::new(options.clock);
+    let world = World::new(
+        options.people,
+        clock,
+        addresses.clone(),
+        options.mailbox_bytes,
+    );
     let (sender, stop) = Stop::new();
     let mut tasks = JoinSet::new();
     let mut control = admin::routes(&world);

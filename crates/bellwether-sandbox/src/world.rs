@@ -2,7 +2,7 @@
 //! the typed state of each stand-in. How a stand-in answers is not here.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 use crate::Addresses;
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::google::Google;
 use crate::opentext::OpenText;
 use crate::people::{self, Person};
 use crate::phones::Phones;
@@ -21,6 +22,11 @@ use crate::recorder::Recorder;
 const LINES_IN_FLIGHT: usize = 1_024;
 /// Lines that a page which opens later still gets to see.
 const LINES_REMEMBERED: usize = 200;
+
+/// Locks, also after another holder panicked: the stand-ins keep whole values under their locks.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Everything the stand-ins share.
 #[derive(Debug)]
@@ -32,13 +38,20 @@ pub(crate) struct World {
     pub(crate) lines: Lines,
     pub(crate) addresses: Addresses,
     // One line for the state of each stand-in; it is reached from any other by its type.
+    pub(crate) google: Google,
     pub(crate) opentext: OpenText,
     pub(crate) phones: Phones,
 }
 
 impl World {
-    pub(crate) fn new(people: Vec<Person>, clock: Clock, addresses: Addresses) -> Arc<Self> {
+    pub(crate) fn new(
+        people: Vec<Person>,
+        clock: Clock,
+        addresses: Addresses,
+        mailbox_bytes: usize,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            google: Google::new(&people, mailbox_bytes),
             opentext: OpenText::new(),
             phones: Phones::new(&people),
             people,
@@ -104,7 +117,7 @@ impl Default for Lines {
 
 impl Lines {
     fn send(&self, mut line: Line) {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = lock(&self.recent);
         recent.0 += 1;
         line.number = recent.0;
         let line = Arc::new(line);
@@ -118,7 +131,7 @@ impl Lines {
 
     /// What was told lately, and a receiver for what comes after it, without a gap.
     pub(crate) fn listen(&self) -> (Vec<Arc<Line>>, broadcast::Receiver<Arc<Line>>) {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = lock(&self.recent);
         (recent.1.iter().cloned().collect(), self.sender.subscribe())
     }
 }
