@@ -50,7 +50,7 @@ pub(super) fn read(
 }
 
 /// Whether a `Received` line was written by the receiver: `by` the configured server, another host
-/// of its domain, or (as Google's inner hops do) by a bare IPv6 address without naming a sender.
+/// of its domain, or (as Google's inner hops do) by a bare address without naming a sender.
 fn by_receiver(value: &str, authserv: &str) -> bool {
     let tokens = tokens(value);
     let word_after = |word: &str| {
@@ -65,7 +65,7 @@ fn by_receiver(value: &str, authserv: &str) -> bool {
         return false;
     };
     let server = authserv.to_ascii_lowercase();
-    if by == server || by.parse::<std::net::Ipv6Addr>().is_ok() && word_after("from").is_none() {
+    if by == server || by.parse::<std::net::IpAddr>().is_ok() && word_after("from").is_none() {
         return true;
     }
     // Hosts beside the configured one count when at least two labels are shared.

@@ -98,7 +98,7 @@ fn address(text: &str) -> String {
     }
 }
 
-/// The ids in a field of ids, without angle brackets.
+/// The newest ids in a field of ids, without angle brackets, at most [`REFERENCES_MAX`].
 pub(super) fn ids(message: &Message<'_>, name: HeaderName<'static>) -> Vec<String> {
     if message.parts.is_empty() {
         return Vec::new();
@@ -112,15 +112,17 @@ pub(super) fn ids(message: &Message<'_>, name: HeaderName<'static>) -> Vec<Strin
         }
     }
     let mut ids: Vec<String> = Vec::new();
-    for id in found {
+    // From the end, because the newest ids are the ones that somebody waits under.
+    for id in found.iter().rev() {
         let id = clean::line(id.trim_matches(['<', '>', ' ']), ID_MAX + 1);
         if !id.is_empty() && id.len() <= ID_MAX && !ids.contains(&id) {
             ids.push(id);
         }
-        if ids.len() >= 4 * REFERENCES_MAX {
+        if ids.len() >= REFERENCES_MAX {
             break;
         }
     }
+    ids.reverse();
     ids
 }
 

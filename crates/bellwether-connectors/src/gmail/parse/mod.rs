@@ -192,10 +192,7 @@ fn assemble(message: &Message<'_>, body: Body, rules: Rules<'_>) -> Mail {
     let cc = headers::people(message, HeaderName::Cc);
     let ids = |name| headers::ids(message, name);
     let in_reply_to = ids(HeaderName::InReplyTo).into_iter().next();
-    let mut references = ids(HeaderName::References);
-    if references.len() > headers::REFERENCES_MAX {
-        references.drain(..references.len() - headers::REFERENCES_MAX);
-    }
+    let references = ids(HeaderName::References);
     let machine = headers::machine(&fields, title, from.as_ref().unwrap_or(&Person::default()));
     let reply_token = headers::reply_token(&fields, &[&to, &cc], rules.mailbox);
     let is_reply = in_reply_to.is_some() || !references.is_empty() || reply_token.is_some();

@@ -86,9 +86,34 @@ pub(super) fn new_text(text: &str) -> Option<String> {
     let end = (0..lines.len())
         .find(|at| begins_old(&lines, *at))
         .unwrap_or(lines.len());
+    let end = before_attribution(&lines, end);
     let kept = lines[..end].join("\n");
     let kept = kept.trim();
     (!kept.is_empty()).then(|| kept.to_owned())
+}
+
+/// In whatever language an attribution is written, it stands right above quoted lines, ends with a
+/// colon and names a time or an address.
+fn before_attribution(lines: &[&str], end: usize) -> usize {
+    let quoted = lines
+        .get(end)
+        .is_some_and(|line| line.trim_start().starts_with('>'));
+    let above = &lines[..end];
+    let Some(last) = above.iter().rposition(|line| !line.trim().is_empty()) else {
+        return end;
+    };
+    if !quoted || !above[last].trim_end().ends_with(':') {
+        return end;
+    }
+    let names =
+        |line: &str| line.contains('@') || line.bytes().filter(u8::is_ascii_digit).count() >= 4;
+    (0..=last)
+        .rev()
+        .take(ATTRIBUTION_LINES)
+        .take_while(|at| !above[*at].trim().is_empty())
+        .filter(|at| names(above[*at]))
+        .last()
+        .unwrap_or(end)
 }
 
 fn begins_old(lines: &[&str], at: usize) -> bool {
