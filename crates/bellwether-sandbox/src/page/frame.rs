@@ -103,7 +103,7 @@ pub(crate) fn document(world: &World, page: &Page<'_>, body: &Markup) -> String 
         .iter()
         .find_map(|p| p.zone.as_deref())
         .unwrap_or("UTC");
-    let now = time(world.clock.now(), zone, "%A %d %B %Y, %H:%M");
+    let now = time(world.clock.now(), zone, "%A %-d %B %Y, %H:%M");
     html! {
         (DOCTYPE)
         html lang="en" data-theme=[page.theme] {
@@ -143,12 +143,18 @@ pub(crate) fn document(world: &World, page: &Page<'_>, body: &Markup) -> String 
     .into_string()
 }
 
+/// The first name; the whole name where that is only a letter.
+pub(crate) fn first_name(name: &str) -> &str {
+    let first = name.split(' ').next().unwrap_or(name);
+    if first.ends_with('.') { name } else { first }
+}
+
 fn jumps(world: &World, here: &str) -> Markup {
     html! {
         @for person in &world.people {
             a href={ "/people/" (person.id) }
                 aria-current=[here.ends_with(&format!("/{}", person.id)).then_some("page")] {
-                (person.name.split(' ').next().unwrap_or_default())
+                (first_name(&person.name))
                 @if !person.phone { span class="meta" { " mail" } }
             }
         }

@@ -18,7 +18,6 @@ const MAX_SHOWN_CHARS: usize = 20_000;
 /// One message, as the control surface gives it.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
-    pub(crate) id: String,
     pub(crate) thread: String,
     pub(crate) from: String,
     pub(crate) to: String,
@@ -35,7 +34,6 @@ impl Letter {
         let labels = value.get("labels").and_then(Value::as_array);
         let headers = value.get("headers").and_then(Value::as_object);
         Self {
-            id: text("id"),
             thread: text("thread_id"),
             from: text("from"),
             to: text("to"),
@@ -204,7 +202,7 @@ fn when(place: Place<'_>, at: Option<Timestamp>) -> String {
     let pattern = if day(at) == day(place.now) {
         "%H:%M"
     } else {
-        "%a %d %b"
+        "%a %-d %b"
     };
     time(at, place.zone, pattern)
 }
@@ -273,7 +271,7 @@ fn message(place: Place<'_>, letter: &Letter) -> Markup {
                 p { b { (letter.from) } " to " (letter.to) }
                 p class="meta" {
                     @if let Some(at) = letter.at {
-                        time datetime=(at) { (time(at, place.zone, "%A %d %B, %H:%M")) }
+                        time datetime=(at) { (time(at, place.zone, "%A %-d %B, %H:%M")) }
                     }
                     @for label in &letter.labels { " · " (label) }
                 }

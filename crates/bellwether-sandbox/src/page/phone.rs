@@ -41,7 +41,7 @@ pub(crate) fn draw(world: &World, person: &Person, phone: &Phone, back: &str) ->
                 }
             }
             p class="clock" { (time(now, zone, "%H:%M")) }
-            p class="date" { (time(now, zone, "%A %d %B")) }
+            p class="date" { (time(now, zone, "%A %-d %B")) }
             @if on_screen.is_empty() {
                 p class="empty" { "No notifications. Enjoy the quiet." }
             }
@@ -106,7 +106,7 @@ fn bubble(person: &Person, push: &OnPhone, zone: &str, back: &str) -> Markup {
                     input type="hidden" name="back" value=(back);
                     input type="hidden" name="push" value=(push.id);
                     button class="quiet" name="do" value="open" {
-                        @if link.is_some() { "Open its page" } @else { "Tap it" }
+                        @if link.is_some() { "Open" } @else { "Tap it" }
                     }
                     @if matches!(push.state, PushState::Received | PushState::Opened) {
                         button class="quiet" name="do" value="ignore" formtarget="_self" {
