@@ -122,7 +122,7 @@ fn build(policy: &Arc<Policy>, egress: Egress) -> Result<Client, Failure> {
         Client::builder()
             .user_agent(concat!("Bellwether/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Resolver::new(Arc::clone(policy), egress))
-            // A redirect could lead past the policy, or carry a secret elsewhere: a 3xx is an answer.
+            // A redirect could lead past the policy or carry a secret elsewhere: it is an answer.
             .redirect(reqwest::redirect::Policy::none())
             // Otherwise the environment decides where secrets travel.
             .no_proxy()

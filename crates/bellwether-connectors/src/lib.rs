@@ -13,5 +13,9 @@ use bellwether_model::connector::ConnectorDef;
 
 /// Every connector of this build, in alphabetical order.
 pub fn all() -> &'static [&'static ConnectorDef] {
-    &[&gmail::CONNECTOR, &opentext_push::CONNECTOR, &webhook::CONNECTOR]
+    &[
+        &gmail::CONNECTOR,
+        &opentext_push::CONNECTOR,
+        &webhook::CONNECTOR,
+    ]
 }

@@ -1,5 +1,6 @@
 //! What comes in: reports of the companion app (`engagement`), and delivery states (`status`). Both
-//! are read and authenticated here; whose notification a token is, and what follows, is the engine's.
+//! are read and authenticated here; whose notification a token is, and what follows, is the
+//! engine's.
 //!
 //! No public material says how the provider reports states of pushes. The `status` inlet reads the
 //! schema that its messaging API uses for text messages, and its proof is our convention.

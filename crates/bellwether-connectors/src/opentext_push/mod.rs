@@ -2,9 +2,9 @@
 //! messaging API (`mra-push`) or an AppWorks Gateway (`otag-fcm`), and what the app reports back.
 //!
 //! Written from public material: the envelope of the push call, the ways to authenticate and the
-//! gateway's bodies are public. The inner payload, status and event formats of the messaging API are
-//! not: they are configurable here and follow conventions that are marked as such. None of it was
-//! tried against the live service.
+//! gateway's bodies are public. The inner payload, status and event formats of the messaging API
+//! are not: they are configurable here and follow conventions that are marked as such. None of it
+//! was tried against the live service.
 
 mod answer;
 mod inlets;
@@ -32,16 +32,16 @@ use template::Template;
 
 pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
     name: "opentext_push",
-    summary: "Pushes through OpenText Push Notifications for Cloud Messaging or an AppWorks Gateway, \
-              and takes in what the companion app reports.",
+    summary: "Pushes through OpenText Push Notifications for Cloud Messaging or an AppWorks \
+              Gateway, and takes in what the companion app reports.",
     settings: settings::spec,
     auth: AuthSpec::ClientCredentials,
     triggers: &[],
     actions: &[ActionDef {
         name: "push",
         role: Role::Push,
-        summary: "Sends one notification to one person's device; a later one with the same collapse \
-                  key replaces it.",
+        summary: "Sends one notification to one person's device; a later one with the same \
+                  collapse key replaces it.",
         input: settings::input,
         sample: settings::sample,
         reconciles: false,
@@ -49,8 +49,8 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
     inlets: &[
         (
             "engagement",
-            "The companion app reports what a person did with a notification, with the app's key as \
-             bearer token.",
+            "The companion app reports what a person did with a notification, with the app's key \
+             as bearer token.",
         ),
         (
             "status",

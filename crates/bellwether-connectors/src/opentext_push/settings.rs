@@ -1,4 +1,4 @@
-//! The fields of a connection and of a push, and how the settings become a route. Nothing is called.
+//! The fields of a connection and of a push, and how the settings become a route. No call is made.
 
 use bellwether_model::connector::Host;
 use bellwether_model::failure::Failure;
@@ -40,7 +40,7 @@ fn account() -> Vec<Field> {
         field(
             "auth",
             FieldKind::Choice(&["basic", "client_credentials"]),
-            "How the messaging API knows us: by user and password, or by OAuth 2 client credentials.",
+            "How the messaging API knows us: by user and password or by OAuth 2 client credentials.",
         )
         .or("\"basic\""),
         field("user", FieldKind::Text, "The messaging account, for `auth: basic`.")

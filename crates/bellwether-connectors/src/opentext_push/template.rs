@@ -1,5 +1,5 @@
-//! The operator's payload template: a JSON tree of which only text leaves are filled, by name. There
-//! are no expressions, and nothing that is filled in can change the tree's structure.
+//! The operator's payload template: a JSON tree of which only text leaves are filled, by name.
+//! There are no expressions, and nothing that is filled in can change the tree's structure.
 
 use serde_json::{Map, Value};
 

@@ -49,8 +49,8 @@ fn settings() -> Spec {
         field(
             "secrets",
             FieldKind::Secret,
-            "The signing secret (`whsec_…`), or several with spaces between; without one every call \
-             is refused.",
+            "The signing secret (`whsec_…`), or several with spaces between; without one every \
+             call is refused.",
         ),
         field(
             "previous_secret",
@@ -61,7 +61,7 @@ fn settings() -> Spec {
         field(
             "type_path",
             FieldKind::Text,
-            "Where in the body the type stands, with dots; where it is missing, `event_type` holds.",
+            "Where in the body the type stands, with dots; without one there, `event_type` holds.",
         )
         .example("\"event.type\""),
         field(
@@ -70,7 +70,12 @@ fn settings() -> Spec {
             "Where in the body the sender's own id stands, with dots; default: the webhook-id.",
         )
         .example("\"event.id\""),
-        field("noun", FieldKind::Text, "The name under which flows find the body.").or("\"body\""),
+        field(
+            "noun",
+            FieldKind::Text,
+            "The name under which flows find the body.",
+        )
+        .or("\"body\""),
         field(
             "tolerance_seconds",
             FieldKind::Integer,

@@ -1,5 +1,5 @@
-//! The signature of Standard Webhooks: `v1,<base64 HMAC-SHA256(secret, id.timestamp.body)>`, several
-//! of them while a secret changes. What the body means is not here.
+//! The signature of Standard Webhooks: `v1,<base64 HMAC-SHA256(secret, id.timestamp.body)>`,
+//! several of them while a secret changes. What the body means is not here.
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
@@ -51,7 +51,7 @@ impl Keys {
             let Some(key) = key else {
                 return Err(Failure::misconfigured(
                     "bad_secret",
-                    "a signing secret is `whsec_` followed by base64; take it as the sender shows it",
+                    "a signing secret is `whsec_` followed by base64; copy the sender's",
                 ));
             };
             keys.push(key);

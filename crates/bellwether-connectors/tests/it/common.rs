@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bellwether_connectors::http::{HttpClient, Policy, Private};
@@ -112,11 +112,15 @@ impl Progress for NoProgress {
     }
 }
 
+/// One client for all tests: reading the machine's certificates takes longer than most tests.
 pub(crate) fn local_client() -> Arc<HttpClient> {
-    let policy = Policy {
-        allow_private: Private::Anywhere,
-    };
-    Arc::new(HttpClient::new(policy).expect("a client"))
+    static CLIENT: LazyLock<Arc<HttpClient>> = LazyLock::new(|| {
+        let policy = Policy {
+            allow_private: Private::Anywhere,
+        };
+        Arc::new(HttpClient::new(policy).expect("a client"))
+    });
+    Arc::clone(&CLIENT)
 }
 
 pub(crate) fn host(clock: Arc<dyn Clock>) -> Host {
@@ -275,7 +279,12 @@ async fn talk(
                 return;
             }
         };
-        if stream.write_all(text.as_bytes()).await.is_err() || !more {
+        let last = !more
+            || request
+                .headers
+                .get("connection")
+                .is_some_and(|word| word == "close");
+        if stream.write_all(text.as_bytes()).await.is_err() || last {
             return;
         }
     }

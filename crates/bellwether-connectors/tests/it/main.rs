@@ -6,6 +6,8 @@ mod contract;
 mod egress;
 mod http;
 mod oauth;
+mod opentext_answers;
 mod opentext_inlets;
 mod opentext_push;
+mod sandbox;
 mod webhook;
