@@ -22,8 +22,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Idle connections are closed before common servers (Node and Apache: 5 s) close them: a request
 /// that meets a closing connection may have been read, and that must stay rare.
 const IDLE_MAX: Duration = Duration::from_secs(4);
-/// Idle connections kept for one host: the engine's in-flight window of a lane.
-const IDLE_PER_HOST: usize = 64;
+/// Idle connections kept for one host: several full lanes, so that none is made and closed in turn.
+const IDLE_PER_HOST: usize = 256;
 /// The longest wait that we let a provider impose with `Retry-After`.
 const RETRY_AFTER_MAX: Millis = Millis::hours(24);
 

@@ -78,9 +78,9 @@ struct Inner {
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     cached: Mutex<Option<Cached>>,
-    /// Held during a renewal; counts the renewals and keeps the last one's failure.
+    /// Held during a renewal, so that there is one at a time.
     renewal: tokio::sync::Mutex<Renewal>,
-    /// A copy of the count that is read without waiting.
+    /// How many renewals there were: tells a caller whether one ended while it waited.
     renewals: AtomicU64,
 }
 
@@ -91,7 +91,10 @@ struct Cached {
 
 #[derive(Default)]
 struct Renewal {
+    /// What the last renewal failed with.
     failure: Option<Failure>,
+    /// A rotated refresh token that could not be kept yet. The old one may already be void.
+    unkept: Option<Secret>,
 }
 
 impl fmt::Debug for TokenSource {
@@ -142,7 +145,7 @@ impl TokenSource {
             {
                 return Err(failure.clone());
             }
-            let result = inner.renew().await;
+            let result = inner.renew(&mut renewal).await;
             inner.renewals.fetch_add(1, Ordering::AcqRel);
             renewal.failure = result.as_ref().err().cloned();
             result
@@ -184,20 +187,26 @@ impl Inner {
         self.renewals.load(Ordering::Acquire)
     }
 
-    async fn renew(&self) -> Result<Secret, Failure> {
+    async fn renew(&self, renewal: &mut Renewal) -> Result<Secret, Failure> {
         let Grant::Refresh(first) = &self.grant else {
-            return self.ask(None).await;
+            return self.ask(None, renewal).await;
         };
         let name = self.vault_name(first);
+        if let Some(token) = &renewal.unkept {
+            self.vault
+                .put(&self.connection, &name, token.clone())
+                .await?;
+            renewal.unkept = None;
+        }
         let refresh = self.refresh_token(first, &name).await?;
-        match self.ask(Some((&refresh, &name))).await {
+        match self.ask(Some((&refresh, &name)), renewal).await {
             // Another process may have rotated the token since we read it.
             Err(failure) if failure.code == "invalid_grant" => {
                 let again = self.refresh_token(first, &name).await?;
                 if again == refresh {
                     return Err(failure);
                 }
-                self.ask(Some((&again, &name))).await
+                self.ask(Some((&again, &name)), renewal).await
             }
             result => result,
         }
@@ -226,7 +235,11 @@ impl Inner {
         Ok(first.clone())
     }
 
-    async fn ask(&self, refresh: Option<(&Secret, &str)>) -> Result<Secret, Failure> {
+    async fn ask(
+        &self,
+        refresh: Option<(&Secret, &str)>,
+        renewal: &mut Renewal,
+    ) -> Result<Secret, Failure> {
         let asked_at = self.clock.now();
         let answer = self
             .http
@@ -243,21 +256,24 @@ impl Inner {
         if !answer.is_success() {
             return Err(self.refused(&answer, refresh.map(|(token, _)| token), asked_at));
         }
-        let parsed: Answer = serde_json::from_slice(&answer.body).map_err(|_| {
-            let message = format!(
-                "{} answered without an access token; is it the token address?",
-                self.client.token_url
-            );
-            Failure::retry("bad_token_answer", message, None)
-        })?;
+        let parsed = serde_json::from_slice(&answer.body)
+            .ok()
+            .filter(|answer: &Answer| !answer.access_token.is_empty())
+            .ok_or_else(|| {
+                let message = format!(
+                    "{} answered without an access token; is it the token address?",
+                    self.client.token_url
+                );
+                Failure::retry("bad_token_answer", message, None)
+            })?;
         if let (Some(new), Some((old, name))) = (parsed.refresh_token, refresh)
             && !new.is_empty()
             && new != old.expose()
         {
             // Kept before the access token is used: else a crash here would lose the connection.
-            self.vault
-                .put(&self.connection, name, Secret::new(new))
-                .await?;
+            let new = renewal.unkept.insert(Secret::new(new)).clone();
+            self.vault.put(&self.connection, name, new).await?;
+            renewal.unkept = None;
         }
         let token = Secret::new(parsed.access_token);
         let life = lifetime(&parsed.expires_in);

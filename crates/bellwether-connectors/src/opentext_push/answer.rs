@@ -5,30 +5,31 @@ use bellwether_model::connector::Outcome;
 use bellwether_model::failure::{Failure, FailureClass};
 use bellwether_model::http::HttpResponse;
 use bellwether_model::notification::Delivery;
-use bellwether_model::secret::Secret;
 use bellwether_model::time::Time;
 use serde_json::Value;
 
 use crate::http::retry_after;
-use crate::oauth::redacted;
 
 /// The provider's id of a job is longer than this only by mistake.
 const REFERENCE_MAX: usize = 200;
 
-/// What a push call came to, except for 401, which the connection handles first.
+/// As much of an answer as is looked at for words; what a failure keeps is shorter still.
+const WORDS_MAX: usize = 4096;
+
+/// What a call came to; `redact` takes our secrets out of the provider's words.
 pub(crate) fn read(
     answer: &HttpResponse,
     place: &str,
-    confidential: &[&Secret],
     now: Time,
+    redact: impl Fn(&str) -> String,
 ) -> Result<Outcome, Failure> {
-    let words = || redacted(&String::from_utf8_lossy(&answer.body), confidential);
+    let said = String::from_utf8_lossy(&answer.body[..answer.body.len().min(WORDS_MAX)]);
     if answer.is_success() {
         let media = answer.header("content-type").unwrap_or_default();
         if media.starts_with("text/html") {
             // A maintenance page of some proxy: the push may or may not have passed it.
             let message = format!("{place} answered with a web page instead of taking the push");
-            return Err(Failure::maybe("unexpected_answer", message).with_source(&words()));
+            return Err(Failure::maybe("unexpected_answer", message).with_source(&redact(&said)));
         }
         return Ok(Outcome {
             delivery: Delivery::Accepted,
@@ -36,11 +37,10 @@ pub(crate) fn read(
             aliases: Vec::new(),
         });
     }
-    let words = words();
-    Err(refusal(answer, place, &words, now).with_source(&words))
+    Err(refusal(answer, place, &said, now).with_source(&redact(&said)))
 }
 
-fn refusal(answer: &HttpResponse, place: &str, words: &str, now: Time) -> Failure {
+fn refusal(answer: &HttpResponse, place: &str, said: &str, now: Time) -> Failure {
     let status = answer.status;
     let wait = || retry_after(answer, now);
     match status {
@@ -48,7 +48,7 @@ fn refusal(answer: &HttpResponse, place: &str, words: &str, now: Time) -> Failur
             "unauthorized",
             format!("{place} refuses the credentials; enter the right ones"),
         ),
-        _ if words.contains("UNREGISTERED") => Failure::reject(
+        400 | 403 | 404 | 410 if said.contains("UNREGISTERED") => Failure::reject(
             "unknown_recipient",
             "the device is no longer registered with the push network; its owner must open the \
              app again",

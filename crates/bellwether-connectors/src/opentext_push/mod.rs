@@ -25,7 +25,7 @@ use bellwether_model::http::{Http, HttpRequest, HttpResponse, RawAnswer, RawRequ
 use bellwether_model::secret::Secret;
 use bellwether_model::spec::Settings;
 
-use crate::oauth::TokenSource;
+use crate::oauth::{TokenSource, redacted};
 use inlets::Inlets;
 use payload::Push;
 use template::Template;
@@ -113,7 +113,16 @@ enum Auth {
 
 fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failure> {
     let (route, url) = settings::route(&settings, &host)?;
-    let confidential = ["password", "client_secret", "otag_app_key"];
+    let mut confidential = ["password", "client_secret", "otag_app_key"]
+        .map(|name| settings.secret(name))
+        .to_vec();
+    if let Route::Mra(Mra {
+        auth: Auth::Basic { header, .. },
+        ..
+    }) = &route
+    {
+        confidential.push(header.clone());
+    }
     Ok(Arc::new(OpenText {
         route,
         url,
@@ -125,7 +134,7 @@ fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failur
         ),
         http: host.http,
         clock: host.clock,
-        confidential: confidential.map(|name| settings.secret(name)).into(),
+        confidential,
     }))
 }
 
@@ -163,7 +172,7 @@ impl OpenText {
     async fn push(&self, action: &Action<'_>) -> Result<Outcome, Failure> {
         let push = Push::read(action.args, action.effect.to_string(), self.ttl_seconds)?;
         let answer = match &self.route {
-            Route::Mra(mra) => self.push_mra(mra, &push, action).await?,
+            Route::Mra(mra) => return self.push_mra(mra, &push, action).await,
             Route::Otag(otag) => {
                 let request = HttpRequest::new("POST", self.url.as_str())
                     .header("otagappkey", otag.app_key.expose())
@@ -171,9 +180,19 @@ impl OpenText {
                 self.send(request).await?
             }
         };
-        let spoken = push.confidential().map(Secret::new);
-        let confidential: Vec<&Secret> = self.confidential.iter().chain(&spoken).collect();
-        answer::read(&answer, &self.url, &confidential, self.clock.now())
+        self.read(&answer, &push, "")
+    }
+
+    /// `sent` is what an answer would begin to repeat if it repeats the request.
+    fn read(&self, answer: &HttpResponse, push: &Push<'_>, sent: &str) -> Result<Outcome, Failure> {
+        answer::read(answer, &self.url, self.clock.now(), |words| {
+            if !sent.is_empty() && words.contains(sent) {
+                return "(the answer repeats the request)".to_owned();
+            }
+            let spoken = push.confidential().map(Secret::new);
+            let all: Vec<&Secret> = self.confidential.iter().chain(&spoken).collect();
+            redacted(words, &all)
+        })
     }
 
     async fn push_mra(
@@ -181,11 +200,17 @@ impl OpenText {
         mra: &Mra,
         push: &Push<'_>,
         action: &Action<'_>,
-    ) -> Result<HttpResponse, Failure> {
+    ) -> Result<Outcome, Failure> {
         let inner = push.inner(&mra.payload)?;
-        let filename = mra.filename.fill(&push.values());
-        let filename = filename.as_str().unwrap_or(settings::FILENAME);
-        let body = payload::outer(&mra.domain, filename, &inner);
+        let body = match mra.filename.fixed() {
+            Some(filename) => payload::outer(&mra.domain, filename, &inner),
+            None => {
+                let filename = mra.filename.fill(&push.values());
+                let filename = filename.as_str().unwrap_or(settings::FILENAME);
+                payload::outer(&mra.domain, filename, &inner)
+            }
+        };
+        let sent = payload::beginning(&inner);
         let request = |authorization: String, body: String| {
             let request = HttpRequest::new("POST", self.url.as_str())
                 .header("authorization", authorization)
@@ -198,7 +223,8 @@ impl OpenText {
         };
         let source = match &mra.auth {
             Auth::Basic { header, .. } => {
-                return self.send(request(header.expose().to_owned(), body)).await;
+                let answer = self.send(request(header.expose().to_owned(), body)).await?;
+                return self.read(&answer, push, &sent);
             }
             Auth::Tokens { source, .. } => source,
         };
@@ -206,14 +232,15 @@ impl OpenText {
         let bearer = format!("Bearer {}", token.expose());
         let answer = self.send(request(bearer, body.clone())).await?;
         if answer.status != 401 {
-            return Ok(answer);
+            return self.read(&answer, push, &sent);
         }
         // A token can end early (revoked, clocks apart). A refused push was surely not taken, so
         // it may go once more with a new token.
         source.forget(&token);
         let token = source.token(self.clock.now()).await?;
-        self.send(request(format!("Bearer {}", token.expose()), body))
-            .await
+        let bearer = format!("Bearer {}", token.expose());
+        let answer = self.send(request(bearer, body)).await?;
+        self.read(&answer, push, &sent)
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
@@ -237,7 +264,8 @@ impl OpenText {
                     .header("otagappkey", otag.app_key.expose());
                 let answer = self.http.send(request).await?;
                 let confidential: Vec<&Secret> = self.confidential.iter().collect();
-                answer::read(&answer, &otag.probe, &confidential, self.clock.now())?;
+                let redact = |words: &str| redacted(words, &confidential);
+                answer::read(&answer, &otag.probe, self.clock.now(), redact)?;
                 format!("app {}", otag.app)
             }
         };

@@ -283,6 +283,11 @@ fn cut(text: &str, max: usize) -> String {
     out
 }
 
+/// How the `data` of the envelope begins: an answer that holds this repeats our request.
+pub(crate) fn beginning(inner: &str) -> String {
+    BASE64_STANDARD.encode(&inner.as_bytes()[..inner.len().min(24)])
+}
+
 /// The outer body of the messaging API's parser call.
 pub(crate) fn outer(domain: &str, filename: &str, inner: &str) -> String {
     let quoted = |text: &str| Value::from(text).to_string();

@@ -197,6 +197,13 @@ pub(super) fn sample() -> Value {
 
 /// The route that the settings describe, and the address of its push call.
 pub(super) fn route(settings: &Settings, host: &Host) -> Result<(Route, String), Failure> {
+    for name in ["base_url", "token_url"] {
+        // A password in an address would be in every log line that names the address.
+        if settings.text(name).contains(['@', '?', '#']) {
+            let message = format!("`{name}` is an address without user, password or query");
+            return Err(Failure::misconfigured("bad_address", message));
+        }
+    }
     let base = settings.require("base_url")?.trim_end_matches('/');
     if settings.text("profile") == "otag-fcm" {
         return otag(settings, base);

@@ -34,6 +34,14 @@ impl Template {
         node(tree, names, "payload").map(Self)
     }
 
+    /// The text that this template always is, if nothing is filled in.
+    pub(crate) fn fixed(&self) -> Option<&str> {
+        match &self.0 {
+            Node::Fixed(value) => value.as_str(),
+            _ => None,
+        }
+    }
+
     /// The tree with every placeholder filled. `values` stand in the order of the names. Null
     /// leaves are left out, so that an absent value never reaches the provider as null.
     pub(crate) fn fill(&self, values: &[Value]) -> Value {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -61,7 +61,16 @@ impl Clock for RealClock {
 
 /// Secrets in memory, and what was put, in order.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryVault(pub(crate) Mutex<BTreeMap<(String, String), Secret>>);
+pub(crate) struct MemoryVault(
+    pub(crate) Mutex<BTreeMap<(String, String), Secret>>,
+    AtomicBool,
+);
+
+impl MemoryVault {
+    pub(crate) fn refuse_puts(&self, refuse: bool) {
+        self.1.store(refuse, Ordering::SeqCst);
+    }
+}
 
 impl Vault for MemoryVault {
     fn get<'a>(
@@ -80,6 +89,10 @@ impl Vault for MemoryVault {
         name: &'a str,
         secret: Secret,
     ) -> BoxFuture<'a, Result<(), Failure>> {
+        if self.1.load(Ordering::SeqCst) {
+            let closed = Failure::retry("vault_closed", "the test closed the vault", None);
+            return Box::pin(std::future::ready(Err(closed)));
+        }
         let key = (connection.to_owned(), name.to_owned());
         self.0.lock().expect("vault").insert(key, secret);
         Box::pin(std::future::ready(Ok(())))

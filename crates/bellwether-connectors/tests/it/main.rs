@@ -4,6 +4,9 @@
 mod common;
 mod contract;
 mod egress;
+mod gmail;
+mod gmail_send;
+mod gmail_world;
 mod http;
 mod oauth;
 mod opentext_answers;

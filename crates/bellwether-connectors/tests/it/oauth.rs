@@ -214,6 +214,37 @@ async fn a_token_that_another_process_rotated_is_read_again() {
     assert_eq!(vault.0.load(Ordering::SeqCst), 2);
 }
 
+#[tokio::test]
+async fn a_rotated_token_that_could_not_be_kept_is_not_lost() {
+    let server = Server::start(|seen, number| {
+        let old = format!("refresh_token=r{}", number - 1);
+        assert!(seen.body.contains(&old), "{}", seen.body);
+        let (token, next) = (format!("t{number}"), format!("r{number}"));
+        let body = json!({"access_token": token, "expires_in": 100, "refresh_token": next});
+        common::json(200, &body)
+    })
+    .await;
+    let setting = setting();
+    let grant = Grant::Refresh(Secret::new("r0"));
+    let source = TokenSource::new(&setting.host, client(&server, ClientAuth::Body), grant);
+    let now = setting.host.clock.now();
+    setting.vault.refuse_puts(true);
+    let failure = source.token(now).await.expect_err("not kept");
+    assert_eq!(failure.code, "vault_closed");
+    source.token(now).await.expect_err("still not kept");
+    assert_eq!(
+        server.seen().len(),
+        1,
+        "nothing more is rotated before the first is kept"
+    );
+    setting.vault.refuse_puts(false);
+    let token = source.token(now).await.expect("a token");
+    assert_eq!(
+        (token.expose(), setting.kept()),
+        ("t2", vec!["r2".to_owned()])
+    );
+}
+
 #[derive(Debug, Default)]
 struct Rotating(AtomicUsize);
 

@@ -9,7 +9,7 @@ use bellwether_model::notification::Delivery;
 use bellwether_model::time::Millis;
 use serde_json::{Value, json};
 
-use crate::common::{self, RealClock, Reply, Server, action, connect, host, until};
+use crate::common::{self, RealClock, Reply, Server, StillClock, action, connect, host, until};
 use crate::sandbox::{World, args, push};
 
 #[tokio::test]
@@ -77,6 +77,10 @@ fn settings_that_cannot_work_are_said_when_connecting() {
     for (settings, said) in [
         (json!({}), "`user`"),
         (json!({"user": "u"}), "`password`"),
+        (
+            json!({"base_url": "https://u:p@api.example.com"}),
+            "`base_url`",
+        ),
         (json!({"auth": "client_credentials"}), "`token_url`"),
         (json!({"profile": "otag-fcm"}), "`otag_app`"),
         (
@@ -100,6 +104,12 @@ async fn each_answer_leads_to_one_thing_and_repeats_no_secret() {
     let wait = FailureClass::Retry {
         after: Some(Millis::seconds(3)),
     };
+    let now = FailureClass::Retry {
+        after: Some(Millis(0)),
+    };
+    let a_day = FailureClass::Retry {
+        after: Some(Millis::hours(24)),
+    };
     for (status, retry_after, body, class) in [
         (400, "", "bad json", FailureClass::Reject),
         (400, "", "errorCode UNREGISTERED", FailureClass::Reject),
@@ -114,6 +124,10 @@ async fn each_answer_leads_to_one_thing_and_repeats_no_secret() {
         (502, "3", "", FailureClass::MaybeDone),
         (504, "", "", FailureClass::MaybeDone),
         (302, "", "", FailureClass::Misconfigured),
+        (503, "Sun, 01 Mar 2026 08:00:00 GMT", "", now),
+        (503, "Mon, 02 Mar 2026 08:00:03 GMT", "", wait),
+        (503, "31536000", "", a_day),
+        (503, "soon", "", never),
     ] {
         let server = Server::start(move |seen, _| {
             let echo = format!(
@@ -128,12 +142,15 @@ async fn each_answer_leads_to_one_thing_and_repeats_no_secret() {
         })
         .await;
         let settings = json!({"base_url": server.url(""), "user": "u", "password": "hidden-word"});
-        let connection = connect("opentext_push", settings, host(Arc::new(RealClock)));
+        let clock = StillClock::at("2026-03-02T08:00:00Z");
+        let connection = connect("opentext_push", settings, host(clock));
         let failure = push(&*connection, &args("x")).await.expect_err("an error");
         assert_eq!(failure.class, class, "{status} {body}");
         let shown = format!("{failure:?}");
         assert!(
-            !shown.contains("hidden-word") && !shown.contains("own-token"),
+            !shown.contains("dTpoaWRkZW4td29yZA")
+                && !shown.contains("hidden-word")
+                && !shown.contains("own-token"),
             "{shown}"
         );
     }
