@@ -155,6 +155,10 @@ impl Client {
                 answer.status
             );
             match effect {
+                // Only parts within parts nest so deeply; the mail can be read without them.
+                Effect::Harmless if message.contains("recursion limit") => {
+                    Failure::bug(ANSWER_TOO_DEEP, message)
+                }
                 Effect::Sends => Failure::maybe("unreadable_answer", message),
                 Effect::Harmless => Failure::retry("unreadable_answer", message, None),
             }
@@ -230,6 +234,8 @@ impl Client {
     }
 }
 
+/// The code for an answer that nests deeper than JSON is read.
+pub(super) const ANSWER_TOO_DEEP: &str = "answer_too_deep";
 /// The code under which the HTTP client reports an answer above its limit.
 pub(super) const ANSWER_TOO_LARGE: &str = "answer_too_large";
 

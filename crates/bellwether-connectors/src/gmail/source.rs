@@ -17,7 +17,7 @@ use bellwether_model::failure::{Failure, FailureClass};
 use bellwether_model::time::{Millis, Time};
 use tokio::sync::Semaphore;
 
-use super::client::{ANSWER_TOO_LARGE, Call, decode, path};
+use super::client::{ANSWER_TOO_DEEP, ANSWER_TOO_LARGE, Call, decode, path};
 use super::parse::{self, Input, Mail, Rules};
 use super::quota::Lane;
 use super::refusal;
@@ -202,12 +202,12 @@ impl Gmail {
         let found: HistoryPage = match self.client.json(call).await {
             Ok(found) => found,
             Err(failure) if refusal::is_gone(&failure) => return Ok(Discovered::Expired),
-            // A page token lives shorter than the history: begin the pages again.
+            // A page token lives shorter than the history: begin the pages again, at the next poll.
             Err(failure) if failure.code == refusal::BAD_REQUEST && page.is_some() => {
                 return Ok(Discovered::New {
                     ids: Vec::new(),
                     cursor: start.to_owned(),
-                    more: true,
+                    more: false,
                 });
             }
             Err(failure) => return Err(failure),
@@ -286,13 +286,13 @@ impl Gmail {
             };
             match self.client.json::<Message>(call).await {
                 Ok(message) => return Ok((message, depth)),
-                Err(failure)
-                    if failure.code == ANSWER_TOO_LARGE || failure.code == "unreadable_answer" =>
-                {
+                Err(failure) if [ANSWER_TOO_LARGE, ANSWER_TOO_DEEP].contains(&&*failure.code) => {
                     depth = match depth {
                         Depth::Raw => Depth::Tree,
                         Depth::Tree => Depth::Head,
-                        Depth::Head => return Err(failure),
+                        Depth::Head => {
+                            return Err(Failure::bug("unreadable_mail", failure.message));
+                        }
                     };
                 }
                 Err(failure) => return Err(failure),

@@ -242,7 +242,13 @@ async fn a_suspect_mail_is_read_more_simply_but_an_outage_is_no_suspicion() {
         let failure = source.fetch(&ids[0], attempt).await.expect_err("an outage");
         assert!(matches!(failure.class, FailureClass::Retry { .. }));
     }
-    let event = watcher.event(&ids[0], 5).await;
+    world.fault("html", "/messages/", json!({})).await;
+    let failure = source
+        .fetch(&ids[0], 5)
+        .await
+        .expect_err("a page of a proxy");
+    assert!(matches!(failure.class, FailureClass::Retry { .. }));
+    let event = watcher.event(&ids[0], 6).await;
     assert_eq!(event.data["mail"]["text"], "Please approve.\nVendor: Huber");
     assert!(event.data["mail"]["sha256"].is_string());
     let simpler = watcher.event(&ids[0], 2).await;

@@ -46,32 +46,47 @@ pub(super) struct Body {
     pub(super) attachments: Vec<Attachment>,
 }
 
-/// Collects text parts in their order.
-#[derive(Default)]
-struct Texts<'a> {
-    plain: Vec<Cow<'a, str>>,
-    html: Vec<Cow<'a, str>>,
+/// A text part.
+enum Text<'a> {
+    Plain(Cow<'a, str>),
+    Html(Cow<'a, str>),
 }
 
-impl<'a> Texts<'a> {
-    fn finish(self, attachments: Vec<Attachment>) -> Body {
-        let mut body = Body {
-            attachments,
-            ..Body::default()
-        };
-        if self.plain.iter().any(|text| !text.trim().is_empty()) {
-            let (joined, more) = join(self.plain.iter().map(Cow::as_ref));
-            let (text, cut) = clean::body(&joined, TEXT_MAX);
-            (body.text, body.cut) = (text, cut || more);
-        } else if !self.html.is_empty() {
-            let converted: Vec<_> = self.html.iter().map(|part| html::text(part)).collect();
-            let (joined, more) = join(converted.iter().map(|(text, _)| text.as_str()));
-            let (text, cut) = clean::body(&joined, TEXT_MAX);
-            body.text = text;
-            body.cut = cut || more || converted.iter().any(|(_, cut)| *cut);
-            body.html_only = true;
+impl Text<'_> {
+    fn is_blank(&self) -> bool {
+        match self {
+            Self::Plain(text) => text.trim().is_empty(),
+            Self::Html(_) => false,
         }
-        body
+    }
+}
+
+/// Joins text parts in their order, HTML converted: a list's footer must not hide what is above it.
+fn finish(texts: &[Text<'_>], attachments: Vec<Attachment>) -> Body {
+    let mut cut = false;
+    let readable: Vec<_> = texts
+        .iter()
+        .filter(|text| !text.is_blank())
+        .map(|text| match text {
+            Text::Plain(text) => Cow::Borrowed(text.as_ref()),
+            Text::Html(html) => {
+                let (text, more) = html::text(html);
+                cut |= more;
+                Cow::Owned(text.trim_end().to_owned())
+            }
+        })
+        .collect();
+    let (joined, more) = join(readable.iter().map(Cow::as_ref));
+    let (text, longer) = clean::body(&joined, TEXT_MAX);
+    let html_only = !readable.is_empty()
+        && texts
+            .iter()
+            .all(|text| matches!(text, Text::Html(_)) || text.is_blank());
+    Body {
+        text,
+        cut: cut || more || longer,
+        html_only,
+        attachments,
     }
 }
 
@@ -92,21 +107,21 @@ fn join<'t>(texts: impl Iterator<Item = &'t str>) -> (String, bool) {
 
 /// Reads a mail that was parsed from its raw bytes.
 pub(super) fn from_message(message: &Message<'_>) -> Body {
-    let mut texts = Texts::default();
-    for part in message.text_bodies().take(PARTS_MAX) {
-        match &part.body {
-            PartType::Text(text) => texts.plain.push(Cow::Borrowed(text)),
-            PartType::Html(html) => texts.html.push(Cow::Borrowed(html)),
-            _ => {}
-        }
-    }
-    if texts.plain.iter().all(|text| text.trim().is_empty()) {
-        texts.html.clear();
-        for part in message.html_bodies().take(PARTS_MAX) {
-            if let PartType::Html(html) = &part.body {
-                texts.html.push(Cow::Borrowed(html));
-            }
-        }
+    let mut texts: Vec<_> = message
+        .text_bodies()
+        .take(PARTS_MAX)
+        .filter_map(|part| match &part.body {
+            PartType::Text(text) => Some(Text::Plain(Cow::Borrowed(text.as_ref()))),
+            PartType::Html(html) => Some(Text::Html(Cow::Borrowed(html.as_ref()))),
+            _ => None,
+        })
+        .collect();
+    if texts.iter().all(Text::is_blank) {
+        let html = message.html_bodies().take(PARTS_MAX);
+        texts.extend(html.filter_map(|part| match &part.body {
+            PartType::Html(html) => Some(Text::Html(Cow::Borrowed(html.as_ref()))),
+            _ => None,
+        }));
     }
     let paths = paths(message);
     let attachments = message
@@ -142,7 +157,7 @@ pub(super) fn from_message(message: &Message<'_>) -> Body {
             })
         })
         .collect();
-    texts.finish(attachments)
+    finish(&texts, attachments)
 }
 
 /// The provider's part numbers: children count from 0, levels are joined with dots.
@@ -174,24 +189,25 @@ fn paths(message: &Message<'_>) -> HashMap<u32, String> {
 
 /// Reads the tree that the provider parsed; bodies of attached files are not in it.
 pub(super) fn from_tree(root: &Part) -> Body {
-    let mut texts = Texts::default();
+    let mut texts = Vec::new();
     let mut attachments = Vec::new();
-    // In reverse, so that parts come off the stack in the order in which they stand.
-    let mut open = vec![root];
+    let mut open = vec![(root, false)];
     let mut seen = 0;
-    while let Some(part) = open.pop() {
+    while let Some((part, has_plain)) = open.pop() {
         seen += 1;
         if seen > PARTS_MAX {
             break;
         }
-        open.extend(part.parts.iter().rev());
+        let alternative = part.mime_type.eq_ignore_ascii_case("multipart/alternative");
+        let has_plain = has_plain || alternative && part.parts.iter().any(has_text);
+        // In reverse, so that parts come off the stack in the order in which they stand.
+        open.extend(part.parts.iter().rev().map(|below| (below, has_plain)));
         let media = part.mime_type.to_ascii_lowercase();
         let body = part.body.as_ref();
-        let inline = part.filename.is_empty()
-            && body.is_some_and(|body| body.attachment_id.is_none() && body.data.is_some());
-        match (media.as_str(), inline) {
-            ("text/plain", true) => texts.plain.push(Cow::Owned(text_of(part))),
-            ("text/html", true) => texts.html.push(Cow::Owned(text_of(part))),
+        match (media.as_str(), is_inline(part)) {
+            ("text/plain", true) => texts.push(Text::Plain(Cow::Owned(text_of(part)))),
+            ("text/html", true) if has_plain => {}
+            ("text/html", true) => texts.push(Text::Html(Cow::Owned(text_of(part)))),
             (media, _) if media.starts_with("multipart/") => {}
             _ if attachments.len() < ATTACHMENTS_MAX && !std::ptr::eq(part, root) => {
                 let name = clean::line(&part.filename, NAME_MAX);
@@ -206,7 +222,20 @@ pub(super) fn from_tree(root: &Part) -> Body {
             _ => {}
         }
     }
-    texts.finish(attachments)
+    finish(&texts, attachments)
+}
+
+fn is_inline(part: &Part) -> bool {
+    let body = part.body.as_ref();
+    part.filename.is_empty()
+        && body.is_some_and(|body| body.attachment_id.is_none() && body.data.is_some())
+}
+
+/// Whether the part, or one below it, is plain text with something in it. The depth is bounded by
+/// what the JSON reader takes.
+fn has_text(part: &Part) -> bool {
+    let plain = part.mime_type.eq_ignore_ascii_case("text/plain");
+    plain && is_inline(part) && !text_of(part).trim().is_empty() || part.parts.iter().any(has_text)
 }
 
 /// The text of one part. The provider undoes the transfer encoding and leaves the character set.

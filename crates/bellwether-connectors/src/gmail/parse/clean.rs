@@ -39,6 +39,9 @@ pub(super) fn body(text: &str, max: usize) -> (String, bool) {
             '\r' if chars.peek() == Some(&'\n') => {}
             '\r' | '\n' | '\u{2028}' | '\u{2029}' => {
                 newlines += 1;
+                // Padding of converted tables.
+                let end = out.trim_end_matches([' ', '\t']).len();
+                out.truncate(end);
                 // Runs of empty lines carry nothing and are used to push text out of sight.
                 if newlines <= 3 {
                     out.push('\n');

@@ -119,6 +119,16 @@ fn the_text_part_is_preferred_unless_it_is_empty() {
 }
 
 #[test]
+fn a_footer_does_not_hide_the_body() {
+    let parts = "--b\nContent-Type: text/html\n\n<p>Please approve</p>\n--b\n\
+        Content-Type: text/plain\n\nlist footer\n--b--\n";
+    let raw = format!("From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n{parts}");
+    let mail = data(mail(&raw));
+    assert_eq!(mail["text"], "Please approve\n\nlist footer");
+    assert_eq!(mail["html_only"], false);
+}
+
+#[test]
 fn long_text_is_cut_and_says_so() {
     let mail = data(mail(&format!(
         "From: a@b.example\n\n{}",
@@ -132,26 +142,31 @@ fn long_text_is_cut_and_says_so() {
     );
 }
 
-#[test]
-fn the_providers_tree_reads_like_the_raw_mail() {
-    let header = |name: &str, value: &str| Header {
+fn header(name: &str, value: &str) -> Header {
+    Header {
         name: name.to_owned(),
         value: value.to_owned(),
-    };
-    let text = |media: &str, data: &str| Part {
+    }
+}
+
+/// A text part as the provider's tree has it, its data in base64.
+fn text(media: &str, data: &str) -> Part {
+    let kind = format!("{media}; charset=\"ISO-8859-1\"");
+    Part {
         part_id: "0".to_owned(),
         mime_type: media.to_owned(),
-        headers: vec![header(
-            "Content-Type",
-            &format!("{media}; charset=\"ISO-8859-1\""),
-        )],
+        headers: vec![header("Content-Type", &kind)],
         body: Some(Body {
             size: 5,
             data: Some(data.to_owned()),
             attachment_id: None,
         }),
         ..Part::default()
-    };
+    }
+}
+
+#[test]
+fn the_providers_tree_reads_like_the_raw_mail() {
     let file = Part {
         part_id: "1".to_owned(),
         mime_type: "application/pdf".to_owned(),
@@ -170,15 +185,13 @@ fn the_providers_tree_reads_like_the_raw_mail() {
             header("Subject", "=?utf-8?q?Gr=C3=B6=C3=9Fe?="),
             header("In-Reply-To", "<parent@x.example>"),
         ],
-        // "Größe" in Latin-1, base64 for addresses.
+        // "Größe" in Latin-1.
         parts: vec![text("text/plain", "R3L232U="), file],
         ..Part::default()
     };
     let mail = data(parse::read(Input::Tree(&root), RULES));
-    assert_eq!(
-        mail["from"],
-        json!({"name": "Jörg", "address": "j@b.example"})
-    );
+    let sender = json!({"name": "Jörg", "address": "j@b.example"});
+    assert_eq!(mail["from"], sender);
     assert_eq!(mail["subject"], "Größe");
     assert_eq!(mail["text"], "Größe");
     assert_eq!(mail["in_reply_to"], "parent@x.example");
@@ -189,4 +202,23 @@ fn the_providers_tree_reads_like_the_raw_mail() {
     let head = data(parse::read(Input::Head(&root), RULES));
     assert_eq!(head["subject"], "Größe");
     assert!(head.get("text").is_none());
+}
+
+#[test]
+fn the_tree_prefers_text_as_well() {
+    let alternatives = |plain: &str| {
+        let part = Part {
+            mime_type: "multipart/alternative".to_owned(),
+            parts: vec![text("text/plain", plain), text("text/html", "PGI-Yg==")],
+            ..Part::default()
+        };
+        let mail = data(parse::read(Input::Tree(&part), RULES));
+        (mail["text"].clone(), mail["html_only"].clone())
+    };
+    assert_eq!(alternatives("YQ=="), (json!("a"), json!(false)));
+    assert_eq!(
+        alternatives("IA=="),
+        (json!("b"), json!(true)),
+        "the text is blank"
+    );
 }
