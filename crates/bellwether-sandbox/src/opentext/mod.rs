@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokens::Tokens;
 
 /// Largest body the stand-in reads; far above what a push needs.
-const MAX_BODY_BYTES: usize = 256 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 pub(crate) const STAND_IN: StandIn = StandIn {
     name: "opentext",

@@ -12,6 +12,8 @@ use serde_json::Value;
 const THREADS: usize = 8;
 /// Threads that the list on a person's own page shows.
 const THREADS_ALONE: usize = 100;
+/// Messages to nobody here that are listed.
+const OUTSIDE: usize = 10;
 /// Longest text of one message that is shown.
 const MAX_SHOWN_CHARS: usize = 20_000;
 
@@ -120,6 +122,27 @@ impl Mailbox {
             }
         }
         threads
+    }
+}
+
+/// Mail that was sent to addresses without a mailbox here; it went nowhere.
+pub(crate) async fn outside(control: &Control) -> Markup {
+    let answer = control.get("/admin/outside").await.unwrap_or_default();
+    let messages = answer.get("messages").and_then(Value::as_array);
+    let letters: Vec<Letter> = messages
+        .into_iter()
+        .flatten()
+        .take(OUTSIDE)
+        .map(Letter::read)
+        .collect();
+    html! {
+        @if letters.is_empty() { p class="empty" { "None." } }
+        @for letter in &letters {
+            details class="behind" {
+                summary { "to " (letter.to) " · " (subject(letter)) }
+                div class="text" { (letter.text) }
+            }
+        }
     }
 }
 
@@ -301,6 +324,14 @@ fn linked(text: &str) -> Markup {
     }
 }
 
+fn from_line(person: &Person) -> String {
+    format!(
+        "\"{}\" <{}>",
+        person.name.replace(['"', '\\'], ""),
+        person.address
+    )
+}
+
 fn answer(place: Place<'_>, last: &Letter) -> Markup {
     let own = address_of(&last.from).eq_ignore_ascii_case(&place.person.address);
     let reply_to = last.header("Reply-To").map(address_of);
@@ -325,7 +356,7 @@ fn answer(place: Place<'_>, last: &Letter) -> Markup {
             input type="hidden" name="back" value=(place.back);
             input type="hidden" name="in_reply_to" value=(id);
             input type="hidden" name="references" value=(chain);
-            input type="hidden" name="from" value=(place.person.address);
+            input type="hidden" name="from" value=(from_line(place.person));
             label { "To" input name="to" required value=(to); }
             label { "Subject" input name="subject" value=(subject); }
             label { "Answer" textarea name="text" rows="4" required {} }
@@ -340,7 +371,7 @@ fn compose(place: Place<'_>) -> Markup {
             summary { "Write a mail" }
             form method="post" action="/mail" class="write" data-live {
                 input type="hidden" name="back" value=(place.back);
-                label { "From" input name="from" required value=(place.person.address); }
+                label { "From" input name="from" required value=(from_line(place.person)); }
                 label { "To" input name="to" required value="approvals@example.com"; }
                 label { "Subject" input name="subject"; }
                 label { "Text" textarea name="text" rows="4" required {} }

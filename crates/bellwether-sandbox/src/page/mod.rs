@@ -111,7 +111,7 @@ async fn everybody(
     let body = html! {
         h1 class="sr" { "Phones and mailboxes of everybody" }
         div class="people" { @for card in &cards { (card) } }
-        (panel::draw(&desk.world))
+        (panel(&desk).await)
     };
     whole(&desk, "Everybody", "/", &asked, &headers, &body)
 }
@@ -164,7 +164,11 @@ async fn fragment(
 }
 
 async fn panel_fragment(State(desk): State<Arc<Desk>>) -> Html<String> {
-    Html(panel::draw(&desk.world).into_string())
+    Html(panel(&desk).await.into_string())
+}
+
+async fn panel(desk: &Desk) -> Markup {
+    panel::draw(&desk.world, &mail::outside(&desk.control).await)
 }
 
 /// One person: phone, if there is one, and mailbox.

@@ -118,10 +118,22 @@ pub(crate) const KNOBS: &[(&str, &str, &str, &str)] = &[
         "/admin/google",
         r#"{"hide_from_history":1}"#,
     ),
+    (
+        "revoke-gmail",
+        "Gmail takes back the consent of approvals@",
+        "/admin/google",
+        r#"{"revoke_refresh":"approvals@example.com"}"#,
+    ),
+    (
+        "restore-gmail",
+        "Gmail gives that consent back",
+        "/admin/google",
+        r#"{"restore_refresh":"approvals@example.com"}"#,
+    ),
 ];
 
 /// The whole panel.
-pub(crate) fn draw(world: &World) -> Markup {
+pub(crate) fn draw(world: &World, outside: &Markup) -> Markup {
     let faults: Vec<Fault> = world.faults.list().into_iter().filter(going_on).collect();
     html! {
         section class="card panel" id="stand-ins" aria-labelledby="stand-ins-h" {
@@ -144,6 +156,8 @@ pub(crate) fn draw(world: &World) -> Markup {
             }
             h3 { "Pushes that OpenText was given" }
             (pushes(world))
+            h3 { "Mail to people who have no mailbox here" }
+            (outside)
             (public())
         }
     }
