@@ -311,11 +311,14 @@ fn message(place: Place<'_>, letter: &Letter) -> Markup {
     }
 }
 
+/// What ends a web address in running text.
+const AFTER_A_LINK: [char; 10] = [' ', '\n', '\t', '<', '>', '"', '\r', '.', ',', ')'];
+
 /// The text with its web addresses made into links; everything is escaped.
 fn linked(text: &str) -> Markup {
     html! {
         @for word in text.split_inclusive([' ', '\n', '\t', '<', '>', '"']) {
-            @let bare = word.trim_end_matches([' ', '\n', '\t', '<', '>', '"', '\r', '.', ',', ')']);
+            @let bare = word.trim_end_matches(AFTER_A_LINK);
             @if super::phone::is_web(bare) && bare.len() > 8 {
                 a href=(bare) rel="noreferrer" target="_blank" { (bare) }
                 (&word[bare.len()..])

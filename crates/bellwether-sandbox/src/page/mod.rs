@@ -1,5 +1,5 @@
-//! The page at the base port: everybody's phone and mailbox and the panel of the stand-ins, drawn on
-//! the server. What its forms do is in `deeds.rs`.
+//! The page at the base port: everybody's phone and mailbox and the panel of the stand-ins, drawn
+//! on the server. What its forms do is in `deeds.rs`.
 //!
 //! It works without JavaScript; `live.js` only fetches the card of a person to whom something
 //! happened. The page asks the stand-ins over their control surface and keeps no state.

@@ -1,4 +1,4 @@
-//! Draws one person's phone: a lock screen with what was pushed, and forms for what a person can do.
+//! Draws one person's phone: a lock screen with what was pushed, and forms for what a person does.
 
 use super::frame::{Icon, Tone, icon, pill, time, zone};
 use crate::people::Person;
