@@ -1,7 +1,7 @@
 //! Draws the panel of the stand-ins: what goes wrong on purpose, what came in, what is public.
 
 use super::frame::{Icon, Tone, pill, time};
-use crate::faults::Fault;
+use crate::faults::{Fault, FaultKind};
 use crate::world::World;
 use maud::{Markup, html};
 
@@ -173,13 +173,25 @@ fn going_wrong(faults: &[Fault]) -> Markup {
             form method="post" action="/faults/clear" class="fault" data-live {
                 input type="hidden" name="id" value=(fault.id);
                 span {
-                    b { (fault.target) } ": " (format!("{:?}", fault.kind).to_lowercase())
+                    b { (fault.target) } ": " (kind(fault.kind))
                     @if let Some(status) = fault.status { " " (status) }
                     ", " (remaining(fault)) ", hit " (fault.hits) "×"
                 }
                 button class="quiet" { "Clear" }
             }
         }
+    }
+}
+
+fn kind(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Status => "answers",
+        FaultKind::ResetBefore => "line breaks before the call is taken",
+        FaultKind::ResetAfter => "line breaks after the call was taken",
+        FaultKind::Slow => "answers late",
+        FaultKind::Duplicate => "handles a call twice",
+        FaultKind::Truncate => "answers half",
+        FaultKind::Html => "shows an outage page",
     }
 }
 
