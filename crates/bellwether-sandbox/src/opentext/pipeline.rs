@@ -48,8 +48,9 @@ impl Queue {
         self.work.len() >= MAX_QUEUE
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.work.len()
+    /// What waits, and one more while somebody works; 0 means that everything is done.
+    pub(crate) fn busy(&self) -> usize {
+        self.work.len() + usize::from(self.running)
     }
 
     pub(crate) fn add(&mut self, due: Instant, work: Work) {
