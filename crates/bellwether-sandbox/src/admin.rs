@@ -1,5 +1,5 @@
-//! The control surface of the sandbox that belongs to no single stand-in: info, clock, faults, calls,
-//! reset and the stream of lines. Stand-ins add their own routes next to these.
+//! The control surface of the sandbox that belongs to no single stand-in: info, clock, faults,
+//! calls, reset and the stream of lines. Stand-ins add their own routes next to these.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Faults on the wire: a registry of what shall go wrong, and the layer that lets it go wrong for a
-//! stand-in's routes. Faults of meaning (history that expires, revoked grants) are with the stand-in.
+//! stand-in's routes. Faults of meaning (history that expires, revoked grants) are with the
+//! stand-in.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,10 +1,11 @@
-//! The sandbox: local stand-ins for the outside services that Bellwether talks to, on one machine and
-//! without an account. Here are the frame, its options and the registry; it depends on no other
+//! The sandbox: local stand-ins for the outside services that Bellwether talks to, on one machine
+//! and without an account. Here are the frame, its options and the registry; it depends on no other
 //! Bellwether crate, so that a misunderstanding cannot be shared.
 //!
 //! # How to add a stand-in
-//! 1. A module with its state and a `pub(crate) const STAND_IN: StandIn`: name, port offset and door,
-//!    the fault targets it guards, its admin routes, its fragment of `/admin/info`, its reset.
+//! 1. A module with its state and a `pub(crate) const STAND_IN: StandIn`: name, port offset and
+//!    door, the fault targets it guards, its admin routes, its fragment of `/admin/info`, its
+//!    reset.
 //! 2. One line in [`all`], and one field in [`world::World`] with the typed state
 //!    (`pub(crate) opentext: OpenText`, built in `World::new`). Other stand-ins reach it as
 //!    `world.opentext`. A lock is taken and released inside one call and never held over an await.
@@ -12,12 +13,14 @@
 //! - **Door.** `Door::Http(fn(&Arc<World>) -> Router)` is served at base port + offset;
 //!   `Door::Tcp` gets the listener itself; `Door::None` has no port, only admin routes at the base
 //!   port (the phones and the page are such). Routers are complete: `.with_state(world.clone())`.
-//! - **Faults.** Wrap each group of routes: `faults::guard(router, world, "opentext.mra")`, and list
-//!   the target in `targets`. The guard applies what `/admin/faults` registered and records the call.
-//! - **Admin routes.** `admin: fn(&Arc<World>) -> Router` is merged into the server at the base port;
-//!   refuse with `admin::refuse(status, "sentence")`.
+//! - **Faults.** Wrap each group of routes: `faults::guard(router, world, "opentext.mra")`, and
+//!   list the target in `targets`. The guard applies what `/admin/faults` registered and records
+//!   the call.
+//! - **Admin routes.** `admin: fn(&Arc<World>) -> Router` is merged into the server at the base
+//!   port; refuse with `admin::refuse(status, "sentence")`.
 //! - **Lines for the page.** `world.tell("push", "alice", "One sentence.", json!({..}))` reaches
-//!   `GET /events` (server-sent events: `event:` is the kind, `data:` is the JSON of `world::Line`).
+//!   `GET /events` (server-sent events: `event:` is the kind, `data:` is the JSON of
+//!   `world::Line`).
 //! - **Time.** `world.clock.now()` for what people see, `clock::real_now()` for the wire.
 //! - **Own address.** `world.addresses.url("opentext")` and `.get("smtp")`.
 //! - **Client address.** Every HTTP request has a `server::Wire` extension (`peer`, `reset()`).
@@ -222,8 +225,8 @@ impl Sandbox {
 /// Starts a sandbox: binds all ports, then serves until it is shut down or dropped.
 ///
 /// # Errors
-/// [`StartError::Bind`] names the port that is taken; [`StartError::People`] says what is wrong with
-/// the people given. Nothing runs after an error.
+/// [`StartError::Bind`] names the port that is taken; [`StartError::People`] says what is wrong
+/// with the people given. Nothing runs after an error.
 pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     check_people(&options.people)?;
     let page = bind(&options, "page", 0).await?;

@@ -1,5 +1,6 @@
-//! The mail door: SMTP from outside into the mailboxes. It takes any bytes as a message and never changes
-//! them; stamps are put on top by the delivery of the Gmail stand-in. No relaying, no TLS, no login.
+//! The mail door: SMTP from outside into the mailboxes. It takes any bytes as a message and never
+//! changes them; stamps are put on top by the delivery of the Gmail stand-in. No relaying, no TLS,
+//! no login.
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Batches: many calls in one `multipart/mixed` request to `/batch` or `/batch/gmail/v1`. Each inner call
-//! goes through the same router as a call of its own.
+//! Batches: many calls in one `multipart/mixed` request to `/batch` or `/batch/gmail/v1`. Each
+//! inner call goes through the same router as a call of its own.
 
 use axum::Router;
 use axum::body::{Body, Bytes};

@@ -1,5 +1,6 @@
-//! One call of the Gmail API: who calls, for which mailbox, with which parameters; and partial answers
-//! (`fields`). Unknown parameters are refused, as Google does, so that a slip of a client shows.
+//! One call of the Gmail API: who calls, for which mailbox, with which parameters; and partial
+//! answers (`fields`). Unknown parameters are refused, as Google does, so that a slip of a client
+//! shows.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The control surface of this stand-in: mailboxes as a person sees them, mail from outside, faults of
-//! meaning (history, consent) and the table of domains.
+//! The control surface of this stand-in: mailboxes as a person sees them, mail from outside, faults
+//! of meaning (history, consent) and the table of domains.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -148,6 +148,19 @@ fn encoded(subject: &str) -> String {
     format!("=?utf-8?B?{words}?=")
 }
 
+/// The address alone, fit for a header line.
+fn bare(text: &str) -> String {
+    let found = letter::addresses(text)
+        .into_iter()
+        .next()
+        .map(|m| m.address);
+    let address = found.unwrap_or_else(|| text.to_owned());
+    address
+        .chars()
+        .filter(|c| !c.is_control() && !"<>".contains(*c))
+        .collect()
+}
+
 async fn mail(State(world): State<Arc<World>>, Json(mail): Json<Mail>) -> Response {
     if mail.to.is_empty() || mail.to.len() > RECIPIENTS_LIMIT {
         return refuse(StatusCode::BAD_REQUEST, "a mail needs 1 to 500 recipients");
@@ -167,8 +180,7 @@ async fn mail(State(world): State<Arc<World>>, Json(mail): Json<Mail>) -> Respon
     };
     let mut delivered = Vec::new();
     for to in &mail.to {
-        let plain = letter::addresses(to).into_iter().next().map(|m| m.address);
-        let to = plain.unwrap_or_else(|| to.clone());
+        let to = bare(to);
         match delivery::deliver(&world, raw.as_bytes(), &envelope, &to) {
             Ok(Some(stored)) => {
                 delivered.push(json!({"to": to, "id": hex(stored.id),

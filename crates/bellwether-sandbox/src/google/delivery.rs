@@ -1,5 +1,6 @@
-//! Mail on its way: from outside into mailboxes, and from a mailbox to others. Headers are stamped on top
-//! here; which address has a mailbox is decided here too. SMTP talk and API routes are elsewhere.
+//! Mail on its way: from outside into mailboxes, and from a mailbox to others. Headers are stamped
+//! on top here; which address has a mailbox is decided here too. SMTP talk and API routes are
+//! elsewhere.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -80,33 +81,48 @@ pub(crate) struct Envelope<'a> {
     pub(crate) protocol: &'a str,
 }
 
-/// The headers a receiving server writes on top for one recipient.
-fn stamp(world: &World, fields: &[Field], envelope: &Envelope<'_>, to: &str) -> String {
+/// The headers that tell how a message came to one recipient.
+fn trace(world: &World, mail_from: &str, client: &str, protocol: &str, to: &str) -> String {
     let at = date(world.clock.now());
     let number = world.google.ids.token();
-    let source = Source::Net(envelope.client, envelope.mail_from);
-    let results = lock(&world.google.domains).stamp(fields, &source);
+    format!(
+        "Delivered-To: {to}\r\n\
+         Received: by 127.0.0.1 with SMTP id {number};\r\n        {at}\r\n\
+         Return-Path: <{mail_from}>\r\n\
+         Received: from {client}\r\n        by mx.google.com with {protocol} id {number}\r\n\
+         \x20       for <{to}>;\r\n        {at}\r\n"
+    )
+}
+
+/// The headers a receiving server writes on top for one recipient.
+fn stamp(world: &World, fields: &[Field], envelope: &Envelope<'_>, to: &str) -> String {
     let Envelope {
         mail_from,
         client,
         helo,
         protocol,
     } = *envelope;
-    let mut top = format!(
-        "Delivered-To: {to}\r\nReceived: by 127.0.0.1 with SMTP id {number};\r\n        {at}\r\n\
-         Return-Path: <{mail_from}>\r\n\
-         Received: from {helo} ([{client}])\r\n        by mx.google.com with {protocol} id {number}\
-         \r\n        for <{to}>;\r\n        {at}\r\n{results}"
+    let results = lock(&world.google.domains).stamp(fields, &Source::Net(client, mail_from));
+    let mut top = trace(
+        world,
+        mail_from,
+        &format!("{helo} ([{client}])"),
+        protocol,
+        to,
     );
+    top.push_str(&results);
     if letter::first(fields, "Message-ID").is_none() {
-        let id = format!("<{number}SMTPIN_ADDED_MISSING@mx.google.com>");
-        top.push_str(&format!("Message-ID: {id}\r\n"));
+        let id = format!(
+            "{}SMTPIN_ADDED_MISSING@mx.google.com",
+            world.google.ids.token()
+        );
+        top.push_str(&format!("Message-ID: <{id}>\r\n"));
     }
     top
 }
 
-/// Puts the stamp on top; every byte of the message stays. One that has no headers at all gets the empty
-/// line that ends the header block.
+/// Puts the stamp on top; every byte of the message stays. One that has no headers at all gets the
+/// empty line that ends the header block.
 fn stamped(raw: &[u8], top: &str) -> Vec<u8> {
     let headless = letter::fields(raw).is_empty() && !raw.starts_with(b"\n");
     let gap = if headless && !raw.starts_with(b"\r\n") {
@@ -117,7 +133,8 @@ fn stamped(raw: &[u8], top: &str) -> Vec<u8> {
     [top.as_bytes(), gap.as_bytes(), raw].concat()
 }
 
-/// Delivers a message from outside to one address; `None` when it has no mailbox and left the sandbox.
+/// Delivers a message from outside to one address; `None` when it has no mailbox and left the
+/// sandbox.
 pub(crate) fn deliver(
     world: &World,
     raw: &[u8],
@@ -133,8 +150,8 @@ pub(crate) fn deliver(
     put(world, &address, stamped(raw, &top), &labels).map(Some)
 }
 
-/// Imports as if it had come over SMTP from the client of the API call: the envelope's sender is the
-/// Return-Path of the message, else its From.
+/// Imports as if it had come over SMTP from the client of the API call: the envelope's sender is
+/// the Return-Path of the message, else its From.
 pub(crate) fn import_stamp(world: &World, raw: &[u8], client: IpAddr, to: &str) -> Vec<u8> {
     let fields = letter::fields(raw);
     let sender = ["Return-Path", "From"].iter().find_map(|name| {
@@ -234,14 +251,13 @@ pub(crate) fn ready(world: &World, address: &str, raw: &[u8]) -> Result<Outgoing
         return Err(GoogleError::invalid("Too many recipients"));
     }
     let at = date(world.clock.now());
-    let mut drop = vec!["Return-Path", "Delivered-To", "Received"];
+    let mut gone = vec!["Return-Path", "Delivered-To", "Received"];
     let number = world.google.ids.token();
-    let mut top = format!(
-        "Received: from 127.0.0.1 named unknown by gmailapi.google.com with HTTPREST;\r\n        {at}\r\n"
-    );
+    let by = "Received: from 127.0.0.1 named unknown by gmailapi.google.com with HTTPREST";
+    let mut top = format!("{by};\r\n        {at}\r\n");
     let replace = lock(&world.google.knobs).replace_message_id;
     if replace || letter::first(&fields, "Message-ID").is_none() {
-        drop.push("Message-ID");
+        gone.push("Message-ID");
         top.push_str(&format!(
             "Message-ID: <CA+sandbox={number}@mail.gmail.com>\r\n"
         ));
@@ -251,7 +267,7 @@ pub(crate) fn ready(world: &World, address: &str, raw: &[u8]) -> Result<Outgoing
         .unwrap_or_default();
     let own = from.len() == 1 && from[0].address.eq_ignore_ascii_case(address);
     if !own {
-        drop.push("From");
+        gone.push("From");
         let name = from.first().map(|m| m.name.as_str()).unwrap_or_default();
         let name: String = name
             .chars()
@@ -271,7 +287,7 @@ pub(crate) fn ready(world: &World, address: &str, raw: &[u8]) -> Result<Outgoing
         top.push_str("MIME-Version: 1.0\r\n");
     }
     Ok(Outgoing {
-        raw: letter::edit(raw, &drop, &top),
+        raw: letter::edit(raw, &gone, &top),
         recipients,
         from: address.to_owned(),
     })
@@ -299,7 +315,6 @@ pub(crate) fn send(
     tell(world, &outgoing.from, &kept);
     let bare = letter::edit(&outgoing.raw, &["Bcc"], "");
     let results = lock(&world.google.domains).stamp(&letter::fields(&bare), &Source::Own);
-    let at = date(world.clock.now());
     let mut delivered: Vec<String> = vec![outgoing.from.clone()];
     for to in &outgoing.recipients {
         let Some(address) = mailbox_for(world, to) else {
@@ -309,12 +324,9 @@ pub(crate) fn send(
         if delivered.contains(&address) {
             continue;
         }
-        let number = world.google.ids.token();
         let top = format!(
-            "Delivered-To: {to}\r\nReceived: by 127.0.0.1 with SMTP id {number};\r\n        {at}\r\n\
-             Return-Path: <{from}>\r\nReceived: from mail-sor-f41.google.com ([127.0.0.1])\r\n        \
-             by mx.google.com with SMTPS id {number}\r\n        for <{to}>;\r\n        {at}\r\n{results}",
-            from = outgoing.from
+            "{}{results}",
+            trace(world, &outgoing.from, "localhost", "SMTPS", to)
         );
         let labels = ["INBOX", "UNREAD", "CATEGORY_PERSONAL"];
         if put(world, &address, stamped(&bare, &top), &labels).is_err() {

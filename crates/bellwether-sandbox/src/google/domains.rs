@@ -1,5 +1,6 @@
-//! The stand-in's DNS and the rule behind `Authentication-Results`: SPF by the client's source address,
-//! DMARC by alignment. Signatures are not verified: a DKIM-Signature that comes from outside has no key.
+//! The stand-in's DNS and the rule behind `Authentication-Results`: SPF by the client's source
+//! address, DMARC by alignment. Signatures are not verified: a DKIM-Signature that comes from
+//! outside has no key.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -115,11 +116,9 @@ impl Domains {
                 "127.0.0.1".to_owned(),
                 from.clone().unwrap_or_default(),
             ),
-            Source::Net(ip, mail_from) => (
-                self.spf(*ip, mail_from),
-                ip.to_string(),
-                (*mail_from).to_owned(),
-            ),
+            Source::Net(ip, mail_from) => {
+                (self.spf(*ip, mail_from), ip.to_string(), clean(mail_from))
+            }
         };
         let from_domain = from.as_deref().and_then(letter::domain);
         let mail_domain = letter::domain(&mail_from);

@@ -1,5 +1,5 @@
-//! `users.drafts` of the Gmail API. Sending deletes the draft and its message and makes a new message with
-//! the label SENT; updating gives the draft a new message.
+//! `users.drafts` of the Gmail API. Sending deletes the draft and its message and makes a new
+//! message with the label SENT; updating gives the draft a new message.
 
 use std::sync::Arc;
 
@@ -130,7 +130,8 @@ async fn update_json(call: Call, bytes: Bytes) -> Answer {
     update(&call, given)
 }
 
-/// Replaces the draft's message: the old one is deleted and a new one, with a new id, takes its place.
+/// Replaces the draft's message: the old one is deleted and a new one, with a new id, takes its
+/// place.
 pub(crate) fn update(call: &Call, given: Given) -> Answer {
     call.allow(Needs::Compose, &[])?;
     let id = call.path("id").to_owned();
@@ -160,8 +161,8 @@ async fn send_json(call: Call, bytes: Bytes) -> Answer {
     send(&call, &id, has_raw.then_some(given))
 }
 
-/// Sends an existing draft, with a new content when one is given; or sends what is given when no draft
-/// is named.
+/// Sends an existing draft, with a new content when one is given; or sends what is given when no
+/// draft is named.
 pub(crate) fn send(call: &Call, id: &str, given: Option<Given>) -> Answer {
     call.allow(Needs::Compose, &[])?;
     if id.is_empty() {

@@ -1,4 +1,5 @@
-//! Errors in the shape in which Google's APIs give them: code, message, `errors[].reason` and `status`.
+//! Errors in the shape in which Google's APIs give them: code, message, `errors[].reason` and
+//! `status`.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -1,5 +1,5 @@
-//! A kept message in the formats of `messages.get`: minimal, metadata, full with its tree of parts, raw.
-//! Attachment ids change between two calls, as those of Gmail do.
+//! A kept message in the formats of `messages.get`: minimal, metadata, full with its tree of parts,
+//! raw. Attachment ids change between two calls, as those of Gmail do.
 
 use axum::body::Bytes;
 use base64::Engine;

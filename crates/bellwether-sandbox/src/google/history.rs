@@ -1,5 +1,6 @@
-//! The history of one mailbox: records with ids that grow by random gaps, a floor below which a start
-//! is expired, and records that a test hides or delays. What changed the mailbox is not decided here.
+//! The history of one mailbox: records with ids that grow by random gaps, a floor below which a
+//! start is expired, and records that a test hides or delays. What changed the mailbox is not
+//! decided here.
 
 use std::collections::{HashSet, VecDeque};
 

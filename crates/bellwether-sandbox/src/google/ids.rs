@@ -1,5 +1,6 @@
 //! Identifiers and gaps: message ids that grow and never come twice, also after a restart, and the
-//! random numbers behind history gaps, tokens and attachment ids. Nothing here is a secret worth guarding.
+//! random numbers behind history gaps, tokens and attachment ids. Nothing here is a secret worth
+//! guarding.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,17 +21,17 @@ pub(crate) struct Ids {
 impl Default for Ids {
     fn default() -> Self {
         Self {
-            next_message: AtomicU64::new(start_of_history() << 20),
+            next_message: AtomicU64::new(start_of_history() << 10),
             drawn: AtomicU64::new(0),
             seed: RandomState::new(),
         }
     }
 }
 
-/// The history id a mailbox starts with: real milliseconds, so that a cursor of an earlier run is
-/// older than everything and draws the 404 that Gmail gives.
+/// The history id a mailbox starts with: real microseconds, which no mailbox outruns, so that a
+/// cursor of an earlier run is older than everything and draws the 404 that Gmail gives.
 pub(crate) fn start_of_history() -> u64 {
-    u64::try_from(real_now().as_millisecond()).unwrap_or(1)
+    u64::try_from(real_now().as_microsecond()).unwrap_or(1)
 }
 
 impl Ids {

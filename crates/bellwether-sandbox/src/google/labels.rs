@@ -1,4 +1,5 @@
-//! The labels of one mailbox: Gmail's own and the user's. Which message carries which is with the mailbox.
+//! The labels of one mailbox: Gmail's own and the user's. Which message carries which is with the
+//! mailbox.
 
 use serde_json::{Value, json};
 
@@ -73,8 +74,8 @@ impl Labels {
         self.known(id) && !FIXED.contains(&id)
     }
 
-    /// The id for a name as written in a search: case and the difference of space, `-` and `/` do not
-    /// matter.
+    /// The id for a name as written in a search: case and the difference of space, `-` and `/` do
+    /// not matter.
     pub(crate) fn by_search_name(&self, name: &str) -> Option<String> {
         let wanted = search_name(name);
         if let Some(system) = SYSTEM.iter().find(|s| search_name(s) == wanted) {

@@ -1,5 +1,6 @@
-//! Mail as bytes: reading and editing the header block of any message, however broken, and reading its
-//! text leniently. The bytes of a message are never re-encoded; only whole header fields go or come.
+//! Mail as bytes: reading and editing the header block of any message, however broken, and reading
+//! its text leniently. The bytes of a message are never re-encoded; only whole header fields go or
+//! come.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

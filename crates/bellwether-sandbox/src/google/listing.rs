@@ -1,5 +1,6 @@
-//! Lists that are read page by page: `messages.list`, `threads.list` and `drafts.list` share the search and
-//! the page tokens here. A page token is a place in the order, so new mail does not shift a page.
+//! Lists that are read page by page: `messages.list`, `threads.list` and `drafts.list` share the
+//! search and the page tokens here. A page token is a place in the order, so new mail does not
+//! shift a page.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,6 @@
-//! One mailbox: messages as bytes, threads, labels, drafts, history and the watch. Every change goes
-//! through here so that history and notifications never miss one. Bytes are bounded by named limits.
+//! One mailbox: messages as bytes, threads, labels, drafts, history and the watch. Every change
+//! goes through here so that history and notifications never miss one. Bytes are bounded by named
+//! limits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -293,27 +294,27 @@ impl Mailbox {
         ids: &Ids,
         now: Timestamp,
     ) -> bool {
-        let Some(message) = self.messages.get_mut(&id) else {
+        let Some(message) = self.messages.get(&id) else {
             return false;
         };
         let before = message.labels.clone();
         let mut removed: Vec<String> = remove
             .iter()
-            .filter(|l| message.labels.remove(*l))
+            .filter(|l| before.contains(*l) && !add.contains(l))
             .cloned()
             .collect();
-        let mut added: Vec<String> = add
+        let added: Vec<String> = add
             .iter()
-            .filter(|l| message.labels.insert((*l).clone()))
+            .filter(|l| !before.contains(*l))
             .cloned()
             .collect();
-        if added.iter().any(|l| l == "TRASH" || l == "SPAM") && message.labels.remove("INBOX") {
+        let away = added.iter().any(|l| l == "TRASH" || l == "SPAM");
+        if away && before.contains("INBOX") && !removed.iter().any(|l| l == "INBOX") {
             removed.push("INBOX".to_owned());
         }
-        // A label in both lists that was there before is no change.
-        added.retain(|l| !before.contains(l));
-        removed.retain(|l| before.contains(l) && !message.labels.contains(l));
-        let labels = message.labels.clone();
+        if removed.is_empty() && added.is_empty() {
+            return false;
+        }
         for (kind, changed) in [(Kind::LabelsRemoved, removed), (Kind::LabelsAdded, added)] {
             if changed.is_empty() {
                 continue;
@@ -323,14 +324,20 @@ impl Mailbox {
                 return false;
             };
             message.history_id = history_id;
+            match kind {
+                Kind::LabelsAdded => message.labels.extend(changed.iter().cloned()),
+                _ => message.labels.retain(|l| !changed.contains(l)),
+            }
             let message = message.clone();
             self.record(kind, &message, changed, None);
         }
-        let changed = labels != before;
-        if changed {
-            self.notify(&labels.union(&before).cloned().collect(), now);
-        }
-        changed
+        let after = self
+            .messages
+            .get(&id)
+            .map(|m| m.labels.clone())
+            .unwrap_or_default();
+        self.notify(&after.union(&before).cloned().collect(), now);
+        true
     }
 
     /// Removes a message for good; true when it was there.
@@ -362,8 +369,8 @@ impl Mailbox {
         true
     }
 
-    /// Puts a notification aside when a watch runs, its filter lets it through, and the last one is a
-    /// second ago.
+    /// Puts a notification aside when a watch runs, its filter lets it through, and the last one is
+    /// a second ago.
     fn notify(&mut self, labels: &BTreeSet<String>, now: Timestamp) {
         let history_id = self.history.current();
         let Some(watch) = self.watch.as_mut().filter(|w| w.expires > now) else {

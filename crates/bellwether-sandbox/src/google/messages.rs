@@ -1,4 +1,5 @@
-//! `users.messages` of the Gmail API. Uploads come in through `upload`, which calls the same functions.
+//! `users.messages` of the Gmail API. Uploads come in through `upload`, which calls the same
+//! functions.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The stand-in for Google: token endpoint, Gmail REST API and a small Pub/Sub. Here are its state, its
-//! doors and the control surface's entry; the rules are in the modules below.
+//! The stand-in for Google: token endpoint, Gmail REST API and a small Pub/Sub. Here are its state,
+//! its doors and the control surface's entry; the rules are in the modules below.
 
 mod batch;
 mod call;

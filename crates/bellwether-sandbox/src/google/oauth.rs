@@ -1,5 +1,5 @@
-//! The token endpoint: refresh tokens, service-account assertions, revocation, and the check of access
-//! tokens. Assertions are checked for their shape only; no signature is verified.
+//! The token endpoint: refresh tokens, service-account assertions, revocation, and the check of
+//! access tokens. Assertions are checked for their shape only; no signature is verified.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -71,8 +71,8 @@ impl PubSub {
         lock(&self.state).topics.iter().any(|t| t == topic)
     }
 
-    /// Publishes to every subscription of the topic; gives the message's id, or `None` when there is no
-    /// such topic.
+    /// Publishes to every subscription of the topic; gives the message's id, or `None` when there
+    /// is no such topic.
     pub(crate) fn publish(&self, topic: &str, message: Map<String, Value>) -> Option<String> {
         let mut state = lock(&self.state);
         state.topics.iter().find(|t| *t == topic)?;

@@ -1,5 +1,6 @@
-//! Gmail's search language as `messages.list` takes it in `q`: parsing. As in Gmail nothing is an error:
-//! an operator or value that is not understood matches no message. Matching is in `matching`.
+//! Gmail's search language as `messages.list` takes it in `q`: parsing. As in Gmail nothing is an
+//! error: an operator or value that is not understood matches no message. Matching is in
+//! `matching`.
 
 /// Longest query that is read; the rest is ignored.
 const QUERY_LIMIT: usize = 4_096;

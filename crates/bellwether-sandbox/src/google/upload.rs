@@ -1,5 +1,5 @@
-//! Uploads of messages: `/upload/gmail/v1/..` with `uploadType` media, multipart or resumable. What happens
-//! with the message is with `messages` and `drafts`.
+//! Uploads of messages: `/upload/gmail/v1/..` with `uploadType` media, multipart or resumable. What
+//! happens with the message is with `messages` and `drafts`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

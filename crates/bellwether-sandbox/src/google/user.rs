@@ -1,5 +1,5 @@
-//! The rest of `users` in the Gmail API: profile, history, watch and stop, and the settings that a client
-//! for mail automation reads.
+//! The rest of `users` in the Gmail API: profile, history, watch and stop, and the settings that a
+//! client for mail automation reads.
 
 use std::sync::Arc;
 
@@ -160,7 +160,8 @@ async fn watch(call: Call, bytes: Bytes) -> Answer {
     });
     let history = history.ok_or_else(|| {
         GoogleError::invalid(
-            "Only one user push notification client allowed per developer (call /stop then try again)",
+            "Only one user push notification client allowed per developer (call /stop then try \
+             again)",
         )
     })?;
     Ok(call.answer(json!({"historyId": history.to_string(),

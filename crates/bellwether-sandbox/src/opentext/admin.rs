@@ -41,7 +41,7 @@ async fn knobs(State(world): State<Arc<World>>) -> Json<Value> {
     Json(json!({
         "hold": knobs.hold, "status_route": knobs.status_route, "delay_ms": knobs.delay_ms,
         "purge_seconds": knobs.purge_seconds, "token_seconds": state.tokens.seconds,
-        "tokens_issued": state.tokens.issued(), "queued": state.queue.len(),
+        "tokens_issued": state.tokens.issued(), "queued": state.queue.busy(),
     }))
 }
 

@@ -32,16 +32,19 @@ pub(crate) struct Call {
 
 impl Call {
     fn to_json(&self) -> Value {
-        let fate = |(who, what, at): &(String, String, Timestamp)| json!({"who": who, "what": what, "at": at});
         let accepted = (200..300).contains(&self.status);
         json!({
             "n": self.number, "at": self.at, "channel": self.channel, "path": self.path,
             "caller": self.caller, "submit_id": self.submit_id, "inner": self.inner,
             "accepted": accepted, "answer": {"status": self.status, "body": self.answer},
-            "job_id": self.job_id, "fates": self.fates.iter().map(fate).collect::<Vec<_>>(),
+            "job_id": self.job_id, "fates": self.fates.iter().map(fate_json).collect::<Vec<_>>(),
             "undeliverable": self.fates.iter().any(|(_, what, _)| what == "undeliverable"),
         })
     }
+}
+
+fn fate_json((who, what, at): &(String, String, Timestamp)) -> Value {
+    json!({"who": who, "what": what, "at": at})
 }
 
 /// Remembers calls, at most [`MAX_CALLS`].

@@ -138,7 +138,7 @@ impl Jobs {
         };
         self.jobs.retain(|_, job| kept(job));
         let job = self.jobs.get(&number(job_id)?)?;
-        let event = |(at, status, message): &(Timestamp, String, String)| json!({"event_time": at, "status": status, "message": message, "tags": []});
+        let events: Vec<Value> = job.events.iter().map(event_json).collect();
         let attempt = json!({"state": job.destination.name(), "gamma_code": job.gamma_code,
             "first_attempt": job.first_attempt});
         Some(json!({
@@ -149,10 +149,14 @@ impl Jobs {
             "deliveries": [{
                 "push": job.device,
                 "delivery_attempts": [attempt],
-                "events": {"push_delivery_events": job.events.iter().map(event).collect::<Vec<_>>()},
+                "events": {"push_delivery_events": events},
             }],
         }))
     }
+}
+
+fn event_json((at, status, message): &(Timestamp, String, String)) -> Value {
+    json!({"event_time": at, "status": status, "message": message, "tags": []})
 }
 
 /// `usme-<n>` for a job number.

@@ -5,6 +5,10 @@
 //! calls, the gateway's bodies and rules. **Ours**, because nobody outside has read it: the inner
 //! payload (we take Firebase's v1 message), error bodies of the parser call, the status route, the
 //! revocation path. Nothing here was tried against the live service.
+//!
+//! On the control surface: `GET /admin/pushes?after=N` lists every push call in order with what
+//! became of it; `GET|POST /admin/opentext` reads and turns the knobs `hold` (nothing leaves for
+//! Firebase), `delay_ms`, `token_seconds`, `revoke_tokens`, `purge_seconds` and `status_route`.
 
 mod admin;
 mod auth;
@@ -34,7 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokens::Tokens;
 
 /// Largest body the stand-in reads; far above what a push needs.
-const MAX_BODY_BYTES: usize = 256 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 pub(crate) const STAND_IN: StandIn = StandIn {
     name: "opentext",

@@ -39,6 +39,8 @@ pub(crate) enum What {
 pub(crate) struct Queue {
     work: VecDeque<(Instant, Work)>,
     running: bool,
+    /// Counts the resets, so that what was under way then does not arrive after it.
+    epoch: u64,
 }
 
 impl Queue {
@@ -46,17 +48,19 @@ impl Queue {
         self.work.len() >= MAX_QUEUE
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.work.len()
+    /// What waits, and one more while somebody works; 0 means that everything is done.
+    pub(crate) fn busy(&self) -> usize {
+        self.work.len() + usize::from(self.running)
     }
 
     pub(crate) fn add(&mut self, due: Instant, work: Work) {
         self.work.push_back((due, work));
     }
 
-    /// The same queue with nothing in it.
+    /// The same queue with nothing in it and nothing under way.
     pub(crate) fn emptied(mut self) -> Self {
         self.work.clear();
+        self.epoch += 1;
         self
     }
 }
@@ -71,30 +75,33 @@ pub(crate) fn start(world: &Arc<World>) {
 }
 
 async fn run(world: Arc<World>) {
-    while let Some((due, work)) = next(&world) {
+    while let Some((due, work, epoch)) = next(&world) {
         let now = Instant::now();
         if due > now {
             tokio::time::sleep((due - now).min(Duration::from_secs(60))).await;
         }
-        handle(&world, work);
+        let current = world.opentext.state().queue.epoch;
+        if epoch == current {
+            handle(&world, work);
+        }
     }
 }
 
-fn next(world: &World) -> Option<(Instant, Work)> {
+fn next(world: &World) -> Option<(Instant, Work, u64)> {
     let mut state = world.opentext.state();
-    let work = if state.knobs.hold {
+    let next = if state.knobs.hold {
         None
     } else {
         state.queue.work.pop_front()
     };
-    match &work {
-        Some((_, work)) => {
-            let now = world.clock.now();
-            state.jobs.step(work.number, Destination::Submitted, 0, now);
-        }
-        None => state.queue.running = false,
-    }
-    work
+    let Some((due, work)) = next else {
+        state.queue.running = false;
+        return None;
+    };
+    state
+        .jobs
+        .step(work.number, Destination::Submitted, 0, world.clock.now());
+    Some((due, work, state.queue.epoch))
 }
 
 /// Puts every waiting job on hold or back to pending, when the knob is turned.

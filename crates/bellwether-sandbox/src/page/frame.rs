@@ -83,6 +83,9 @@ pub(crate) fn time(at: Timestamp, zone: &str, pattern: &str) -> String {
     }
 }
 
+/// Looks to choose from: value of the cookie, word.
+const LOOKS: [(&str, &str); 3] = [("", "as the system"), ("light", "light"), ("dark", "dark")];
+
 /// What a page is and how it looks.
 #[derive(Debug)]
 pub(crate) struct Page<'a> {
@@ -172,7 +175,7 @@ fn foot(here: &str) -> Markup {
             form method="post" action="/theme" {
                 input type="hidden" name="back" value=(here);
                 span class="meta" { "Look: " }
-                @for (value, word) in [("", "as the system"), ("light", "light"), ("dark", "dark")] {
+                @for (value, word) in LOOKS {
                     button class="link" name="theme" value=(value) { (word) }
                 }
             }

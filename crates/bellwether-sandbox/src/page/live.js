@@ -5,11 +5,10 @@ const alone = location.pathname.startsWith("/people/");
 const waiting = new Map();
 
 async function fresh(id, url) {
-  const old = document.getElementById(id);
+  const old = document.getElementById(id); // A card, the panel, or the thread that is being read.
   if (!old) return;
-  const busy = old.contains(document.activeElement)
-    && ["INPUT", "TEXTAREA"].includes(document.activeElement.tagName)
-    && document.activeElement.value !== document.activeElement.defaultValue;
+  const busy = [...old.querySelectorAll("input:not([type=hidden]),textarea")]
+    .some((field) => field.value !== field.defaultValue);
   if (busy) return later(id, url, 1000); // Never take away what somebody is writing.
   const answer = await fetch(url, { headers: alone ? { "x-alone": "1" } : {} });
   if (!answer.ok) return;
@@ -17,7 +16,8 @@ async function fresh(id, url) {
   const focus = old.contains(document.activeElement) ? document.activeElement.textContent : null;
   const box = document.createElement("template");
   box.innerHTML = await answer.text();
-  const card = box.content.firstElementChild;
+  const card = box.content.getElementById(id);
+  if (!card) return;
   for (const summary of card.querySelectorAll("details > summary")) {
     if (open.has(summary.textContent)) summary.parentElement.open = true;
   }
@@ -30,7 +30,10 @@ function later(id, url, ms = 120) {
   waiting.set(id, setTimeout(() => fresh(id, url), ms));
 }
 
-const card = (id) => later(`card-${id}`, `/people/${id}/card`);
+function card(id) {
+  later(`card-${id}`, `/people/${id}/card`);
+  if (alone) later("thread", location.pathname + location.search);
+}
 const panel = (ms) => later("stand-ins", "/stand-ins", ms);
 
 function happened(event) {
@@ -39,7 +42,7 @@ function happened(event) {
   const of = (e) => line.who === "" || e.dataset.person === line.who || e.dataset.address === line.who;
   const quiet = ["call", "fault"].includes(event.type);
   if (!quiet) for (const e of document.querySelectorAll("[data-person]")) if (of(e)) card(e.dataset.person);
-  panel(400);
+  panel(quiet ? 800 : 300);
 }
 
 const events = new EventSource("/events");
@@ -53,9 +56,17 @@ document.addEventListener("submit", async (event) => {
   if (!form.hasAttribute("data-live")) return;
   event.preventDefault();
   const fields = new URLSearchParams(new FormData(form, event.submitter));
-  for (const button of form.querySelectorAll("button")) button.disabled = true;
-  const answer = await fetch(form.action, { method: "POST", body: fields });
-  const said = new URL(answer.url).searchParams.get("said");
+  const buttons = form.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
+  let said = "The stand-ins do not answer. Are they still running?";
+  try {
+    // form.action would be the button of that name.
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body: fields });
+    said = new URL(answer.url).searchParams.get("said");
+    form.reset();
+  } catch {
+    for (const button of buttons) button.disabled = false;
+  }
   document.querySelector(".flash")?.remove();
   if (said) {
     const words = document.createElement("p");
@@ -64,7 +75,6 @@ document.addEventListener("submit", async (event) => {
     words.textContent = said;
     document.getElementById("main").prepend(words);
   }
-  document.activeElement.blur();
   const person = form.closest("[data-person]")?.dataset.person;
   if (person) card(person);
   panel(0);

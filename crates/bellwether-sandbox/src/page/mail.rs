@@ -12,6 +12,8 @@ use serde_json::Value;
 const THREADS: usize = 8;
 /// Threads that the list on a person's own page shows.
 const THREADS_ALONE: usize = 100;
+/// Messages to nobody here that are listed.
+const OUTSIDE: usize = 10;
 /// Longest text of one message that is shown.
 const MAX_SHOWN_CHARS: usize = 20_000;
 
@@ -120,6 +122,27 @@ impl Mailbox {
             }
         }
         threads
+    }
+}
+
+/// Mail that was sent to addresses without a mailbox here; it went nowhere.
+pub(crate) async fn outside(control: &Control) -> Markup {
+    let answer = control.get("/admin/outside").await.unwrap_or_default();
+    let messages = answer.get("messages").and_then(Value::as_array);
+    let letters: Vec<Letter> = messages
+        .into_iter()
+        .flatten()
+        .take(OUTSIDE)
+        .map(Letter::read)
+        .collect();
+    html! {
+        @if letters.is_empty() { p class="empty" { "None." } }
+        @for letter in &letters {
+            details class="behind" {
+                summary { "to " (letter.to) " · " (subject(letter)) }
+                div class="text" { (letter.text) }
+            }
+        }
     }
 }
 
@@ -288,17 +311,28 @@ fn message(place: Place<'_>, letter: &Letter) -> Markup {
     }
 }
 
+/// What ends a web address in running text.
+const AFTER_A_LINK: [char; 10] = [' ', '\n', '\t', '<', '>', '"', '\r', '.', ',', ')'];
+
 /// The text with its web addresses made into links; everything is escaped.
 fn linked(text: &str) -> Markup {
     html! {
         @for word in text.split_inclusive([' ', '\n', '\t', '<', '>', '"']) {
-            @let bare = word.trim_end_matches([' ', '\n', '\t', '<', '>', '"', '\r', '.', ',', ')']);
+            @let bare = word.trim_end_matches(AFTER_A_LINK);
             @if super::phone::is_web(bare) && bare.len() > 8 {
                 a href=(bare) rel="noreferrer" target="_blank" { (bare) }
                 (&word[bare.len()..])
             } @else { (word) }
         }
     }
+}
+
+fn from_line(person: &Person) -> String {
+    format!(
+        "\"{}\" <{}>",
+        person.name.replace(['"', '\\'], ""),
+        person.address
+    )
 }
 
 fn answer(place: Place<'_>, last: &Letter) -> Markup {
@@ -325,7 +359,7 @@ fn answer(place: Place<'_>, last: &Letter) -> Markup {
             input type="hidden" name="back" value=(place.back);
             input type="hidden" name="in_reply_to" value=(id);
             input type="hidden" name="references" value=(chain);
-            input type="hidden" name="from" value=(place.person.address);
+            input type="hidden" name="from" value=(from_line(place.person));
             label { "To" input name="to" required value=(to); }
             label { "Subject" input name="subject" value=(subject); }
             label { "Answer" textarea name="text" rows="4" required {} }
@@ -340,7 +374,7 @@ fn compose(place: Place<'_>) -> Markup {
             summary { "Write a mail" }
             form method="post" action="/mail" class="write" data-live {
                 input type="hidden" name="back" value=(place.back);
-                label { "From" input name="from" required value=(place.person.address); }
+                label { "From" input name="from" required value=(from_line(place.person)); }
                 label { "To" input name="to" required value="approvals@example.com"; }
                 label { "Subject" input name="subject"; }
                 label { "Text" textarea name="text" rows="4" required {} }

@@ -1,5 +1,5 @@
-//! The page at the base port: everybody's phone and mailbox and the panel of the stand-ins, drawn on
-//! the server. What its forms do is in `deeds.rs`.
+//! The page at the base port: everybody's phone and mailbox and the panel of the stand-ins, drawn
+//! on the server. What its forms do is in `deeds.rs`.
 //!
 //! It works without JavaScript; `live.js` only fetches the card of a person to whom something
 //! happened. The page asks the stand-ins over their control surface and keeps no state.
@@ -111,7 +111,7 @@ async fn everybody(
     let body = html! {
         h1 class="sr" { "Phones and mailboxes of everybody" }
         div class="people" { @for card in &cards { (card) } }
-        (panel::draw(&desk.world))
+        (panel(&desk).await)
     };
     whole(&desk, "Everybody", "/", &asked, &headers, &body)
 }
@@ -164,7 +164,11 @@ async fn fragment(
 }
 
 async fn panel_fragment(State(desk): State<Arc<Desk>>) -> Html<String> {
-    Html(panel::draw(&desk.world).into_string())
+    Html(panel(&desk).await.into_string())
+}
+
+async fn panel(desk: &Desk) -> Markup {
+    panel::draw(&desk.world, &mail::outside(&desk.control).await)
 }
 
 /// One person: phone, if there is one, and mailbox.

@@ -1,7 +1,7 @@
 //! Draws the panel of the stand-ins: what goes wrong on purpose, what came in, what is public.
 
 use super::frame::{Icon, Tone, pill, time};
-use crate::faults::Fault;
+use crate::faults::{Fault, FaultKind};
 use crate::world::World;
 use maud::{Markup, html};
 
@@ -118,10 +118,22 @@ pub(crate) const KNOBS: &[(&str, &str, &str, &str)] = &[
         "/admin/google",
         r#"{"hide_from_history":1}"#,
     ),
+    (
+        "revoke-gmail",
+        "Gmail takes back the consent of approvals@",
+        "/admin/google",
+        r#"{"revoke_refresh":"approvals@example.com"}"#,
+    ),
+    (
+        "restore-gmail",
+        "Gmail gives that consent back",
+        "/admin/google",
+        r#"{"restore_refresh":"approvals@example.com"}"#,
+    ),
 ];
 
 /// The whole panel.
-pub(crate) fn draw(world: &World) -> Markup {
+pub(crate) fn draw(world: &World, outside: &Markup) -> Markup {
     let faults: Vec<Fault> = world.faults.list().into_iter().filter(going_on).collect();
     html! {
         section class="card panel" id="stand-ins" aria-labelledby="stand-ins-h" {
@@ -144,6 +156,8 @@ pub(crate) fn draw(world: &World) -> Markup {
             }
             h3 { "Pushes that OpenText was given" }
             (pushes(world))
+            h3 { "Mail to people who have no mailbox here" }
+            (outside)
             (public())
         }
     }
@@ -159,13 +173,25 @@ fn going_wrong(faults: &[Fault]) -> Markup {
             form method="post" action="/faults/clear" class="fault" data-live {
                 input type="hidden" name="id" value=(fault.id);
                 span {
-                    b { (fault.target) } ": " (format!("{:?}", fault.kind).to_lowercase())
+                    b { (fault.target) } ": " (kind(fault.kind))
                     @if let Some(status) = fault.status { " " (status) }
                     ", " (remaining(fault)) ", hit " (fault.hits) "×"
                 }
                 button class="quiet" { "Clear" }
             }
         }
+    }
+}
+
+fn kind(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Status => "answers",
+        FaultKind::ResetBefore => "line breaks before the call is taken",
+        FaultKind::ResetAfter => "line breaks after the call was taken",
+        FaultKind::Slow => "answers late",
+        FaultKind::Duplicate => "handles a call twice",
+        FaultKind::Truncate => "answers half",
+        FaultKind::Html => "shows an outage page",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Draws one person's phone: a lock screen with what was pushed, and forms for what a person can do.
+//! Draws one person's phone: a lock screen with what was pushed, and forms for what a person does.
 
 use super::frame::{Icon, Tone, icon, pill, time, zone};
 use crate::people::Person;
@@ -42,7 +42,7 @@ pub(crate) fn draw(world: &World, person: &Person, phone: &Phone, back: &str) ->
             }
             p class="clock" { (time(now, zone, "%H:%M")) }
             p class="date" { (time(now, zone, "%A %-d %B")) }
-            @if on_screen.is_empty() {
+            @if on_screen.is_empty() && phone.waiting.is_empty() {
                 p class="empty" { "No notifications. Enjoy the quiet." }
             }
             @for push in top { (bubble(person, push, zone, back)) }

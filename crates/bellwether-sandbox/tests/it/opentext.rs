@@ -293,3 +293,61 @@ async fn faults_before_acceptance_leave_no_trace_on_the_phone() {
     assert_eq!(rig.get("/admin/pushes").await.json()["total"], 0);
     rig.sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn jobs_end_in_error_or_cancelled_and_are_purged() {
+    let rig = Rig::start().await;
+    rig.clock("2026-03-02T08:00:00Z").await;
+    let auth = basic("alpenwerk", "messaging-password");
+    let status = async |job: &str| {
+        let path = format!("/mra/v1/outbound/push/status?job_id={job}");
+        let headers = [("authorization", auth.as_str())];
+        call(rig.opentext, "GET", &path, &headers, "")
+            .await
+            .expect("an answer")
+    };
+    let state = |reply: &Value| reply["deliveries"][0]["delivery_attempts"][0]["state"].clone();
+    rig.submit(&json!({"message": {"token": "device-alice"}}))
+        .await
+        .expect("an answer");
+    rig.fate(1).await;
+    let broken = status("usme-1").await.json();
+    assert_eq!(state(&broken), "Error");
+    assert_ne!(
+        broken["deliveries"][0]["delivery_attempts"][0]["gamma_code"],
+        0
+    );
+    rig.admin("/admin/opentext", json!({"hold": true})).await;
+    let mut short = push("device-alice", "n1", "c1");
+    short["message"]["apns"] = json!({"headers": {"apns-expiration": "1772438460"}});
+    rig.submit(&short).await.expect("an answer");
+    rig.clock("2026-03-02T08:02:00Z").await;
+    rig.admin("/admin/opentext", json!({"hold": false})).await;
+    rig.fate(2).await;
+    assert_eq!(state(&status("usme-2").await.json()), "Cancelled");
+    assert_eq!(rig.phone("alice").await["pushes"], json!([]));
+    rig.clock("2026-03-05T08:01:00Z").await;
+    assert_eq!(status("usme-1").await.status, 404);
+    assert_eq!(status("usme-2").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_call_handled_twice_is_two_jobs_and_one_push_on_the_screen() {
+    let rig = Rig::start().await;
+    let twice = json!({"target": "opentext.mra", "kind": "duplicate"});
+    rig.admin("/admin/faults", twice).await;
+    let reply = rig
+        .submit(&push("device-alice", "n1", "c1"))
+        .await
+        .expect("an answer");
+    assert_eq!(reply.json()["job_id"], "usme-1");
+    rig.phone_when("alice", |p| p["pushes"][0]["times_received"] == 2)
+        .await;
+    assert_eq!(rig.get("/admin/pushes").await.json()["total"], 2);
+    assert!(
+        rig.get("/people/alice")
+            .await
+            .text
+            .contains("came 2 times, shown once")
+    );
+}

@@ -208,3 +208,91 @@ fn contrast(one: &str, two: &str) -> f64 {
     let (a, b) = (light(one), light(two));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
+
+#[tokio::test]
+async fn mail_is_written_read_and_answered_by_forms_and_shown_as_text() {
+    let rig = Rig::start().await;
+    let fields = "from=%22J.+Berger%22+%3Crequester%40example.com%3E&to=approvals%40example.com\
+        &subject=PO-1+%3Cb%3E&text=%3Cscript%3Ealert(1)%3C%2Fscript%3E+http%3A%2F%2Fa.example%2Fx\
+        &back=%2F";
+    let reply = rig.form("/mail", fields).await;
+    assert!(
+        reply
+            .header("location")
+            .is_some_and(|l| l.contains("on%20its%20way")),
+        "{reply:?}"
+    );
+    let mailbox = rig
+        .get("/admin/mailboxes/approvals@example.com")
+        .await
+        .json();
+    let mail = &mailbox["messages"][0];
+    assert_eq!(mail["subject"], "PO-1 <b>");
+    let thread = mail["thread_id"].as_str().expect("a thread");
+    let page = rig
+        .get(&format!("/people/approvals?thread={thread}"))
+        .await
+        .text;
+    assert!(
+        page.contains("&lt;script&gt;alert(1)") && !page.contains("<script>alert"),
+        "{page}"
+    );
+    assert!(page.contains("href=\"http://a.example/x\""));
+    assert!(
+        page.contains("value=\"requester@example.com\""),
+        "the answer goes to the sender"
+    );
+    assert!(page.contains("value=\"Re: PO-1 &lt;b&gt;\""));
+
+    let read = format!("thread={thread}&back=%2Fpeople%2Fapprovals");
+    assert_eq!(rig.form("/people/approvals/read", &read).await.status, 303);
+    let mailbox = rig
+        .get("/admin/mailboxes/approvals@example.com")
+        .await
+        .json();
+    let labels = mailbox["messages"][0]["labels"].to_string();
+    assert!(!labels.contains("UNREAD"), "{labels}");
+
+    let answer = "from=approvals%40example.com&to=requester%40example.com&subject=Re%3A+PO-1\
+        &text=Fine&in_reply_to=%3Cpo1%40example.com%3E&references=%3Cpo1%40example.com%3E";
+    rig.form("/mail", answer).await;
+    let mailbox = rig
+        .get("/admin/mailboxes/requester@example.com")
+        .await
+        .json();
+    assert_eq!(
+        mailbox["messages"][0]["headers"]["In-Reply-To"],
+        "<po1@example.com>"
+    );
+    rig.form(
+        "/mail",
+        "from=approver%40example.com&to=x%40elsewhere.example&text=gone",
+    )
+    .await;
+    assert!(
+        rig.get("/stand-ins")
+            .await
+            .text
+            .contains("to x@elsewhere.example")
+    );
+}
+
+#[tokio::test]
+async fn what_happened_to_somebody_is_told_to_the_page() {
+    let rig = Rig::start().await;
+    let before = rig.get("/people/alice/card").await.text;
+    assert!(before.contains("No notifications") && before.contains("data-person=\"alice\""));
+    rig.submit(&push("device-alice", "n1", "c1"))
+        .await
+        .expect("fine");
+    rig.phone_when("alice", |p| p["pushes"][0].is_object())
+        .await;
+    let after = rig.get("/people/alice/card").await.text;
+    assert!(after.contains("Title n1"));
+    let panel = rig.get("/stand-ins").await.text;
+    assert!(panel.contains("Alice's phone shows: Title n1") || panel.contains("Title n1"));
+    assert!(
+        panel.contains("/mra/v1/utils/parser") && panel.contains("alice: shown"),
+        "{panel}"
+    );
+}

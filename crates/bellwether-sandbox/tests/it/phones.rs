@@ -242,3 +242,50 @@ async fn people_can_only_do_what_the_push_offers() {
     assert_eq!(rig.phone("alice").await["pushes"], json!([]));
     assert_eq!(rig.get("/admin/pushes").await.json()["total"], 0);
 }
+
+#[tokio::test]
+async fn swiping_away_is_reported_and_opening_later_still_counts() {
+    let rig = Rig::start().await;
+    let ingest = Ingest::start(|_, _| ok("recorded", "Noted.")).await;
+    companion(&rig, &ingest, false).await;
+    shown(&rig, "alice", "n1", "c1").await;
+    rig.admin("/admin/phones/alice/ignore", json!({})).await;
+    assert_eq!(ingest.when(1).await[0].body["event"], "dismissed");
+    assert_eq!(rig.phone("alice").await["pushes"][0]["state"], "ignored");
+    rig.admin("/admin/phones/alice/open", json!({"notification": "n1"}))
+        .await;
+    let push = &rig.phone("alice").await["pushes"][0];
+    assert_eq!(push["state"], "opened");
+    assert!(push["opened_at"].is_string());
+    rig.admin("/admin/phones/alice/ignore", json!({})).await;
+    let unique: std::collections::BTreeSet<String> = ingest
+        .when(3)
+        .await
+        .iter()
+        .map(|h| h.body["id"].to_string())
+        .collect();
+    assert_eq!(unique.len(), 3);
+}
+
+#[tokio::test]
+async fn a_wrong_companion_address_is_refused_and_its_key_never_shown() {
+    let rig = Rig::start().await;
+    for (url, key) in [
+        ("https://x/y", "k"),
+        ("nonsense", "k"),
+        ("http://127.0.0.1:1/x", "a b"),
+    ] {
+        let set = json!({"engagement_url": url, "app_key": key});
+        assert_eq!(
+            rig.admin("/admin/companion", set).await.status,
+            400,
+            "{url}"
+        );
+    }
+    let set = json!({"engagement_url": "http://127.0.0.1:1/x", "app_key": "hush-hush"});
+    rig.admin("/admin/companion", set).await;
+    rig.admin("/admin/reset", json!({})).await;
+    let kept = rig.get("/admin/companion").await;
+    assert_eq!(kept.json()["engagement_url"], "http://127.0.0.1:1/x");
+    assert!(!kept.text.contains("hush-hush"));
+}

@@ -1,5 +1,5 @@
-//! What the tests of pushes and phones speak with: a plain HTTP/1.1 client over TCP, a listener that
-//! plays the server of the companion app, and waiting for a condition with a deadline.
+//! What the tests of pushes and phones speak with: a plain HTTP/1.1 client over TCP, a listener
+//! that plays the server of the companion app, and waiting for a condition with a deadline.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -1,5 +1,6 @@
-"""Calls the sandbox's Gmail and Pub/Sub with Google's own Python client and checks every answer against
-the schemas of the discovery documents inside that client. Prints a table; ends with 1 on any failure."""
+"""Calls the sandbox's Gmail and Pub/Sub with Google's own Python client and checks every answer
+against the schemas of the discovery documents inside that client. Prints a table; ends with 1 on
+any failure."""
 
 import base64
 import io
@@ -150,8 +151,8 @@ def messages_and_formats(gmail, users, smtp):
         userId="me", messageId=message_id, id=pdf["body"]["attachmentId"]))
     CHECKS.that("an attachment has its bytes",
                 base64.urlsafe_b64decode(got["data"]) == b"%PDF-1.4 " + bytes(range(256)))
-    part = gmail("gmail.users.messages.get",
-                 messages.get(userId="me", id=message_id, fields="id,payload(mimeType)"), "(fields)")
+    part = gmail("gmail.users.messages.get", messages.get(
+        userId="me", id=message_id, fields="id,payload(mimeType)"), "(fields)")
     CHECKS.that("fields cut the answer", set(part) == {"id", "payload"}, str(part))
     results = header(full, "authentication-results")
     CHECKS.that("the results are Google's", results.startswith("mx.google.com;")
@@ -285,7 +286,8 @@ def watching(gmail, users, pubsub):
     body = {"topicName": topic, "labelIds": ["INBOX"], "labelFilterBehavior": "INCLUDE"}
     gmail.refused("gmail.users.watch", users.watch(userId="me", body=body),
                   404, "notFound", "(no topic)")
-    topics, subscriptions = pubsub.service.projects().topics(), pubsub.service.projects().subscriptions()
+    projects = pubsub.service.projects()
+    topics, subscriptions = projects.topics(), projects.subscriptions()
     pubsub("pubsub.projects.topics.create", topics.create(name=topic, body={}))
     pubsub("pubsub.projects.subscriptions.create",
            subscriptions.create(name=name, body={"topic": topic, "ackDeadlineSeconds": 10}))
@@ -296,7 +298,8 @@ def watching(gmail, users, pubsub):
                     subscriptions.pull(subscription=name, body={"maxMessages": 10}))
     first = pulled["receivedMessages"][0]
     data = json.loads(base64.b64decode(first["message"]["data"]))
-    CHECKS.that("a watch notifies at once", data["emailAddress"] == "approvals@example.com", str(data))
+    CHECKS.that("a watch notifies at once",
+                data["emailAddress"] == "approvals@example.com", str(data))
     pubsub("pubsub.projects.subscriptions.modifyAckDeadline", subscriptions.modifyAckDeadline(
         subscription=name, body={"ackIds": [first["ackId"]], "ackDeadlineSeconds": 0}))
     again = pubsub("pubsub.projects.subscriptions.pull",

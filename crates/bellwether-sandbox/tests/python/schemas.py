@@ -1,4 +1,4 @@
-"""Checks a JSON value against a schema of a Google discovery document. Unknown fields are errors."""
+"""Checks JSON against the schemas of a Google discovery document. Unknown fields are errors."""
 
 import base64
 import re
@@ -22,7 +22,8 @@ class Schemas:
         """Gives the list of what is wrong with the answer of a method."""
         name = self.responses[method]
         if name is None or name == "Empty":
-            return [] if value in ("", b"", {}, None) else [f"{method}: must be empty, is {value!r}"]
+            empty = value in ("", b"", {}, None)
+            return [] if empty else [f"{method}: must be empty, is {value!r}"]
         return self.check({"$ref": name}, value, method)
 
     def check(self, schema, value, where):
