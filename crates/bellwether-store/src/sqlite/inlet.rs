@@ -95,6 +95,13 @@ pub(super) fn step(
             }
         }
         InletStep::Attempt { external_id } => attempted = attempt(conn, id, external_id)?,
+        InletStep::Excuse { external_id } => {
+            conn.prepare_cached(
+                "UPDATE ledger SET attempts = attempts - 1
+                 WHERE connection = ?1 AND external_id = ?2 AND state = 0 AND attempts > 0",
+            )?
+            .execute((id, external_id))?;
+        }
         InletStep::Hint { at } => {
             conn.prepare_cached("UPDATE inlet SET hinted_at = ?2 WHERE connection = ?1")?
                 .execute((id, at.0))?;
