@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -156,12 +156,10 @@ impl Faults {
 
 /// Puts a stand-in's routes behind the faults of `target` and records each call.
 pub(crate) fn guard(router: Router, world: &Arc<World>, target: &'static str) -> Router {
-    router
-        .layer(middleware::from_fn_with_state(
-            (Arc::clone(world), target),
-            apply,
-        ))
-        .layer(DefaultBodyLimit::max(REQUEST_LIMIT))
+    router.layer(middleware::from_fn_with_state(
+        (Arc::clone(world), target),
+        apply,
+    ))
 }
 
 async fn apply(

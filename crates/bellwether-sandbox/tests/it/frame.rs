@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use bellwether_sandbox::{Options, Person, StartError, default_people, start};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::gmail::{APPROVALS, Post, letter, raw};
 use crate::wire::call;
@@ -267,4 +269,36 @@ async fn reset_brings_everything_back_and_repeats_no_id() {
     );
     let old = format!("history?startHistoryId={cursor}");
     post.api(APPROVALS, "GET", &old, Value::Null, 404).await;
+}
+
+#[tokio::test]
+async fn what_happens_is_told_as_events_in_order() {
+    let post = Post::start().await;
+    post.mail("ariba@example.com", APPROVALS, "before", "")
+        .await;
+    let mut stream = TcpStream::connect(post.page).await.expect("it listens");
+    let request = "GET /events HTTP/1.1\r\nHost: sandbox\r\n\r\n";
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it is read");
+    let mut text = String::new();
+    for wanted in ["before", "after"] {
+        if wanted == "after" {
+            post.mail("ariba@example.com", APPROVALS, "after", "").await;
+        }
+        while !text.contains(wanted) {
+            let mut chunk = [0; 4096];
+            let read = stream.read(&mut chunk);
+            let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+            let read = read
+                .expect("something is told in time")
+                .expect("the line stays");
+            text.push_str(&String::from_utf8_lossy(&chunk[..read]));
+        }
+    }
+    assert!(
+        text.contains("event: mail") && text.contains("\"number\":1"),
+        "{text}"
+    );
 }
