@@ -4,7 +4,10 @@ pub mod def;
 mod match_index;
 pub mod read;
 mod set;
+#[cfg(test)]
+mod tests;
 
+pub use def::Flow;
 pub use read::inputs::check_inputs;
 pub use read::{Catalog, read, read_checked};
 pub use set::{Active, FlowSet, Hit, Matches, Position};
