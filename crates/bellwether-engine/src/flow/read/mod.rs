@@ -11,7 +11,7 @@ mod sample;
 mod span;
 mod steps;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod when;
 
 use std::sync::Arc;
