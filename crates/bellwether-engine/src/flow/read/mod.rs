@@ -75,6 +75,11 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         steps: 0,
     };
     let flow = reading.flow(&root, text, file);
+    // What YAML could not make sense of is said once, not again by each key that it tore apart.
+    let torn: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+    reading
+        .problems
+        .retain(|problem| !torn.contains(&problem.line));
     problems.append(&mut reading.problems);
     problems.sort_by_key(|problem| (problem.line, problem.column));
     let error = broken || problems.iter().any(|p| p.severity == Severity::Error);

@@ -54,7 +54,7 @@ const MISTAKES: [(&str, &str, &str); 62] = [
     ("  if: not mail.auto_reply", "  if: \"{{ not mail.auto_reply }}\"", "f.yaml:10:7  `if` is an expression and stands without {{ }}  write: if: not mail.auto_reply"),
     ("  if: not mail.auto_reply", "  if: not mail.auto_reply and", "f.yaml:10:30  something is missing at the end"),
     ("  if: not mail.auto_reply", "  if: mail.auto_reply = false", "f.yaml:10:23  `=` is not expected here  write == to compare"),
-    ("of: gmail", "of: gmial", "f.yaml:5:18  there is no connector `gmial`  did you mean `gmail`?"),
+    ("of: gmail", "of: gmial", "f.yaml:5:36  there is no connector `gmial`  did you mean `gmail`?"),
     ("type: who", "type: whom", "f.yaml:6:18  there is no input type `whom`  did you mean `who`?"),
     ("  owner: { type: who }", "  owner: { typ: who }", "f.yaml:6:12  an input has no key `typ`  did you mean `type`?"),
     ("  owner: { type: who }", "  owner: { type: who }\n  days: { type: number, default: many }", "f.yaml:7:34  this default does not fit: this is not a number"),
@@ -76,7 +76,7 @@ const MISTAKES: [(&str, &str, &str); 62] = [
     ("  - ask: inputs.owner", "  - push: inputs.owner\n    ask: inputs.owner", "f.yaml:16:5  this step has two verbs, `push` and `ask`"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    need: 2", "f.yaml:16:5  `need` is not in this version"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    id: Not An Id", "f.yaml:16:9  `Not An Id` cannot be an id"),
-    ("    title: \"{{ amount }} wanted\"", "    titel: wanted", "f.yaml:15:5  `title` is missing here"),
+    ("    title: \"{{ amount }} wanted\"", "    titel: wanted", "f.yaml:16:5  `ask` has no key `titel`  did you mean `title`?"),
     ("\"{{ amount }} wanted\"", "\"\\u20ac {{ amont }} wanted\"", "f.yaml:16:23  \"amont\" is not a variable here.  Did you mean amount?"),
     ("\"{{ amount }} wanted\"", "'it''s {{ amont }}'", "f.yaml:16:22  \"amont\" is not a variable here.  Did you mean amount?"),
     ("\"{{ amount }} wanted\"", "Wanted by {{ mail.form }}", "f.yaml:16:30  mail has no field form  did you mean mail.from?"),
@@ -86,7 +86,7 @@ const MISTAKES: [(&str, &str, &str); 62] = [
     ("\"{{ amount }} wanted\"", "\"{% if amount %}\"", "f.yaml:16:13  {% has no meaning in a text"),
     ("mail.from.name", "mail.from.nam", "f.yaml:18:25  mail.from has no field nam  did you mean mail.from.name?"),
     ("        Really?", "        {{ reely }}", "f.yaml:19:12  \"reely\" is not a variable here."),
-    ("    text: |", "    text: >", "f.yaml:17:11  `text` cannot be written with >, which loses where its lines are  use | or quotes"),
+    ("    text: |", "    text: >", "f.yaml:18:7  `text` cannot be written with >, which loses where its lines are  use | or quotes"),
     ("approve: {}, reject", "yes: {}, reject", "f.yaml:20:16  `yes` cannot be a choice: some YAML tools read it as true"),
     ("comment: required", "comment: requird", "f.yaml:20:48  `comment` cannot be `requird`  did you mean `required`?"),
     ("4 working hours: remind", "4 hurs: remind", "f.yaml:21:18  `hurs` is not a unit of time"),
@@ -95,7 +95,7 @@ const MISTAKES: [(&str, &str, &str); 62] = [
     (", 2 working days: expire", "", "f.yaml:21:16  this ladder has no end  add a last rung such as `5 working days: expire`"),
     ("      reject: []\n", "", "f.yaml:23:7  the ending `reject` is missing in `then`  add `reject: []` if nothing follows"),
     ("      reject: []", "      rejectd: []", "f.yaml:23:7  the ending `reject` is missing in `then`"),
-    ("      reject: []", "      reject: [{ reply: mail, text: \"{{ decision.coment }}\" }]", "f.yaml:24:51  decision has no field coment  did you mean decision.comment?"),
+    ("      reject: []", "      reject: [{ reply: mail, text: \"{{ decision.coment }}\" }]", "f.yaml:24:50  decision has no field coment  did you mean decision.comment?"),
     ("      reject: []", "      reject: []\n      reject: []", "f.yaml:25:7  `reject` stands here twice, first in line 24  remove one of them"),
     ("      reject: []", "      reject: *nothing", "f.yaml:24:15  "),
     ("      reject: []", "      reject: !now []", "f.yaml:24:1"),
@@ -122,7 +122,7 @@ fn each_mistake_gets_its_own_message_at_its_place() {
 #[test]
 fn ten_mistakes_get_ten_messages() {
     let text = r#"bellwether: 1
-flow: Approval
+flow: approval
 inputs:
   owner: { type: whoo }
 when: { event: gmail.message.recieved, if: not mail.auto_reply }
@@ -135,12 +135,24 @@ steps:
     if_silent: { 4 working hours: remind }
     then:
       approve: [{ push: role('legal'), titel: Approved }]
+      expire: []
   - wait: gmail.message.read
     if: it.mail.subjet == 'x'
     up_to: soon
 tests: {}
 "#;
-    insta::assert_snapshot!(wrong(text), @"");
+    insta::assert_snapshot!(wrong(text), @r#"
+    f.yaml:4:18  there is no input type `whoo`  did you mean `who`?
+    f.yaml:5:16  there is no event `gmail.message.recieved`  did you mean `gmail.message.received`?
+    f.yaml:7:23  there is no filter labeled  did you mean labelled?
+    f.yaml:9:10  "alice" is not a variable here.  Did you mean person('alice')?  Known: inputs, mail, trigger, amount, case
+    f.yaml:10:16  "amont" is not a variable here.  Did you mean amount?  Known: inputs, mail, trigger, amount, case
+    f.yaml:11:29  `no` cannot be a choice: some YAML tools read it as true  say what it means: approve, reject
+    f.yaml:12:16  this ladder has no end  add a last rung such as `5 working days: expire`
+    f.yaml:14:40  `push` has no key `titel`  did you mean `title`?
+    f.yaml:17:17  it.mail has no field subjet  did you mean it.mail.subject?
+    f.yaml:18:12  `soon` is not a length of time; write it as `30 minutes`, `4 working hours` or `2 working days`
+    "#);
 }
 
 #[test]
@@ -150,13 +162,28 @@ fn braces_that_cut_an_expression_are_explained() {
             "bellwether: 1\nflow: a\nwhen: {{ event: webhook.received, if: {inner} }}\nsteps: []\n"
         ))
     };
-    insta::assert_snapshot!(when("body.kind in ('a', 'b')"), @"");
-    insta::assert_snapshot!(when("body.rows[0].kind == 'a'"), @"");
-    insta::assert_snapshot!(when("{{ body.kind }}"), @"");
+    insta::assert_snapshot!(when("body.kind in ('a', 'b')"), @r#"
+    f.yaml:3:38  inside { } the comma cuts this expression  give it its own line: if: body.kind in ('a', 'b')
+    "#);
+    insta::assert_snapshot!(when("body.rows[0].kind == 'a'"), @r#"
+    f.yaml:3:38  inside { } the bracket [ cuts this expression  give it its own line: if: body.rows[0].kind == 'a'
+    "#);
+    insta::assert_snapshot!(when("{{ body.kind }}"), @r#"
+    f.yaml:3:38  a value that begins with {{ needs quotes  write: when: { event: webhook.received, if: "{{ body.kind }}" }
+    "#);
+    insta::assert_snapshot!(when("body.kind in [a, b]"), @r#"
+    f.yaml:3:38  inside { } the bracket [ cuts this expression  give it its own line: if: body.kind in [a, b]
+    "#);
+    insta::assert_snapshot!(when("body.kind | default(a, b)"), @r#"
+    f.yaml:3:38  inside { } the comma ends this expression  give it its own line: if: body.kind | default(a, b)
+    "#);
 }
 
 #[test]
 fn doubtful_words_are_warned_about() {
     let text = "bellwether: 1\nflow: a\ninputs:\n  land: { type: text, default: NO }\n  at: { type: time, default: 08:30 }\nwhen: { event: webhook.received }\nsteps: []\n";
-    insta::assert_snapshot!(wrong(text), @"");
+    insta::assert_snapshot!(wrong(text), @r#"
+    f.yaml:4:32  warning: some YAML tools read `NO` as true or false  write "NO" in quotes
+    f.yaml:5:30  warning: some YAML tools read `08:30` as a number  write "08:30" in quotes
+    "#);
 }

@@ -1,6 +1,6 @@
 //! A connector with mails, one with open payloads, and a small flow that is right.
 
-use bellwether_model::connector::{AuthSpec, ConnectorDef, Connection, Host, TriggerDef};
+use bellwether_model::connector::{AuthSpec, Connection, ConnectorDef, Host, TriggerDef};
 use bellwether_model::failure::Failure;
 use bellwether_model::spec::{Settings, Spec};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use crate::flow::{Catalog, Flow, Problem, read, read_checked};
 fn connect(_: Settings, _: Host) -> Result<Arc<dyn Connection>, Failure> {
     Err(Failure::new(
         bellwether_model::failure::FailureClass::Bug,
+        "fixture",
         "the fixture connects to nothing",
     ))
 }

@@ -163,7 +163,12 @@ steps:
   - stop: done
 "#,
     );
-    let verbs: Vec<&str> = flow.steps.steps.iter().map(|step| step.id.as_str()).collect();
+    let verbs: Vec<&str> = flow
+        .steps
+        .steps
+        .iter()
+        .map(|step| step.id.as_str())
+        .collect();
     assert_eq!(
         verbs,
         [
@@ -225,5 +230,8 @@ fn ids_do_not_change_when_steps_come_before_them() {
 fn long_titles_are_warned_about_with_the_sample() {
     let text = "bellwether: 1\nflow: a\nwhen: { event: gmail.message.received }\nsteps:\n  - push: person('a')\n    title: \"A very long title about {{ mail.subject }}, isn't it\"\n";
     let said = wrong(text);
-    assert!(said.starts_with("f.yaml:6:12  warning: this title has 60 letters"), "{said}");
+    assert!(
+        said.starts_with("f.yaml:6:13  warning: this title has 56 letters"),
+        "{said}"
+    );
 }

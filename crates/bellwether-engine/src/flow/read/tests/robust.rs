@@ -27,9 +27,44 @@ fn survives(text: &str) {
 /// What is likely to lead somewhere.
 fn piece() -> impl Strategy<Value = String> {
     let pieces = [
-        "steps:", "  - ", "ask: ", "then: ", "{", "}", "[", "]", ": ", ", ", "\n", "    ", "{{ ", " }}",
-        "mail.subject", " | ", "money", "'", "\"", "|\n", ">\n", "#", "&a ", "*a", "!t ", "<<: ", "---\n",
-        "if: ", "not ", "and ", "é", "\u{202e}", "\\u00", "\t", "1 working day", "expire", "?", "- - -",
+        "steps:",
+        "  - ",
+        "ask: ",
+        "then: ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ": ",
+        ", ",
+        "\n",
+        "    ",
+        "{{ ",
+        " }}",
+        "mail.subject",
+        " | ",
+        "money",
+        "'",
+        "\"",
+        "|\n",
+        ">\n",
+        "#",
+        "&a ",
+        "*a",
+        "!t ",
+        "<<: ",
+        "---\n",
+        "if: ",
+        "not ",
+        "and ",
+        "é",
+        "\u{202e}",
+        "\\u00",
+        "\t",
+        "1 working day",
+        "expire",
+        "?",
+        "- - -",
     ];
     prop_oneof![
         4 => prop::sample::select(pieces.to_vec()).prop_map(str::to_owned),
@@ -75,7 +110,10 @@ fn large_and_deep_files_are_refused_in_time() {
     survives(&"- ".repeat(100_000));
     survives(&"{a: ".repeat(50_000));
     survives(&"a: b\n".repeat(50_000));
-    survives(&format!("bellwether: 1\nsteps:\n{}", "  - stop: x\n".repeat(15_000)));
+    survives(&format!(
+        "bellwether: 1\nsteps:\n{}",
+        "  - stop: x\n".repeat(15_000)
+    ));
     let lets: String = (0..5000).map(|n| format!("  a{n}: a{}\n", n + 1)).collect();
     survives(&format!("bellwether: 1\nlet:\n{lets}"));
 }
