@@ -98,8 +98,19 @@ impl Report {
         cold: &Cold,
         bare: &[Bare],
         durable: &[Durable],
-        errors: Vec<String>,
+        mut errors: Vec<String>,
     ) -> Self {
+        errors.extend(
+            durable
+                .iter()
+                .filter(|round| round.backlog > BACKLOG_MAX)
+                .map(|round| {
+                    format!(
+                        "{} effects waited at the end of a round; {BACKLOG_MAX} may",
+                        round.backlog
+                    )
+                }),
+        );
         let spread = spreads(fsync, cold, bare, durable);
         let loads: Vec<&Loaded> = durable.iter().map(|round| &round.load).collect();
         let bares: Vec<&Loaded> = bare.iter().map(|round| &round.load).collect();

@@ -2,8 +2,10 @@
 //! what it does wrong: `honest` nothing, `lossy` accepts before it commits, `forgetful` forgets its
 //! attempts after a crash, `doubling` takes repeated events as new.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,12 +23,16 @@ use tokio::sync::Notify;
 
 /// How many pushes are on the way at a time.
 const WINDOW: i64 = 32;
+/// How many may wait before new events are told to come later.
+const WAITING_MAX: i64 = 200;
 
 struct Stub {
     database: Mutex<Connection>,
     wake: Notify,
+    waiting: AtomicI64,
     sink: String,
     lossy: bool,
+    promised: Mutex<HashSet<String>>,
     doubling: bool,
 }
 
@@ -51,8 +57,10 @@ pub(crate) async fn serve(name: &str, config: &Path) {
     let stub = Arc::new(Stub {
         database: Mutex::new(database),
         wake: Notify::new(),
+        waiting: AtomicI64::default(),
         sink: sink.to_owned(),
         lossy: name == "lossy",
+        promised: Mutex::default(),
         doubling: name == "doubling",
     });
     let console = Router::new()
@@ -96,16 +104,20 @@ fn open(path: &str, forgetful: bool) -> Connection {
 }
 
 async fn hook(State(stub): State<Arc<Stub>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
+    if stub.waiting.load(Ordering::Relaxed) > WAITING_MAX {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(Value::Null));
+    }
     let id = headers["webhook-id"].to_str().unwrap().to_owned();
     if stub.lossy {
-        let (stub, id) = (Arc::clone(&stub), id.clone());
+        let duplicate = !stub.promised.lock().unwrap().insert(id.clone());
+        let (stub, later) = (Arc::clone(&stub), id.clone());
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(30)).await;
-            record(&stub, &id);
+            record(&stub, &later);
         });
         return (
             StatusCode::ACCEPTED,
-            Json(json!({"id": id, "duplicate": false})),
+            Json(json!({"id": id, "duplicate": duplicate})),
         );
     }
     let duplicate = record(&stub, &id);
@@ -134,6 +146,7 @@ fn record(stub: &Stub, id: &str) -> bool {
     )
     .unwrap();
     turn.commit().unwrap();
+    stub.waiting.fetch_add(1, Ordering::Relaxed);
     stub.wake.notify_one();
     false
 }
@@ -156,6 +169,7 @@ async fn dispatch(stub: Arc<Stub>) {
         while let Some(sent) = sending.join_next().await {
             let (pos, ok) = sent.unwrap();
             let state = if ok { "done" } else { "failed" };
+            stub.waiting.fetch_sub(1, Ordering::Relaxed);
             let database = stub.database.lock().unwrap();
             database
                 .execute(
