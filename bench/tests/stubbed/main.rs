@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let filter = args.iter().skip(1).find(|arg| !arg.starts_with('-'));
-    let cases: [(&str, fn(&Scene)); 6] = [
+    let cases: [(&str, Case); 6] = [
         (
             "rates_of_an_honest_server_are_counted_exactly",
             honest_rates,
@@ -53,6 +53,9 @@ fn main() -> ExitCode {
     }
     ExitCode::SUCCESS
 }
+
+/// One test.
+type Case = fn(&Scene);
 
 /// A folder with the stub under its names.
 struct Scene(PathBuf);
