@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::load::Standing;
-use crate::id::BenchId;
+use crate::id::{BenchId, ID_LEN};
 use crate::sink::Receipt;
 
 /// How many examples are kept of each kind of disagreement.
@@ -113,14 +113,16 @@ impl Accounts {
 
     /// A row of the list of events; others than the bench's are left out.
     pub(super) fn event(&mut self, row: &Value) {
-        if let Some(account) = self.account(&row["id"], "unknown") {
+        // The server's own events may carry our id within theirs; only the whole id is ours.
+        let ours = row["id"].as_str().is_some_and(|id| id.len() == ID_LEN);
+        if let Some(account) = ours.then(|| self.account(&row["id"])).flatten() {
             account.recorded += 1;
         }
     }
 
     /// A row of the list of notifications.
     pub(super) fn notification(&mut self, row: &Value) {
-        let Some(account) = self.account(&row["title"], "unknown") else {
+        let Some(account) = self.account(&row["title"]) else {
             return;
         };
         account.notifications += 1;
@@ -134,7 +136,7 @@ impl Accounts {
     /// A push as the provider got it.
     pub(super) fn receipt(&mut self, receipt: Receipt) {
         let name = Value::String(receipt.id.to_string());
-        if let Some(account) = self.account(&name, "unknown") {
+        if let Some(account) = self.account(&name) {
             account.pushes += 1;
             account.other_note |= account.pushes > 1 && account.note != receipt.note;
             account.note = receipt.note;
@@ -142,13 +144,13 @@ impl Accounts {
         }
     }
 
-    fn account(&mut self, text: &Value, otherwise: &'static str) -> Option<&mut Account> {
+    fn account(&mut self, text: &Value) -> Option<&mut Account> {
         let id = BenchId::find(text.as_str()?.as_bytes()).filter(|id| id.run == self.run)?;
         let number = id.number as usize;
         let sent = |event: &Account| event.accepted || event.doubt;
         if !self.events.get(number).is_some_and(sent) {
             self.counts.unknown += 1;
-            self.example(otherwise, id.number, "was never sent as a whole");
+            self.example("unknown", id.number, "was never sent as a whole");
             return None;
         }
         self.events.get_mut(number)
