@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use crate::BoxFuture;
-use crate::time::Time;
+use crate::time::{Millis, Time};
 
 /// A source of instants. Production reads the system; the demo scales flow time; tests stand still.
 pub trait Clock: Send + Sync + Debug {
@@ -14,4 +14,10 @@ pub trait Clock: Send + Sync + Debug {
     /// Completes when `now()` has reached `due`. May complete early after the clock was changed;
     /// callers look at `now()` again.
     fn wait_until(&self, due: Time) -> BoxFuture<'_, ()>;
+
+    /// How much transport time passes until `due`: less than the difference on a clock that runs
+    /// faster than the world.
+    fn real_delay(&self, due: Time) -> Millis {
+        due.since(self.now())
+    }
 }

@@ -182,6 +182,12 @@ pub trait Connection: Send + Sync + Debug {
         Box::pin(std::future::ready(Ok(Reconciled::Unknown)))
     }
 
+    /// Whether the provider will report on deliveries by its own reference: then references are kept
+    /// where such reports can find them.
+    fn reports_status(&self) -> bool {
+        false
+    }
+
     /// Reads one inbound request: authenticates it, then says what it means. Does no I/O; nothing
     /// is answered to the caller before what it means has been committed.
     ///

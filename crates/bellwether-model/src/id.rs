@@ -37,6 +37,11 @@ impl Id {
         Time::from_millis(i64::from_be_bytes(ms))
     }
 
+    /// The 16 bytes of 32 hexadecimal digits.
+    pub fn from_hex16(text: &str) -> Option<[u8; 16]> {
+        text.parse::<Self>().ok().map(|id| id.0)
+    }
+
     /// The 16 bytes as they are stored.
     pub fn bytes(&self) -> &[u8; 16] {
         &self.0

@@ -1,1 +1,63 @@
-//! The crate `bellwether-store`; see ARCHITECTURE.md.
+//! The durable record: implementations of the engine's `Store`, `Views` and `Registry`, one folder
+//! per database. No decisions are taken here, no network is spoken and no clock is read.
+
+mod migrate;
+mod sqlite;
+
+pub use sqlite::{Database, Stats, audit_hash};
+
+/// The database could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The address names no database that this build knows.
+    Scheme(String),
+    /// A newer release wrote the database.
+    TooNew {
+        /// The schema that was found.
+        found: u32,
+        /// The newest schema that this build knows.
+        known: u32,
+        /// The release that the schema needs.
+        release: String,
+    },
+    /// The file cannot be read, written or is no database.
+    Failed(String),
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Scheme(url) => write!(
+                f,
+                "cannot open the database {url}: write sqlite:PATH or sqlite::memory:"
+            ),
+            Self::TooNew {
+                found,
+                known,
+                release,
+            } => write!(
+                f,
+                "the database has schema {found} and this program knows schemas up to {known}: \
+                 start bellwether {release} or later, or restore the copy that was made before \
+                 the upgrade"
+            ),
+            Self::Failed(message) => write!(f, "cannot open the database: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// Opens a database by its address, creating and migrating it as needed: `sqlite:PATH` for a file,
+/// `sqlite::memory:` for one that lives as long as the value and is independent of all others.
+/// This is the only place that looks at the scheme.
+///
+/// # Errors
+/// The address is unknown, the file unusable, or its schema is newer than this program.
+pub fn open(url: &str) -> Result<Database, OpenError> {
+    match url.split_once(':') {
+        Some(("sqlite", ":memory:")) => Database::open_memory(),
+        Some(("sqlite", path)) if !path.is_empty() => Database::open_file(path.as_ref()),
+        _ => Err(OpenError::Scheme(url.to_owned())),
+    }
+}

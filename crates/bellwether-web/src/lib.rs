@@ -1,1 +1,58 @@
-//! The crate `bellwether-web`; see ARCHITECTURE.md.
+//! The two listeners: the public one for people's devices and providers, the internal one for the
+//! console and the API. Everything is rendered here; nothing is decided here, and no SQL is known.
+
+mod api;
+mod body;
+mod console;
+mod guard;
+mod headers;
+mod hooks;
+mod hosted;
+mod metrics;
+mod note;
+mod people;
+mod pieces;
+mod problem;
+mod query;
+mod serve;
+mod statics;
+mod text;
+mod web;
+mod when;
+mod words;
+
+pub use serve::{CONNECTIONS_MAX, DRAIN_MAX, serve};
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use bellwether_engine::seam::App;
+
+use web::Web;
+
+/// The routes that people's devices and providers reach: hooks, the pages behind links, the style.
+pub fn public(app: App) -> Router {
+    let web = Web::new(app);
+    let pages = hosted::routes()
+        .layer(from_fn_with_state(web.clone(), headers::of_pages))
+        .layer(from_fn(body::limited));
+    let rest = statics::routes().route("/healthz", get(api::healthz));
+    // The hooks carry no layer at all: they are the busy path, and they limit their own body.
+    hooks::routes().merge(pages).merge(rest).with_state(web)
+}
+
+/// The routes of the console and the API. Never reachable from the internet.
+pub fn internal(app: App) -> Router {
+    let web = Web::new(app);
+    let pages = console::routes().layer(from_fn_with_state(web.clone(), headers::of_pages));
+    let guarded = pages
+        .merge(api::routes())
+        .layer(from_fn(body::limited))
+        .merge(statics::routes())
+        .layer(from_fn_with_state(web.clone(), guard::host));
+    let probes = Router::new()
+        .route("/healthz", get(api::healthz))
+        .route("/readyz", get(api::readyz));
+    // Probes come with whatever Host their runner uses and learn nothing, so they pass unguarded.
+    probes.merge(guarded).with_state(web)
+}

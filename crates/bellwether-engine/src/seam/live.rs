@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 /// How many lines a slow reader may fall behind before it skips some.
-pub const BEHIND_MAX: usize = 1024;
+pub(crate) const BEHIND_MAX: usize = 1024;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

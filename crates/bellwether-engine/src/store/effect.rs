@@ -154,6 +154,18 @@ pub struct EffectRow {
     pub changed_at: Time,
 }
 
+impl EffectRow {
+    /// What kind of thing it is, in a word for people.
+    pub fn role_word(&self) -> &'static str {
+        match self.role {
+            Role::Push => "push",
+            Role::Mail => "mail",
+            Role::Reply => "reply",
+            Role::Label => "label",
+        }
+    }
+}
+
 /// A change of one effect. A guard that does not hold makes the member `Stale`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EffectUpdate {

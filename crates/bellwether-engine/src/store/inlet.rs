@@ -71,6 +71,11 @@ pub enum InletStep {
         /// Which.
         external_id: String,
     },
+    /// Takes an attempt back that ended in an answer (the provider was away), not in a crash.
+    Excuse {
+        /// Which.
+        external_id: String,
+    },
     /// Asks for up to `limit` pending ids, oldest first.
     Pending {
         /// How many at most.

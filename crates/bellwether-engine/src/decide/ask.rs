@@ -1,0 +1,562 @@
+//! `ask`: one question, put to people who may decide it once. Finding them (leave, deputy, nobody),
+//! putting it to each in his language, and telling every device when it is over.
+
+use std::sync::Arc;
+
+use bellwether_model::directory::Person;
+use bellwether_model::event::Event;
+use bellwether_model::id::EffectId;
+use bellwether_model::notification::Delivery;
+use serde_json::json;
+
+use super::draft::{EffectDraft, Note, Via};
+use super::message::Content;
+use super::state::{AskState, Asked, event_key};
+use super::values::is_person;
+use super::walk::{Turner, Way, find};
+use super::words;
+use crate::calendar;
+use crate::flow::{Ask, Block, RungAct, Step, Verb};
+use crate::lang::EvalError;
+use crate::store::EffectRow;
+use bellwether_model::connector::Role;
+
+/// The ask with that id, anywhere in the flow.
+pub(super) fn ask_step<'f>(block: &'f Block, id: &str) -> Option<&'f Ask> {
+    block.steps.iter().find_map(|step| match &step.verb {
+        Verb::Ask(ask) if step.id == id => Some(ask.as_ref()),
+        Verb::Ask(ask) => ask.then.iter().find_map(|(_, block)| ask_step(block, id)),
+        Verb::If(branch) => ask_step(&branch.then, id).or_else(|| ask_step(&branch.otherwise, id)),
+        _ => None,
+    })
+}
+
+impl Turner<'_> {
+    pub(super) fn begin_ask(&mut self, step: &Step, ask: &Ask) -> Way {
+        let first = self.deciders(step, ask);
+        if first.is_empty() {
+            self.dead(
+                "nobody_to_ask",
+                format!("step {}: nobody who may decide was found", step.id),
+            );
+            return Way::Over;
+        }
+        let calendar = first[0].0.id.clone();
+        let base = first
+            .iter()
+            .map(|(person, _)| self.leaves_at(ask, person))
+            .min();
+        let base = base.unwrap_or(self.case.now);
+        let state = AskState {
+            base,
+            calendar,
+            ..AskState::default()
+        };
+        self.state.asks.insert(step.id.clone(), state);
+        for (person, on_behalf_of) in first {
+            self.put_to(&step.id, ask, &person, on_behalf_of.as_deref(), false);
+        }
+        self.arm_rung(&step.id, ask);
+        self.stay()
+    }
+
+    /// When a push to this person leaves: at once, or when his quiet hours end.
+    fn leaves_at(&self, ask: &Ask, person: &Person) -> bellwether_model::time::Time {
+        if ask.importance == crate::flow::Importance::High {
+            return self.case.now;
+        }
+        calendar::is_quiet(self.case.now, person).unwrap_or(self.case.now)
+    }
+
+    /// Who is asked first, with whom each stands in for: on leave, the deputy at once; nobody
+    /// decides his own request; nobody found, the one whom the ladder names, else the owner.
+    fn deciders(&mut self, step: &Step, ask: &Ask) -> Vec<(Person, Option<String>)> {
+        let wanted = match self.scope().who(&ask.who) {
+            Ok(people) => people,
+            Err(error) => {
+                self.out.notes.push(
+                    Note::of("unknown_decider")
+                        .at(&step.id)
+                        .because(short(&error)),
+                );
+                Vec::new()
+            }
+        };
+        let mut found = Vec::new();
+        for id in wanted {
+            self.add_decider(step, ask, &id, &mut found);
+        }
+        if found.is_empty() {
+            for id in self.last_resort(ask) {
+                self.out
+                    .notes
+                    .push(Note::of("passed_to_owner").about(&id).at(&step.id));
+                self.add_decider(step, ask, &id, &mut found);
+            }
+        }
+        found
+    }
+
+    fn add_decider(
+        &mut self,
+        step: &Step,
+        ask: &Ask,
+        id: &str,
+        found: &mut Vec<(Person, Option<String>)>,
+    ) {
+        let directory = Arc::clone(&self.case.world.directory);
+        let Some(person) = directory.person(id) else {
+            return;
+        };
+        if self.excluded(ask, id) {
+            self.out
+                .notes
+                .push(Note::of("own_request").about(id).at(&step.id));
+            return;
+        }
+        let (person, for_whom) = if person.is_away(self.case.now) {
+            match directory.deputy_of(id, self.case.now) {
+                Some(deputy) if !self.excluded(ask, &deputy.id) => {
+                    self.out
+                        .notes
+                        .push(Note::of("on_leave").about(id).at(&step.id));
+                    (deputy, Some(id.to_owned()))
+                }
+                // Without a deputy who may decide, the absent person is still better than nobody:
+                // the ladder goes on from there.
+                _ => (person, None),
+            }
+        } else {
+            (person, None)
+        };
+        if !found.iter().any(|(known, _)| known.id == person.id) {
+            found.push((person.clone(), for_whom));
+        }
+    }
+
+    fn last_resort(&self, ask: &Ask) -> Vec<String> {
+        let named = ask.if_silent.iter().find_map(|rung| match &rung.act {
+            RungAct::Who(who) => self
+                .scope()
+                .who(who)
+                .ok()
+                .filter(|people| !people.is_empty()),
+            _ => None,
+        });
+        named.unwrap_or_else(|| self.case.world.directory.owner.iter().cloned().collect())
+    }
+
+    /// Whether a person must not decide this matter.
+    pub(super) fn excluded(&self, ask: &Ask, person: &str) -> bool {
+        let directory = &self.case.world.directory;
+        let Some(person) = directory.people.get(person) else {
+            return true;
+        };
+        let scope = self.scope();
+        let mut listed = ask
+            .not_by
+            .iter()
+            .filter_map(|not| scope.people_or_addresses(not).ok());
+        listed.any(|entries| entries.iter().any(|entry| is_person(entry, person)))
+    }
+
+    /// Puts the question to one person: a push, or a mail when no push is possible.
+    pub(super) fn put_to(
+        &mut self,
+        step: &str,
+        ask: &Ask,
+        person: &Person,
+        on_behalf_of: Option<&str>,
+        again: bool,
+    ) {
+        let mut content = match Content::of(self, ask, person, on_behalf_of) {
+            Ok(content) => content,
+            Err(error) => {
+                self.dead("text_failed", format!("step {step}: {error}"));
+                return;
+            }
+        };
+        if again {
+            content.text = format!("{}{}", words::reminder(&person.language), content.text);
+        }
+        let shown = content.shown.clone();
+        let pushes = self.push_question(step, ask, person, &content);
+        let mails = if pushes.is_empty() {
+            self.mail_question(step, ask, person, &content)
+                .into_iter()
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let what = if again { "reminded" } else { "asked" };
+        let mut note = Note::of(what).about(&person.id).at(step);
+        if let Some(absent) = on_behalf_of {
+            note = note.because(format!("for {absent}"));
+        }
+        self.out.notes.push(note);
+        let Some(state) = self.state.asks.get_mut(step) else {
+            return;
+        };
+        if let Some(asked) = state
+            .asked
+            .iter_mut()
+            .find(|asked| asked.person == person.id)
+        {
+            asked.shown = shown;
+            asked.pushes.extend(pushes);
+            asked.mails.extend(mails);
+        } else {
+            state.asked.push(Asked {
+                person: person.id.clone(),
+                on_behalf_of: on_behalf_of.map(str::to_owned),
+                shown,
+                pushes,
+                mails,
+            });
+        }
+    }
+
+    fn push_question(
+        &mut self,
+        step: &str,
+        ask: &Ask,
+        person: &Person,
+        content: &Content,
+    ) -> Vec<EffectId> {
+        let mut ids = Vec::new();
+        for address in &person.push {
+            let id = self.effect_id();
+            let collapse = self.collapse(step, &person.id);
+            let mut args = content.args();
+            args["step"] = json!(step);
+            args["address"] = json!(address);
+            args["kind"] = json!("notify");
+            args["importance"] = json!(importance_word(ask.importance));
+            args["collapse"] = json!(collapse);
+            self.out.effects.push(EffectDraft {
+                id,
+                via: Via::Role(Role::Push),
+                person: Some(person.id.clone()),
+                args,
+                expires_at: self.expires(step, ask),
+                cancel_key: Some(format!("ask/{step}")),
+                order: Some(order_key(&[
+                    self.case.cell.bytes(),
+                    b"push",
+                    address.as_bytes(),
+                ])),
+                reports: true,
+                importance: ask.importance,
+                after: None,
+            });
+            ids.push(id);
+        }
+        ids
+    }
+
+    /// The question as a mail, with the same page behind it. None when there is no address either.
+    pub(super) fn mail_question(
+        &mut self,
+        step: &str,
+        ask: &Ask,
+        person: &Person,
+        content: &Content,
+    ) -> Option<EffectId> {
+        let Some(address) = person.emails.first() else {
+            let reason = format!(
+                "{} has neither a push address nor a mail address",
+                person.id
+            );
+            self.dead("unreachable", reason);
+            return None;
+        };
+        let id = self.effect_id();
+        let mut args = content.args();
+        args["step"] = json!(step);
+        args["to"] = json!([address]);
+        args["subject"] = json!(content.title);
+        args["body"] = json!(content.mail_body(ask));
+        args["importance"] = json!(importance_word(ask.importance));
+        args["reply_token"] = json!(true);
+        self.out.effects.push(EffectDraft {
+            id,
+            via: Via::Role(Role::Mail),
+            person: Some(person.id.clone()),
+            args,
+            expires_at: self.expires(step, ask),
+            cancel_key: Some(format!("ask/{step}")),
+            order: Some(order_key(&[
+                self.case.cell.bytes(),
+                b"mail",
+                address.as_bytes(),
+            ])),
+            reports: true,
+            importance: ask.importance,
+            after: None,
+        });
+        Some(id)
+    }
+
+    /// A name under which a device shows only the newest push of this question to this person.
+    fn collapse(&self, step: &str, person: &str) -> String {
+        let parts = [
+            self.case.cell.bytes().as_slice(),
+            step.as_bytes(),
+            person.as_bytes(),
+        ];
+        bellwether_model::id::hex(&bellwether_model::id::key16(&parts)[..8])
+    }
+
+    /// It is over (decided, expired, withdrawn): nothing queued goes out any more, and every device
+    /// that shows the question is told, silently.
+    pub(super) fn quiet_down(&mut self, step: &str, by: Option<&str>) {
+        self.out.cancels.push(format!("ask/{step}"));
+        self.out.timers.push((format!("rung/{step}"), None));
+        let Some(state) = self.state.asks.get(step).cloned() else {
+            return;
+        };
+        let directory = Arc::clone(&self.case.world.directory);
+        for asked in &state.asked {
+            let Some(person) = directory.people.get(&asked.person) else {
+                continue;
+            };
+            let Some(last) = asked.pushes.last() else {
+                continue;
+            };
+            let text = match (&state.decided, by) {
+                (Some(decided), Some(by)) => {
+                    let name = directory.people.get(by).map_or(by, |person| &person.name);
+                    let past = words::choice_past(&decided.choice, &person.language);
+                    words::settled(&past, name, &person.language)
+                }
+                _ => {
+                    let how = state
+                        .over
+                        .as_ref()
+                        .map_or("closed", |(how, _)| how.as_str());
+                    words::over(how, &person.language)
+                }
+            };
+            self.update(step, person, *last, &text);
+        }
+    }
+
+    fn update(&mut self, step: &str, person: &Person, last: EffectId, text: &str) {
+        for address in &person.push {
+            let id = self.effect_id();
+            let args = json!({
+                "title": text, "text": "", "kind": "update", "step": step, "address": address,
+                "collapse": self.collapse(step, &person.id), "language": person.language,
+                "zone": person.zone, "privacy": "full", "facts": [], "choices": [], "shown": "",
+                "after": last,
+            });
+            self.out.effects.push(EffectDraft {
+                id,
+                via: Via::Role(Role::Push),
+                person: Some(person.id.clone()),
+                args,
+                expires_at: None,
+                cancel_key: None,
+                order: Some(order_key(&[
+                    self.case.cell.bytes(),
+                    b"push",
+                    address.as_bytes(),
+                ])),
+                reports: false,
+                importance: crate::flow::Importance::High,
+                after: Some(last),
+            });
+        }
+    }
+
+    /// Shows the matter again to everybody for whom it now reads differently.
+    fn show_changed(&mut self, step: &str, ask: &Ask) {
+        let directory = Arc::clone(&self.case.world.directory);
+        let asked = self
+            .state
+            .asks
+            .get(step)
+            .map(|state| state.asked.clone())
+            .unwrap_or_default();
+        let mut changed = false;
+        for entry in asked {
+            let Some(person) = directory.person(&entry.person) else {
+                continue;
+            };
+            let absent = entry.on_behalf_of.as_deref();
+            match Content::of(self, ask, person, absent) {
+                Ok(content) if content.shown != entry.shown => {
+                    changed = true;
+                    self.put_to(step, ask, person, absent, false);
+                }
+                Ok(_) => {}
+                Err(error) => self.dead("text_failed", format!("step {step}: {error}")),
+            }
+        }
+        self.out
+            .notes
+            .push(Note::of(if changed { "changed" } else { "came_again" }).at(step));
+    }
+
+    pub(super) fn withdraw(&mut self, step: &str) {
+        self.out.notes.push(Note::of("withdrawn").at(step));
+        if let Some(state) = self.state.asks.get_mut(step) {
+            state.over = Some(("withdrawn".to_owned(), self.case.now));
+        }
+        self.quiet_down(step, None);
+        self.go_on(Some("withdrawn"));
+    }
+
+    /// An effect of a question was given up: a push is repeated as a mail, once; when the mail fails
+    /// too, that is a dead letter.
+    pub(super) fn unreached(
+        &mut self,
+        effect: &EffectRow,
+        failure: &bellwether_model::failure::Failure,
+    ) -> bool {
+        let id = effect.id;
+        let belongs = self.state.asks.iter().find_map(|(step, ask)| {
+            let asked = ask.asked.iter().find(|asked| asked.pushes.contains(&id))?;
+            Some((step.clone(), ask.is_open(), asked.clone()))
+        });
+        let Some((step, open, asked)) = belongs else {
+            return false;
+        };
+        if !open || effect.delivery == Delivery::Delivered {
+            return true;
+        }
+        self.out.notes.push(
+            Note::of("push_failed")
+                .about(&asked.person)
+                .at(&step)
+                .because(failure.code.clone()),
+        );
+        let flow = Arc::clone(self.case.flow);
+        let directory = Arc::clone(&self.case.world.directory);
+        let (Some(ask), Some(person)) = (
+            ask_step(&flow.steps, &step),
+            directory.person(&asked.person),
+        ) else {
+            return true;
+        };
+        if !asked.mails.is_empty() {
+            return true;
+        }
+        match Content::of(self, ask, person, asked.on_behalf_of.as_deref()) {
+            Ok(content) => {
+                let mail = self.mail_question(&step, ask, person, &content);
+                let entry = self.state.asks.get_mut(&step).and_then(|state| {
+                    state
+                        .asked
+                        .iter_mut()
+                        .find(|entry| entry.person == person.id)
+                });
+                if let Some(entry) = entry {
+                    entry.mails.extend(mail);
+                }
+            }
+            Err(error) => self.dead("text_failed", format!("step {step}: {error}")),
+        }
+        true
+    }
+
+    /// The step at which the run waits, if it is the ask `step`.
+    pub(super) fn is_waiting_for(&self, step: &str) -> bool {
+        let flow = Arc::clone(self.case.flow);
+        find(&flow.steps, &self.state.at).is_some_and(|at| at.id == step)
+    }
+}
+
+impl<'a> Turner<'a> {
+    // ---- the same matter again, and its thread ----------------------------------------------
+
+    /// A further event with this case's key. The same mail in a second mailbox asks nobody again; a
+    /// mail by which the sender takes the matter back ends it; a changed matter is shown again.
+    pub(super) fn again(&mut self, event: &'a Event) {
+        self.set_current(event);
+        let same = |name: &str| {
+            let field = |event: &Event| {
+                event
+                    .envelope
+                    .data
+                    .get("mail")
+                    .and_then(|mail| mail.get(name))
+                    .cloned()
+            };
+            field(event).is_some() && field(event) == field(self.case.opened_by)
+        };
+        if same("rfc_message_id") {
+            self.out
+                .notes
+                .push(Note::of("seen_before").because("the same mail"));
+            return;
+        }
+        let flow = Arc::clone(self.case.flow);
+        let Some((step, ask)) = self.waiting_ask(&flow.steps) else {
+            self.out.notes.push(Note::of("came_again"));
+            return;
+        };
+        if takes_back(event) {
+            self.withdraw(step);
+            return;
+        }
+        if is_reply(event) {
+            self.out
+                .notes
+                .push(Note::of("came_again").because("a reply in the thread"));
+            return;
+        }
+        let step = step.to_owned();
+        self.state.basis = Some(event_key(&event.envelope));
+        self.show_changed(&step, ask);
+    }
+}
+
+/// Whether a mail says that the matter is off: one of the words in the subject, or alone on the
+/// first line of its new text.
+pub(super) fn takes_back(event: &Event) -> bool {
+    let text = |name: &str| {
+        let mail = event.envelope.data.get("mail");
+        let value = mail
+            .and_then(|mail| mail.get(name))
+            .and_then(serde_json::Value::as_str);
+        value.unwrap_or_default().to_lowercase()
+    };
+    let subject = text("subject");
+    let mut subject_words = subject.split(|c: char| !c.is_alphanumeric());
+    let new_text = if text("new_text").is_empty() {
+        text("text")
+    } else {
+        text("new_text")
+    };
+    let first = new_text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    let first = first.trim_matches(|c: char| !c.is_alphanumeric());
+    subject_words.any(|word| words::WITHDRAWN.contains(&word)) || words::WITHDRAWN.contains(&first)
+}
+
+fn is_reply(event: &Event) -> bool {
+    event
+        .envelope
+        .data
+        .get("mail")
+        .is_some_and(|mail| mail.get("in_reply_to").is_some())
+}
+
+fn order_key(parts: &[&[u8]]) -> [u8; 16] {
+    bellwether_model::id::key16(parts)
+}
+
+fn importance_word(importance: crate::flow::Importance) -> &'static str {
+    match importance {
+        crate::flow::Importance::Normal => "normal",
+        crate::flow::Importance::High => "high",
+    }
+}
+
+fn short(error: &EvalError) -> String {
+    error.to_string().chars().take(200).collect()
+}

@@ -1,0 +1,136 @@
+//! What a turn asks for, before the rim completes it: effects without a connection chosen, events
+//! without an id, notes for the journal.
+
+use bellwether_model::connector::Role;
+use bellwether_model::id::EffectId;
+use bellwether_model::time::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::RunState;
+use crate::flow::Importance;
+use crate::seam::TurnSaid;
+
+/// One turn of a cell.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// The state after it.
+    pub state: RunState,
+    /// Whether the run is over.
+    pub closed: bool,
+    /// Effects, in order.
+    pub effects: Vec<EffectDraft>,
+    /// Cancel keys of effects that are no longer wanted.
+    pub cancels: Vec<String>,
+    /// Timers set and removed.
+    pub timers: Vec<(String, Option<Time>)>,
+    /// Events of our own.
+    pub emits: Vec<Emitted>,
+    /// What happened, for the journal and for "why".
+    pub notes: Vec<Note>,
+    /// What is said to whoever sent the input.
+    pub said: Option<TurnSaid>,
+    /// What could not be done: code and sentence.
+    pub dead_letters: Vec<(String, String)>,
+}
+
+/// Which connection performs an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// The connection set up for this role.
+    Role(Role),
+    /// The connection that an event came from.
+    Source(String, Role),
+}
+
+/// An effect to be.
+#[derive(Clone, Debug)]
+pub struct EffectDraft {
+    /// Its id, which is its idempotency key for ever.
+    pub id: EffectId,
+    /// Who performs it.
+    pub via: Via,
+    /// For whom.
+    pub person: Option<String>,
+    /// The arguments; links and tokens are added at each attempt and never stored.
+    pub args: Json,
+    /// Too late after this instant of flow time.
+    pub expires_at: Option<Time>,
+    /// Withdrawn by this key.
+    pub cancel_key: Option<String>,
+    /// In order with others of the same key.
+    pub order: Option<[u8; 16]>,
+    /// Whether giving it up is an input to the cell.
+    pub reports: bool,
+    /// How loud.
+    pub importance: Importance,
+    /// Replaces an earlier push silently: pointless unless that one had left.
+    pub after: Option<EffectId>,
+}
+
+impl EffectDraft {
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        match &self.via {
+            Via::Role(role) | Via::Source(_, role) => *role,
+        }
+    }
+}
+
+/// An event of our own.
+#[derive(Clone, Debug)]
+pub struct Emitted {
+    /// The type.
+    pub kind: String,
+    /// The payload.
+    pub data: Json,
+}
+
+/// One thing that happened in a turn: ids and words of ours only, no personal text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What: `asked`, `reminded`, `decided`, …
+    pub what: String,
+    /// The person concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// The step concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Why, in words of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Note {
+    /// A note without person or step.
+    pub fn of(what: &str) -> Self {
+        Self {
+            what: what.to_owned(),
+            person: None,
+            step: None,
+            why: None,
+        }
+    }
+
+    /// The same note about a person.
+    #[must_use]
+    pub fn about(mut self, person: &str) -> Self {
+        self.person = Some(person.to_owned());
+        self
+    }
+
+    /// The same note at a step.
+    #[must_use]
+    pub fn at(mut self, step: &str) -> Self {
+        self.step = Some(step.to_owned());
+        self
+    }
+
+    /// The same note with a reason.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
+    }
+}

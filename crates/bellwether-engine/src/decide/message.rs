@@ -1,0 +1,534 @@
+//! The verbs that say something: push, mail, reply, label, emit; and the content of a question as one
+//! person reads it. Texts are worked out here once and kept in the effect, so that what was shown can
+//! be proved; links are added at each attempt.
+
+use bellwether_model::connector::Role;
+use bellwether_model::directory::Person;
+use bellwether_model::event::Event;
+use bellwether_model::id::{hash, hex, key16};
+use serde_json::{Value as Json, json};
+
+use super::draft::{EffectDraft, Note, Via};
+use super::walk::Turner;
+use super::words;
+use crate::flow::{Ask, CommentRule, Emit, Importance, Label, Message, Privacy, Reply, Step};
+use crate::lang::{EvalError, Scope, Text};
+
+/// The most characters of one fact's value.
+const FACT_MAX: usize = 2_000;
+
+/// A question as one person reads it.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) title: String,
+    pub(super) text: String,
+    facts: Vec<(String, String)>,
+    choices: Vec<Json>,
+    talk: Vec<Json>,
+    privacy: Privacy,
+    language: String,
+    zone: String,
+    on_behalf_of: Option<String>,
+    case: String,
+    until: Option<bellwether_model::time::Time>,
+    /// The hash of what is decided on.
+    pub(super) shown: String,
+}
+
+/// The hash of what a person decides on: facts, text and choices. It goes with the form and back.
+pub fn shown_hash(title: &str, text: &str, facts: &[(String, String)], choices: &[Json]) -> String {
+    let facts = serde_json::to_string(facts).unwrap_or_default();
+    let choices = serde_json::to_string(choices).unwrap_or_default();
+    hex(&hash(&[
+        title.as_bytes(),
+        text.as_bytes(),
+        facts.as_bytes(),
+        choices.as_bytes(),
+    ])[..16])
+}
+
+impl Content {
+    pub(super) fn of(
+        turner: &Turner<'_>,
+        ask: &Ask,
+        person: &Person,
+        on_behalf_of: Option<&str>,
+    ) -> Result<Self, EvalError> {
+        let scope = turner.scope().for_reader(&person.language, &person.zone);
+        let title = clean(&scope.text(&ask.title)?);
+        let text = ask
+            .text
+            .as_ref()
+            .map(|text| scope.text(text))
+            .transpose()?
+            .unwrap_or_default();
+        let mut facts = Vec::new();
+        for (label, value) in &ask.show {
+            let value = scope.eval(value)?;
+            if super::values::is_absent(&value) {
+                continue;
+            }
+            let shown: String = clean(&scope.display(&value))
+                .chars()
+                .take(FACT_MAX)
+                .collect();
+            facts.push((label.clone(), shown));
+        }
+        let choices: Vec<Json> = ask
+            .choices
+            .iter()
+            .map(|choice| {
+                json!({
+                    "id": choice.id,
+                    "label": words::choice_label(&choice.id, &choice.label, &person.language),
+                    "comment": comment_word(choice.comment),
+                    "settles": !choice.keeps_open,
+                })
+            })
+            .collect();
+        let directory = &turner.case.world.directory;
+        let on_behalf_of = on_behalf_of.map(|id| {
+            directory
+                .people
+                .get(id)
+                .map_or_else(|| id.to_owned(), |person| person.name.clone())
+        });
+        let shown = shown_hash(&title, &text, &facts, &choices);
+        Ok(Self {
+            title,
+            text,
+            facts,
+            choices,
+            talk: turner.talk(ask),
+            privacy: ask.privacy,
+            language: person.language.clone(),
+            zone: person.zone.clone(),
+            on_behalf_of,
+            case: turner.case.key.to_owned(),
+            until: turner.expires_of(ask),
+            shown,
+        })
+    }
+
+    /// The arguments that every channel shares.
+    pub(super) fn args(&self) -> Json {
+        let text = match &self.on_behalf_of {
+            Some(name) => format!("{} ({})", self.text, words::on_behalf(name, &self.language)),
+            None => self.text.clone(),
+        };
+        json!({
+            "title": self.title, "text": text, "facts": self.facts, "choices": self.choices,
+            "talk": self.talk, "privacy": privacy_word(self.privacy), "language": self.language,
+            "zone": self.zone, "on_behalf_of": self.on_behalf_of, "case": self.case,
+            "shown": self.shown, "until": self.until,
+        })
+    }
+
+    /// The question as a mail's text. The words that decide stand within a sentence, so that a
+    /// quotation of this mail never looks like a decision.
+    pub(super) fn mail_body(&self, ask: &Ask) -> String {
+        let mut body = format!("{}\n\n", self.text);
+        for (label, value) in &self.facts {
+            body.push_str(&format!("{label}: {value}\n"));
+        }
+        body.push_str(&format!(
+            "\n{}\n{{{{link}}}}\n",
+            words::decide_here(&self.language)
+        ));
+        let replies: Vec<&str> = ask
+            .choices
+            .iter()
+            .filter(|choice| choice.comment != CommentRule::Required && !choice.keeps_open)
+            .filter_map(|choice| words::reply_words(&choice.id).first().copied())
+            .collect();
+        if !replies.is_empty() && ask.sign_in.is_none() {
+            body.push_str(&format!(
+                "\n{}\n",
+                words::how_to_reply(&replies, &self.language)
+            ));
+        }
+        body
+    }
+}
+
+impl Turner<'_> {
+    /// `push:`: one message to each person; a mail when he has no push address.
+    pub(super) fn push(&mut self, step: &Step, message: &Message) -> Result<(), EvalError> {
+        for person in self.readers(message)? {
+            if person.push.is_empty() {
+                self.mail_to(step, message, &person)?;
+                continue;
+            }
+            let scope = self.scope().for_reader(&person.language, &person.zone);
+            let mut args = self.message_args(&scope, message, &person)?;
+            args["kind"] = json!("notify");
+            args["step"] = json!(step.id);
+            let collapse = key16(&[
+                self.case.cell.bytes(),
+                step.id.as_bytes(),
+                person.id.as_bytes(),
+            ]);
+            args["collapse"] = json!(hex(&collapse[..8]));
+            for address in &person.push {
+                args["address"] = json!(address);
+                self.send(step, Role::Push, &person, message, args.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// `mail:`: one mail to each person.
+    pub(super) fn mail(&mut self, step: &Step, message: &Message) -> Result<(), EvalError> {
+        for person in self.readers(message)? {
+            self.mail_to(step, message, &person)?;
+        }
+        Ok(())
+    }
+
+    fn readers(&mut self, message: &Message) -> Result<Vec<Person>, EvalError> {
+        let scope = self.scope();
+        let people = scope.who(&message.to)?;
+        let directory = &self.case.world.directory;
+        Ok(people
+            .iter()
+            .filter_map(|id| directory.person(id).cloned())
+            .collect())
+    }
+
+    fn mail_to(
+        &mut self,
+        step: &Step,
+        message: &Message,
+        person: &Person,
+    ) -> Result<(), EvalError> {
+        let Some(address) = person.emails.first() else {
+            self.dead(
+                "unreachable",
+                format!("{} has no address of any kind", person.id),
+            );
+            return Ok(());
+        };
+        let scope = self.scope().for_reader(&person.language, &person.zone);
+        let mut args = self.message_args(&scope, message, person)?;
+        args["to"] = json!([address]);
+        args["subject"] = args["title"].clone();
+        args["body"] = args["text"].clone();
+        args["step"] = json!(step.id);
+        self.send(step, Role::Mail, person, message, args);
+        Ok(())
+    }
+
+    fn message_args(
+        &self,
+        scope: &Scope,
+        message: &Message,
+        person: &Person,
+    ) -> Result<Json, EvalError> {
+        let text = message
+            .text
+            .as_ref()
+            .map(|text| scope.text(text))
+            .transpose()?;
+        let link = message
+            .link
+            .as_ref()
+            .map(|link| scope.eval(link))
+            .transpose()?;
+        let link = link
+            .filter(|link| !super::values::is_absent(link))
+            .map(|link| link.to_string());
+        Ok(json!({
+            "title": clean(&scope.text(&message.title)?), "text": text.unwrap_or_default(),
+            "to_link": link, "privacy": privacy_word(message.privacy), "language": person.language,
+            "zone": person.zone, "case": self.case.key,
+            "importance": if message.importance == Importance::High { "high" } else { "normal" },
+        }))
+    }
+
+    fn send(&mut self, step: &Step, role: Role, person: &Person, message: &Message, args: Json) {
+        let id = self.effect_id();
+        if message.on_error.is_some() {
+            self.state.handled.insert(id.to_string(), self.path.clone());
+        }
+        self.out.effects.push(EffectDraft {
+            id,
+            via: Via::Role(role),
+            person: Some(person.id.clone()),
+            args,
+            expires_at: None,
+            cancel_key: Some(format!("step/{}", step.id)),
+            order: None,
+            reports: message.on_error.is_some(),
+            importance: message.importance,
+            after: None,
+        });
+    }
+
+    /// `reply:`: an answer to the requester only, in his thread.
+    pub(super) fn reply(&mut self, step: &Step, reply: &Reply) -> Result<(), EvalError> {
+        let basis = self.case.opened_by.clone();
+        let Some(to) = answer_address(&basis) else {
+            self.dead(
+                "no_answer_address",
+                "the mail names nobody who could be answered (no-reply sender)".to_owned(),
+            );
+            return Ok(());
+        };
+        let person = self
+            .case
+            .world
+            .directory
+            .by_email(&to)
+            .cloned()
+            .unwrap_or_default();
+        let scope = self.scope();
+        let scope = if person.id.is_empty() {
+            scope
+        } else {
+            scope.for_reader(&person.language, &person.zone)
+        };
+        let text = scope.text(&reply.text)?;
+        let mail = basis.envelope.data.get("mail").cloned().unwrap_or_default();
+        let id = self.effect_id();
+        if reply.on_error.is_some() {
+            self.state.handled.insert(id.to_string(), self.path.clone());
+        }
+        let args = json!({
+            "to": [to], "subject": subject_of(&mail), "body": text, "step": step.id,
+            "thread_id": mail.get("thread_id"), "rfc_message_id": mail.get("rfc_message_id"),
+            "references": mail.get("references"), "case": self.case.key,
+        });
+        let cell = self.case.cell;
+        self.out.effects.push(EffectDraft {
+            id,
+            via: Via::Source(basis.envelope.source.clone(), Role::Reply),
+            person: None,
+            args,
+            expires_at: None,
+            cancel_key: None,
+            order: Some(key16(&[cell.bytes(), b"reply"])),
+            reports: reply.on_error.is_some(),
+            importance: Importance::Normal,
+            after: None,
+        });
+        Ok(())
+    }
+
+    /// `label:`.
+    pub(super) fn label(&mut self, label: &Label) -> Result<(), EvalError> {
+        let basis = self.case.opened_by.clone();
+        let scope = self.scope();
+        let texts = |texts: &[Text]| -> Result<Vec<String>, EvalError> {
+            texts.iter().map(|text| scope.text(text)).collect()
+        };
+        let mail = basis.envelope.data.get("mail").cloned().unwrap_or_default();
+        let args = json!({
+            "message_id": mail.get("id"), "add": texts(&label.add)?, "remove": texts(&label.remove)?,
+        });
+        let id = self.effect_id();
+        self.out.effects.push(EffectDraft {
+            id,
+            via: Via::Source(basis.envelope.source.clone(), Role::Label),
+            person: None,
+            args,
+            expires_at: None,
+            cancel_key: None,
+            order: Some(key16(&[self.case.cell.bytes(), b"label"])),
+            reports: false,
+            importance: Importance::Normal,
+            after: None,
+        });
+        Ok(())
+    }
+
+    /// `emit:`.
+    pub(super) fn emit(&mut self, emit: &Emit) -> Result<(), EvalError> {
+        let scope = self.scope();
+        let mut data = serde_json::Map::new();
+        for (name, value) in &emit.data {
+            let value = serde_json::to_value(scope.eval(value)?).unwrap_or(Json::Null);
+            data.insert(name.clone(), value);
+        }
+        self.emit_event(&emit.event, Json::Object(data));
+        Ok(())
+    }
+
+    /// A one-time code, by mail, to the person of a notification. The code itself is made at each
+    /// attempt and never stored.
+    pub(super) fn send_code(&mut self, step: Option<&str>, event: &Event) {
+        let push = event.envelope.data.get("push");
+        let text = |name: &str| push.and_then(|push| push.get(name)).and_then(Json::as_str);
+        let (Some(person), Some(notification)) = (text("person"), text("notification")) else {
+            return;
+        };
+        let directory = std::sync::Arc::clone(&self.case.world.directory);
+        let Some(person) = directory.person(person) else {
+            return;
+        };
+        let Some(address) = person.emails.first() else {
+            return;
+        };
+        let id = self.effect_id();
+        let subject = match words::Language::of(&person.language) {
+            words::Language::En => "Your code for a decision",
+            words::Language::De => "Ihr Code für eine Entscheidung",
+        };
+        let body = match words::Language::of(&person.language) {
+            words::Language::En => "Your code is {{code}}. It is good for ten minutes.",
+            words::Language::De => "Ihr Code ist {{code}}. Er gilt zehn Minuten.",
+        };
+        let mut note = Note::of("code_sent").about(&person.id);
+        if let Some(step) = step {
+            note = note.at(step);
+        }
+        self.out.notes.push(note);
+        self.out.effects.push(EffectDraft {
+            id,
+            via: Via::Role(Role::Mail),
+            person: Some(person.id.clone()),
+            args: json!({
+                "to": [address], "subject": subject, "title": subject, "body": body,
+                "code_for": notification, "language": person.language, "zone": person.zone,
+            }),
+            expires_at: Some(self.case.now + bellwether_model::time::Millis::minutes(60)),
+            cancel_key: None,
+            order: None,
+            reports: false,
+            importance: Importance::High,
+            after: None,
+        });
+    }
+
+    /// Questions and answers so far, for the page: who and what.
+    fn talk(&self, ask: &Ask) -> Vec<Json> {
+        let _ = ask;
+        let Some(state) = self.only_ask().and_then(|step| self.state.asks.get(&step)) else {
+            return Vec::new();
+        };
+        let name = |id: &str| {
+            let people = &self.case.world.directory.people;
+            people
+                .get(id)
+                .map_or_else(|| id.to_owned(), |person| person.name.clone())
+        };
+        let entry = |(who, key): &(String, String)| {
+            let from = if who.is_empty() {
+                self.event(key).map(sender_name).unwrap_or_default()
+            } else {
+                name(who)
+            };
+            json!([from, self.comment_of(key)])
+        };
+        state.talk.iter().map(entry).collect()
+    }
+
+    fn expires_of(&self, ask: &Ask) -> Option<bellwether_model::time::Time> {
+        let step = self.only_ask()?;
+        self.expires(&step, ask)
+    }
+}
+
+/// Whom an answer to a mail goes to: Reply-To, else From, else the requester whom the text names;
+/// never a no-reply address, never everybody.
+pub(super) fn answer_address(event: &Event) -> Option<String> {
+    let mail = event.envelope.data.get("mail")?;
+    let address = |value: Option<&Json>| {
+        let address = value?.get("address")?.as_str()?;
+        (!is_no_reply(address)).then(|| address.to_owned())
+    };
+    address(mail.get("reply_to").and_then(|list| list.get(0)))
+        .or_else(|| address(mail.get("from")))
+        .or_else(|| named_requester(mail.get("text")?.as_str()?))
+}
+
+fn is_no_reply(address: &str) -> bool {
+    let local = address
+        .split('@')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let plain: String = local.chars().filter(char::is_ascii_alphanumeric).collect();
+    ["noreply", "donotreply", "mailerdaemon", "nichtantworten"]
+        .iter()
+        .any(|word| plain.starts_with(word))
+}
+
+/// The mail address on a line such as `Requested by: J. Berger <j.berger@example.com>`.
+fn named_requester(text: &str) -> Option<String> {
+    const LABELS: [&str; 6] = [
+        "requester",
+        "requested by",
+        "requestor",
+        "angefordert von",
+        "besteller",
+        "antragsteller",
+    ];
+    text.lines().find_map(|line| {
+        let (label, value) = line.split_once(':')?;
+        if !LABELS.contains(&label.trim().to_lowercase().as_str()) {
+            return None;
+        }
+        let separators = |c: char| c.is_whitespace() || "<>()[],;\"".contains(c);
+        let found = value
+            .split(separators)
+            .find(|word| word.contains('@') && word.len() > 3)?;
+        Some(found.to_owned())
+    })
+}
+
+/// The subject of an answer.
+pub(super) fn subject_of(mail: &Json) -> String {
+    let subject = mail
+        .get("subject")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    let lower = subject.to_ascii_lowercase();
+    if lower.starts_with("re:") || lower.starts_with("aw:") {
+        subject.to_owned()
+    } else {
+        format!("Re: {subject}")
+    }
+}
+
+fn sender_name(event: &Event) -> String {
+    let from = event
+        .envelope
+        .data
+        .get("mail")
+        .and_then(|mail| mail.get("from"));
+    let text = |name: &str| from.and_then(|from| from.get(name)).and_then(Json::as_str);
+    text("name")
+        .or_else(|| text("address"))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Without control, bidirectional and zero-width characters, which could make a title read other
+/// than it is.
+fn clean(text: &str) -> String {
+    let hidden = |c: &char| {
+        matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+            || (c.is_control() && *c != '\n')
+    };
+    text.chars()
+        .filter(|c| !hidden(c))
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+fn comment_word(rule: CommentRule) -> &'static str {
+    match rule {
+        CommentRule::None => "none",
+        CommentRule::Optional => "optional",
+        CommentRule::Required => "required",
+    }
+}
+
+fn privacy_word(privacy: Privacy) -> &'static str {
+    match privacy {
+        Privacy::Full => "full",
+        Privacy::Brief => "brief",
+        Privacy::Hidden => "hidden",
+    }
+}

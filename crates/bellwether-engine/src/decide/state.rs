@@ -1,0 +1,177 @@
+//! The state of a run as it is stored: JSON with a format number. Steps are named by id path, never
+//! by index; people by id; events by their seen key, so that no personal data is copied here.
+
+use std::collections::BTreeMap;
+
+use bellwether_model::id::{EffectId, hex};
+use bellwether_model::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// An event's seen key in hexadecimal.
+pub type EventKey = String;
+
+/// The format that this release writes. Older formats are lifted when read.
+pub(crate) const FORMAT: u16 = 1;
+/// The most addressed events that a run keeps before it waits for them.
+pub(crate) const KEPT_MAX: usize = 32;
+
+/// A run's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunState {
+    /// Format number.
+    #[serde(rename = "f")]
+    pub format: u16,
+    /// Where it waits: step id, arm, step id, …; empty when it does not wait.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at: Vec<String>,
+    /// Which trigger opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// The event that the nouns stand for, when it is no longer the opening one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<EventKey>,
+    /// Questions, by step id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asks: BTreeMap<String, AskState>,
+    /// Results of waits, by name: the event, or None for timed out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waits: BTreeMap<String, Option<EventKey>>,
+    /// Addressed events that nothing waited for yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<EventKey>,
+    /// Messages whose failure the flow handles: effect → step id path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub handled: BTreeMap<String, Vec<String>>,
+    /// The latest decided question: what `decision` means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+}
+
+impl Default for RunState {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            at: Vec::new(),
+            trigger: None,
+            basis: None,
+            asks: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            kept: Vec::new(),
+            handled: BTreeMap::new(),
+            decision: None,
+        }
+    }
+}
+
+/// One question.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AskState {
+    /// Who was asked, in order.
+    pub asked: Vec<Asked>,
+    /// From when the ladder counts: when the first push leaves, moved by pauses.
+    pub base: Time,
+    /// Whose calendar the ladder follows.
+    pub calendar: String,
+    /// The next rung.
+    #[serde(default)]
+    pub rung: usize,
+    /// A question that went back to the requester and is not answered: since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Time>,
+    /// Questions and answers: who (a person's id, or empty for the requester) and the event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub talk: Vec<(String, EventKey)>,
+    /// The decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
+    /// Over without one: how and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<(String, Time)>,
+    /// People who were told that their reply was not understood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
+}
+
+/// Somebody who was asked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Who.
+    pub person: String,
+    /// For whom he stands in.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// The hash of the content that he was shown last.
+    pub shown: String,
+    /// His pushes, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pushes: Vec<EffectId>,
+    /// His mails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mails: Vec<EffectId>,
+}
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The choice.
+    pub choice: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Time,
+    /// The event that carries the comment.
+    pub event: EventKey,
+    /// How: `phone`, `page`, `mail`, `console`.
+    pub means: String,
+}
+
+impl AskState {
+    /// Whether it still waits for somebody.
+    pub fn is_open(&self) -> bool {
+        self.decided.is_none() && self.over.is_none()
+    }
+
+    /// The entry of a person.
+    pub fn asked(&self, person: &str) -> Option<&Asked> {
+        self.asked.iter().find(|asked| asked.person == person)
+    }
+}
+
+impl RunState {
+    /// Reads a stored state of any format that was ever released.
+    ///
+    /// # Errors
+    /// The text is no state, or of a newer release.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let state: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if state.format > FORMAT {
+            return Err(format!(
+                "written by a newer release (format {})",
+                state.format
+            ));
+        }
+        Ok(state)
+    }
+
+    /// The text to store.
+    pub fn write(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The events that a turn on this state may need.
+    pub fn refers_to(&self) -> Vec<EventKey> {
+        let mut keys: Vec<EventKey> = self.basis.iter().cloned().collect();
+        keys.extend(self.waits.values().flatten().cloned());
+        keys.extend(self.kept.iter().cloned());
+        for ask in self.asks.values() {
+            keys.extend(ask.talk.iter().map(|(_, key)| key.clone()));
+            keys.extend(ask.decided.iter().map(|decided| decided.event.clone()));
+        }
+        keys
+    }
+}
+
+/// The key under which a state refers to an event.
+pub(crate) fn event_key(event: &bellwether_model::event::NewEvent) -> EventKey {
+    hex(&event.seen_key())
+}

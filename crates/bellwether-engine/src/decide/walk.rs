@@ -1,0 +1,501 @@
+//! Walking a flow's steps: entering blocks, stopping where a step waits, going on after it. What the
+//! single verbs do is in `message`, `ask` and `ladder`.
+
+use std::sync::Arc;
+
+use bellwether_model::event::Event;
+use bellwether_model::failure::Failure;
+use bellwether_model::id::EffectId;
+use bellwether_model::time::Time;
+
+use super::draft::{Emitted, Note, Turn};
+use super::state::{KEPT_MAX, RunState, event_key};
+use super::{Case, act};
+use crate::calendar;
+use crate::flow::{Ask, Block, Step, Verb, Wait};
+use crate::lang::{EvalError, Scope, Value};
+use crate::seam::TurnSaid;
+use crate::store::EffectRow;
+
+/// How a block came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// All its steps are done.
+    Through,
+    /// A step waits.
+    Waits,
+    /// The run is over.
+    Over,
+}
+
+/// One turn in the making.
+#[derive(Debug)]
+pub(super) struct Turner<'a> {
+    pub(super) case: &'a Case<'a>,
+    pub(super) state: RunState,
+    pub(super) out: Turn,
+    pub(super) path: Vec<String>,
+    current: Option<&'a Event>,
+    ordinal: u32,
+}
+
+impl<'a> Turner<'a> {
+    pub(super) fn new(case: &'a Case<'a>, state: RunState) -> Self {
+        Self {
+            case,
+            state,
+            out: Turn::default(),
+            path: Vec::new(),
+            current: None,
+            ordinal: 0,
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Turn {
+        self.out.state = self.state;
+        self.out
+    }
+
+    /// The opening event: all steps from the first.
+    pub(super) fn begin(&mut self) {
+        self.state.trigger = self.case.trigger.map(str::to_owned);
+        let flow = Arc::clone(self.case.flow);
+        let way = self.run(&flow.steps, 0);
+        self.settle(way);
+        if self.out.said.is_none() {
+            self.out.said = Some(TurnSaid::Began {
+                run: self.case.cell,
+            });
+        }
+    }
+
+    /// An event that names this cell: for the question, for a wait, or to be kept for later.
+    pub(super) fn addressed(&mut self, event: &'a Event, effect: Option<&EffectRow>) {
+        self.current = Some(event);
+        if self.asked(event, effect) || self.awaited(event) {
+            return;
+        }
+        self.keep(event);
+    }
+
+    pub(super) fn timer(&mut self, name: &str) {
+        self.out.timers.push((name.to_owned(), None));
+        let Some((kind, step)) = name.split_once('/') else {
+            return;
+        };
+        match kind {
+            "rung" => self.climb(step),
+            "wait" | "pause" if self.waits_at(step) => {
+                if kind == "wait" {
+                    self.wait_is_over(None);
+                } else {
+                    self.go_on(None);
+                }
+            }
+            // A timer of a step that is over was removed in the same turn; one that was read just
+            // before that is harmless.
+            _ => {}
+        }
+    }
+
+    /// An effect of this cell was given up.
+    pub(super) fn failed(&mut self, effect: &EffectRow, failure: &Failure) {
+        if self.unreached(effect, failure) {
+            return;
+        }
+        let key = effect.id.to_string();
+        let handled = self.state.handled.remove(&key);
+        let flow = Arc::clone(self.case.flow);
+        if let Some(block) = handled
+            .as_ref()
+            .and_then(|path| on_error_at(&flow.steps, path))
+        {
+            self.out
+                .notes
+                .push(Note::of("on_error").because(failure.code.clone()));
+            self.path = handled.unwrap_or_default();
+            self.path.push("on_error".to_owned());
+            let way = self.run(block, 0);
+            self.path.clear();
+            if way == Way::Over {
+                self.settle(way);
+            }
+            return;
+        }
+        self.dead(
+            &failure.code,
+            format!("{}: {}", effect.role_word(), failure.message),
+        );
+    }
+
+    // ---- blocks ----------------------------------------------------------------------------
+
+    /// Runs the steps of a block from `from`.
+    pub(super) fn run(&mut self, block: &Block, from: usize) -> Way {
+        for step in block.steps.iter().skip(from) {
+            self.path.push(step.id.clone());
+            let way = self.step(step);
+            if way != Way::Through {
+                return way;
+            }
+            self.path.pop();
+        }
+        Way::Through
+    }
+
+    fn step(&mut self, step: &Step) -> Way {
+        let done = match &step.verb {
+            Verb::Push(message) => self.push(step, message),
+            Verb::Mail(message) => self.mail(step, message),
+            Verb::Reply(reply) => self.reply(step, reply),
+            Verb::Label(label) => self.label(label),
+            Verb::Emit(emit) => self.emit(emit),
+            Verb::DeadLetter(text) => self.scope().text(text).map(|text| {
+                self.dead("by_flow", text);
+            }),
+            Verb::Stop => {
+                self.out.notes.push(Note::of("stopped").at(&step.id));
+                return Way::Over;
+            }
+            Verb::If(branch) => match self.scope().truthy(&branch.condition) {
+                Ok(holds) => {
+                    let (arm, block) = if holds {
+                        ("then", &branch.then)
+                    } else {
+                        ("else", &branch.otherwise)
+                    };
+                    return self.arm(arm, block);
+                }
+                Err(error) => Err(error),
+            },
+            Verb::Ask(ask) => return self.begin_ask(step, ask),
+            Verb::Wait(wait) => return self.begin_wait(step, wait),
+            Verb::Pause(span) => {
+                let due = self.due(*span);
+                self.out
+                    .timers
+                    .push((format!("pause/{}", step.id), Some(due)));
+                return self.stay();
+            }
+        };
+        match done {
+            Ok(()) => Way::Through,
+            Err(error) => self.broken(step, &error),
+        }
+    }
+
+    /// Runs a block under an arm's name; on the way out the path is as before.
+    pub(super) fn arm(&mut self, name: &str, block: &Block) -> Way {
+        self.path.push(name.to_owned());
+        let way = self.run(block, 0);
+        if way == Way::Through {
+            self.path.pop();
+        }
+        way
+    }
+
+    /// The step at the present path waits.
+    pub(super) fn stay(&mut self) -> Way {
+        self.state.at = self.path.clone();
+        Way::Waits
+    }
+
+    /// A step that cannot be carried out ends the run with a dead letter: going on without it could
+    /// do half of a matter.
+    fn broken(&mut self, step: &Step, error: &EvalError) -> Way {
+        self.dead(
+            "step_failed",
+            format!("step {} (line {}): {error}", step.id, step.line),
+        );
+        Way::Over
+    }
+
+    /// Goes on after the step where the run waits. `ending` names the arm of an ask to run first.
+    pub(super) fn go_on(&mut self, ending: Option<&str>) {
+        let at = std::mem::take(&mut self.state.at);
+        let flow = Arc::clone(self.case.flow);
+        self.path.clear();
+        let way = self.resume(&flow.steps, &at, ending);
+        self.settle(way);
+    }
+
+    fn resume(&mut self, block: &Block, at: &[String], ending: Option<&str>) -> Way {
+        let Some((id, rest)) = at.split_first() else {
+            return Way::Through;
+        };
+        let Some(index) = block.steps.iter().position(|step| step.id == *id) else {
+            self.dead(
+                "lost_step",
+                format!("the step {id} is no longer in the flow"),
+            );
+            return Way::Over;
+        };
+        let step = &block.steps[index];
+        self.path.push(id.clone());
+        let way = match rest.split_first() {
+            None => match (ending, &step.verb) {
+                (Some(ending), Verb::Ask(ask)) => self.ending(ask, ending),
+                _ => Way::Through,
+            },
+            Some((arm, inner)) => match arm_of(step, arm) {
+                Some(block) => {
+                    self.path.push(arm.clone());
+                    let way = self.resume(block, inner, ending);
+                    if way == Way::Through {
+                        self.path.pop();
+                    }
+                    way
+                }
+                None => Way::Through,
+            },
+        };
+        if way != Way::Through {
+            return way;
+        }
+        self.path.pop();
+        self.run(block, index + 1)
+    }
+
+    fn ending(&mut self, ask: &Ask, ending: &str) -> Way {
+        match ask.then.iter().find(|(name, _)| name == ending) {
+            Some((_, block)) => self.arm(ending, block),
+            None => Way::Through,
+        }
+    }
+
+    /// What a way means for the run as a whole.
+    fn settle(&mut self, way: Way) {
+        if way != Way::Waits {
+            self.out.closed = true;
+            self.state.at.clear();
+        }
+        self.path.clear();
+    }
+
+    // ---- waits -----------------------------------------------------------------------------
+
+    fn begin_wait(&mut self, step: &Step, wait: &Wait) -> Way {
+        let due = self.due(wait.up_to);
+        let kept = std::mem::take(&mut self.state.kept);
+        for key in kept {
+            let taken = self.event(&key).is_some_and(|event| self.fits(wait, event));
+            if taken {
+                if let Some(name) = &wait.name {
+                    self.state.waits.insert(name.clone(), Some(key));
+                }
+                return Way::Through;
+            }
+            self.state.kept.push(key);
+        }
+        self.out
+            .timers
+            .push((format!("wait/{}", step.id), Some(due)));
+        self.stay()
+    }
+
+    fn fits(&self, wait: &Wait, event: &Event) -> bool {
+        wait.events.contains(&event.envelope.kind)
+            && wait.condition.as_ref().is_none_or(|condition| {
+                let it = super::values::noun_of(event);
+                self.scope()
+                    .with("it", it)
+                    .truthy(condition)
+                    .unwrap_or(false)
+            })
+    }
+
+    /// Whether the run waits for this event; then it goes on.
+    fn awaited(&mut self, event: &Event) -> bool {
+        let flow = Arc::clone(self.case.flow);
+        let Some(Step {
+            verb: Verb::Wait(wait),
+            ..
+        }) = find(&flow.steps, &self.state.at)
+        else {
+            return false;
+        };
+        if !self.fits(wait, event) {
+            return false;
+        }
+        self.wait_is_over(Some(event));
+        true
+    }
+
+    fn wait_is_over(&mut self, event: Option<&Event>) {
+        let flow = Arc::clone(self.case.flow);
+        if let Some(step) = find(&flow.steps, &self.state.at) {
+            self.out.timers.push((format!("wait/{}", step.id), None));
+            if let Verb::Wait(Wait {
+                name: Some(name), ..
+            }) = &step.verb
+            {
+                let key = event.map(|event| event_key(&event.envelope));
+                self.state.waits.insert(name.clone(), key);
+            }
+        }
+        self.go_on(None);
+    }
+
+    /// Keeps an event that nothing waits for yet; the oldest goes when there are too many.
+    fn keep(&mut self, event: &Event) {
+        if self.out.said.is_none() {
+            self.out.said = Some(TurnSaid::Noted);
+        }
+        if event.envelope.kind == act::OPENED || event.envelope.kind == act::REPORTED {
+            return;
+        }
+        if self.state.kept.len() >= KEPT_MAX {
+            self.state.kept.remove(0);
+            self.out
+                .notes
+                .push(Note::of("dropped").because("32 events wait already"));
+        }
+        self.state.kept.push(event_key(&event.envelope));
+    }
+
+    // ---- small things ----------------------------------------------------------------------
+
+    pub(super) fn waits_at(&self, step: &str) -> bool {
+        self.state.at.last().is_some_and(|id| id == step)
+    }
+
+    /// The step where the run waits, if it is an ask.
+    pub(super) fn waiting_ask<'f>(&self, flow: &'f Block) -> Option<(&'f str, &'f Ask)> {
+        match find(flow, &self.state.at)? {
+            Step {
+                id,
+                verb: Verb::Ask(ask),
+                ..
+            } => Some((id, ask)),
+            _ => None,
+        }
+    }
+
+    fn due(&self, span: crate::flow::Span) -> Time {
+        let directory = &self.case.world.directory;
+        let owner = directory
+            .owner
+            .as_deref()
+            .and_then(|id| directory.person(id));
+        calendar::due(self.case.now, span, owner.unwrap_or(&Default::default()))
+    }
+
+    /// The names that expressions of this run see.
+    pub(super) fn scope(&self) -> Scope {
+        let basis = self.state.basis.as_ref().and_then(|key| self.event(key));
+        let mut scope = match (&self.case.scope, basis) {
+            (Some(scope), None) => scope.clone(),
+            (_, basis) => Scope::new(
+                self.case.flow,
+                self.case.inputs,
+                basis.unwrap_or(self.case.opened_by),
+                self.state.trigger.as_deref(),
+                Arc::clone(self.case.world),
+            ),
+        };
+        for (name, key) in &self.state.waits {
+            let event = key.as_ref().and_then(|key| self.event(key));
+            scope = scope.with(name, super::values::waited(event));
+        }
+        if let Some(decision) = self.decision() {
+            scope = scope.with("decision", decision);
+        }
+        scope
+    }
+
+    fn decision(&self) -> Option<Value> {
+        let ask = self.state.asks.get(self.state.decision.as_ref()?)?;
+        let decided = ask.decided.as_ref()?;
+        let comment = self.comment_of(&decided.event);
+        Some(super::values::decision_value(
+            &self.case.world.directory,
+            &decided.choice,
+            &decided.by,
+            decided.at,
+            &comment,
+        ))
+    }
+
+    /// An event that the state refers to: from the record, or the one of this turn.
+    pub(super) fn event(&self, key: &str) -> Option<&Event> {
+        let current = self
+            .current
+            .filter(|event| event_key(&event.envelope) == key);
+        self.case.past.get(key).or(current)
+    }
+
+    pub(super) fn set_current(&mut self, event: &'a Event) {
+        self.current = Some(event);
+    }
+
+    /// The comment that an event carries, from the record.
+    pub(super) fn comment_of(&self, key: &str) -> String {
+        self.event(key).map(act::comment).unwrap_or_default()
+    }
+
+    /// The event that the nouns stand for.
+    pub(super) fn basis(&self) -> &Event {
+        let basis = self.state.basis.as_ref().and_then(|key| self.event(key));
+        basis.unwrap_or(self.case.opened_by)
+    }
+
+    /// A new effect id: the same for the same cell, turn, step and ordinal.
+    pub(super) fn effect_id(&mut self) -> EffectId {
+        self.ordinal += 1;
+        let turn = self.case.version + 1;
+        EffectId::derive(
+            self.case.now,
+            &[
+                self.case.cell.bytes(),
+                &turn.to_be_bytes(),
+                self.path.join("/").as_bytes(),
+                &self.ordinal.to_be_bytes(),
+            ],
+        )
+    }
+
+    pub(super) fn emit_event(&mut self, kind: &str, data: serde_json::Value) {
+        self.out.emits.push(Emitted {
+            kind: kind.to_owned(),
+            data,
+        });
+    }
+
+    pub(super) fn dead(&mut self, code: &str, reason: String) {
+        self.out.dead_letters.push((code.to_owned(), reason));
+    }
+}
+
+/// The arm of a step by the name that paths use.
+fn arm_of<'f>(step: &'f Step, arm: &str) -> Option<&'f Block> {
+    match &step.verb {
+        Verb::If(branch) if arm == "then" => Some(&branch.then),
+        Verb::If(branch) if arm == "else" => Some(&branch.otherwise),
+        Verb::Ask(ask) => ask
+            .then
+            .iter()
+            .find(|(name, _)| name == arm)
+            .map(|(_, block)| block),
+        Verb::Push(message) | Verb::Mail(message) if arm == "on_error" => message.on_error.as_ref(),
+        Verb::Reply(reply) if arm == "on_error" => reply.on_error.as_ref(),
+        _ => None,
+    }
+}
+
+/// The step at a path.
+pub(super) fn find<'f>(block: &'f Block, at: &[String]) -> Option<&'f Step> {
+    let (id, rest) = at.split_first()?;
+    let step = block.steps.iter().find(|step| step.id == *id)?;
+    match rest.split_first() {
+        None => Some(step),
+        Some((arm, inner)) => find(arm_of(step, arm)?, inner),
+    }
+}
+
+fn on_error_at<'f>(block: &'f Block, path: &[String]) -> Option<&'f Block> {
+    match &find(block, path)?.verb {
+        Verb::Push(message) | Verb::Mail(message) => message.on_error.as_ref(),
+        Verb::Reply(reply) => reply.on_error.as_ref(),
+        _ => None,
+    }
+}

@@ -1,0 +1,176 @@
+//! The few words that the engine itself says to people, in the languages that it speaks. Texts of
+//! flows are the flows' own.
+
+/// A language that the engine speaks; anything else is English.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// English.
+    En,
+    /// German.
+    De,
+}
+
+impl Language {
+    /// From a language tag such as `de-AT`.
+    pub(crate) fn of(tag: &str) -> Self {
+        if tag.to_ascii_lowercase().starts_with("de") {
+            Self::De
+        } else {
+            Self::En
+        }
+    }
+
+    fn pick<'a>(self, en: &'a str, de: &'a str) -> &'a str {
+        match self {
+            Self::En => en,
+            Self::De => de,
+        }
+    }
+}
+
+/// What a button of a well-known choice says; other choices say their own label.
+pub fn choice_label(choice: &str, label: &str, language: &str) -> String {
+    let language = Language::of(language);
+    match choice {
+        "approve" if label == "Approve" => language.pick("Approve", "Genehmigen").to_owned(),
+        "reject" if label == "Reject" => language.pick("Reject", "Ablehnen").to_owned(),
+        "question" if label == "Question" => language
+            .pick("Ask a question", "Rückfrage stellen")
+            .to_owned(),
+        "confirm" if label == "Confirm" => language.pick("Confirm", "Bestätigen").to_owned(),
+        "refuse" if label == "Refuse" => language.pick("Refuse", "Verweigern").to_owned(),
+        _ => label.to_owned(),
+    }
+}
+
+/// A choice in the past: "Approved".
+pub fn choice_past(choice: &str, language: &str) -> String {
+    let language = Language::of(language);
+    match choice {
+        "approve" => language.pick("Approved", "Genehmigt").to_owned(),
+        "reject" => language.pick("Rejected", "Abgelehnt").to_owned(),
+        "confirm" => language.pick("Confirmed", "Bestätigt").to_owned(),
+        "refuse" => language.pick("Refused", "Verweigert").to_owned(),
+        other => {
+            let words = other.replace(['_', '-'], " ");
+            format!("{}: {words}", language.pick("Answered", "Beantwortet"))
+        }
+    }
+}
+
+/// "for Alice Arnold".
+pub(crate) fn on_behalf(name: &str, language: &str) -> String {
+    format!("{} {name}", Language::of(language).pick("for", "für"))
+}
+
+/// What a silent update of a decided push says.
+pub(crate) fn settled(past: &str, by: &str, language: &str) -> String {
+    match Language::of(language) {
+        Language::En => format!("{past} by {by}"),
+        Language::De => format!("{past} von {by}"),
+    }
+}
+
+/// What a silent update says when it is over without a decision.
+pub(crate) fn over(how: &str, language: &str) -> String {
+    let language = Language::of(language);
+    match how {
+        "expired" => language.pick(
+            "Too late: nobody decided in time",
+            "Zu spät: nicht entschieden",
+        ),
+        "withdrawn" => language.pick("Withdrawn by the sender", "Vom Absender zurückgezogen"),
+        _ => language.pick("Closed", "Geschlossen"),
+    }
+    .to_owned()
+}
+
+/// The title of a hidden push.
+pub(crate) fn hidden_title(language: &str) -> &'static str {
+    match Language::of(language) {
+        Language::En => "A confirmation waits",
+        Language::De => "Eine Bestätigung wartet",
+    }
+}
+
+/// Prefix of a reminder's text.
+pub(crate) fn reminder(language: &str) -> &'static str {
+    match Language::of(language) {
+        Language::En => "Reminder: ",
+        Language::De => "Erinnerung: ",
+    }
+}
+
+/// The words that decide when they stand alone on a reply's first line, by choice.
+pub(crate) fn reply_words(choice: &str) -> &'static [&'static str] {
+    match choice {
+        "approve" => &[
+            "approve",
+            "approved",
+            "genehmigt",
+            "genehmigen",
+            "freigegeben",
+        ],
+        "reject" => &["reject", "rejected", "abgelehnt", "ablehnen"],
+        "confirm" => &["confirm", "confirmed", "bestätigt", "bestätigen"],
+        "refuse" => &["refuse", "refused", "verweigert", "verweigern"],
+        _ => &[],
+    }
+}
+
+/// Words with which a sender takes a matter back.
+pub(crate) const WITHDRAWN: [&str; 8] = [
+    "withdrawn",
+    "withdraw",
+    "cancelled",
+    "canceled",
+    "zurückgezogen",
+    "storniert",
+    "storno",
+    "hinfällig",
+];
+
+/// How a mail tells which words decide, within a sentence (never as a line of its own).
+pub(crate) fn how_to_reply(words: &[&str], language: &str) -> String {
+    let list = words.join(", ");
+    match Language::of(language) {
+        Language::En => format!(
+            "You may also answer this mail: the first line must be exactly one of these words: {list}."
+        ),
+        Language::De => format!(
+            "Sie können auch auf diese Mail antworten: die erste Zeile muss genau eines dieser Wörter sein: {list}."
+        ),
+    }
+}
+
+/// Why a mail came instead of a push, and where to decide.
+pub(crate) fn decide_here(language: &str) -> &'static str {
+    match Language::of(language) {
+        Language::En => "Decide here:",
+        Language::De => "Hier entscheiden:",
+    }
+}
+
+/// The answer to a reply that decides nothing.
+pub(crate) fn not_understood(reason: &str, language: &str) -> String {
+    match Language::of(language) {
+        Language::En => format!(
+            "Your reply was not understood and nothing was decided: {reason}. Please use the page linked in the first mail."
+        ),
+        Language::De => format!(
+            "Ihre Antwort wurde nicht verstanden, nichts wurde entschieden: {reason}. Bitte die Seite aus der ersten Mail benutzen."
+        ),
+    }
+}
+
+/// What goes with a question to the requester.
+pub(crate) fn question_to_requester(name: &str, question: &str, language: &str) -> String {
+    match Language::of(language) {
+        Language::En => format!(
+            "{name} asks before deciding:\n\n{question}\n\nPlease answer this mail; your answer goes to {name}."
+        ),
+        Language::De => format!(
+            "{name} fragt vor der Entscheidung:\n\n{question}\n\nBitte auf diese Mail antworten; die Antwort geht an {name}."
+        ),
+    }
+}

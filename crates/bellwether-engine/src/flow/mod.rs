@@ -1,0 +1,16 @@
+//! Flows: what they are once understood, how they are read, and which of them an event starts.
+
+pub mod def;
+mod match_index;
+pub mod read;
+mod set;
+
+pub use def::{
+    Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Message,
+    Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
+};
+pub use read::inputs::check_inputs;
+pub use read::{Catalog, read, read_checked};
+pub use set::{Active, FlowSet, Hit, Matches, Position};
+
+pub use crate::yaml::{Problem, Severity};

@@ -1,0 +1,219 @@
+//! Reads a flow's top level: which keys there are, in which order, and the two that come first.
+
+use super::names::Shape;
+use super::{Reading, canonical_hash, source, stem};
+use crate::flow::def::{Block, Flow};
+use crate::flow::read::inputs::read_inputs;
+use crate::story::Story;
+use crate::yaml::reader::unknown_key;
+use crate::yaml::{Kind, Node, Problem, Style};
+
+/// The top-level keys, in the order in which they are written.
+const KEYS: [&str; 9] = [
+    "bellwether",
+    "flow",
+    "about",
+    "inputs",
+    "when",
+    "let",
+    "case",
+    "steps",
+    "tests",
+];
+/// Top-level keys of later versions of the language.
+const LATER: [&str; 5] = ["at_most", "unreached", "group", "privacy", "repeat"];
+/// Words that other YAML tools read as true or false.
+pub(super) const FORBIDDEN: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
+/// The most letters of a name.
+const NAME_MAX: usize = 60;
+
+impl Reading<'_> {
+    pub(super) fn flow(&mut self, root: &Node, text: &str, file: &str) -> Option<Flow> {
+        let Some(entries) = root.entries() else {
+            let message = format!("a flow is a group of keys, but this is {}", root.sort());
+            self.error(root.place(), message, "begin with `bellwether: 1`");
+            return None;
+        };
+        self.top_level(entries);
+        self.doubtful_words(root);
+        self.version(root, entries.first().map(|(key, _)| key.name.as_str()));
+        let name = self.name(root, file);
+        let about = self.plain_text(root, "about");
+        let inputs = match root.get("inputs") {
+            Some(node) => read_inputs(self, node),
+            None => Vec::new(),
+        };
+        let shapes = inputs
+            .iter()
+            .map(|input| (input.name.clone(), Shape::of_input(&input.kind)));
+        self.names.add("inputs", Shape::Fields(shapes.collect()));
+        self.input_names = inputs.iter().map(|input| input.name.clone()).collect();
+        self.events(root.get("when"));
+        let lets = self.lets(root.get("let"));
+        let when = self.when(root.get("when"), root.place());
+        let case = root.get("case").and_then(|node| self.expr(node, "case"));
+        self.names.add("case", Shape::Leaf);
+        let steps = match root.get("steps") {
+            Some(node) => self.block(node, "steps"),
+            None => {
+                let hint = "add what happens: `steps:` with a list of verbs";
+                self.error(root.place(), "`steps` is missing here", hint);
+                Block::default()
+            }
+        };
+        Some(Flow {
+            name,
+            about: about.unwrap_or_default(),
+            hash: canonical_hash(root),
+            source: source(text),
+            inputs,
+            when,
+            lets,
+            case,
+            steps,
+            tests: self.tests(root.get("tests")),
+        })
+    }
+
+    fn top_level(&mut self, entries: &[(crate::yaml::Key, Node)]) {
+        let mut furthest: Option<(usize, &str)> = None;
+        for (key, _) in entries {
+            let name = key.name.as_str();
+            let Some(place) = KEYS.iter().position(|known| *known == name) else {
+                let problem = if LATER.contains(&name) {
+                    let message = format!("`{name}` is not in this version of the language");
+                    Problem::error(key.place(), message).hint("leave it out for now")
+                } else if name == "on" || name == "triggers" || name == "trigger" {
+                    let message = format!("a flow has no key `{name}`");
+                    Problem::error(key.place(), message).hint("did you mean `when`?")
+                } else {
+                    unknown_key(key, "a flow", &KEYS)
+                };
+                self.report(problem);
+                continue;
+            };
+            match furthest {
+                Some((far, before)) if far > place => {
+                    let message = format!("`{name}` stands after `{before}`");
+                    let hint = format!("the order is {}", KEYS.join(", "));
+                    self.error(key.place(), message, &hint);
+                }
+                _ => furthest = Some((place, name)),
+            }
+        }
+    }
+
+    fn version(&mut self, root: &Node, first: Option<&str>) {
+        let hint = "begin the file with `bellwether: 1`";
+        match root.get("bellwether") {
+            None => self.error((1, 1), "the language version is missing", hint),
+            Some(_) if first != Some("bellwether") => {
+                self.error(root.place(), "the language version must come first", hint);
+            }
+            Some(node) if node.text() != Some("1") => {
+                let message = "this server knows version 1 of the language only";
+                self.error(node.place(), message, "write `bellwether: 1`");
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn name(&mut self, root: &Node, file: &str) -> String {
+        let Some(node) = root.get("flow") else {
+            let hint = format!("add `flow: {}` below `bellwether: 1`", stem(file));
+            self.error(root.place(), "the flow's name is missing", &hint);
+            return String::new();
+        };
+        let name = node.text().unwrap_or_default();
+        if !is_name(name, '-') {
+            let hint = "small letters, digits and -, beginning with a letter: approval-mail";
+            self.error(
+                node.place(),
+                format!("`{name}` cannot be a flow's name"),
+                hint,
+            );
+        }
+        name.to_owned()
+    }
+
+    /// A text without values.
+    fn plain_text(&mut self, root: &Node, key: &str) -> Option<String> {
+        let node = root.get(key)?;
+        match node.text() {
+            Some(text) => Some(text.trim().to_owned()),
+            None => {
+                let message = format!("`{key}` is a text, but this is {}", node.sort());
+                self.error(node.place(), message, "");
+                None
+            }
+        }
+    }
+
+    /// Words that other YAML tools read differently, wherever they stand.
+    fn doubtful_words(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Scalar { text, style, .. } if *style == Style::Plain => {
+                let lower = text.to_lowercase();
+                if FORBIDDEN.contains(&lower.as_str()) && lower.len() > 1 {
+                    let message = format!("some YAML tools read `{text}` as true or false");
+                    let hint = format!("write \"{text}\" in quotes");
+                    self.report(Problem::warning(node.place(), message).hint(hint));
+                } else if is_clock(text) {
+                    let message = format!("some YAML tools read `{text}` as a number");
+                    let hint = format!("write \"{text}\" in quotes");
+                    self.report(Problem::warning(node.place(), message).hint(hint));
+                }
+            }
+            Kind::Scalar { .. } => {}
+            Kind::List(elements) => elements.iter().for_each(|inner| self.doubtful_words(inner)),
+            Kind::Map(entries) => entries
+                .iter()
+                .for_each(|(_, inner)| self.doubtful_words(inner)),
+        }
+    }
+
+    fn tests(&mut self, node: Option<&Node>) -> Vec<Story> {
+        let Some(node) = node else {
+            return Vec::new();
+        };
+        let Some(entries) = node.entries() else {
+            let hint = "write a sentence, a colon, and the list of what happens";
+            self.error(node.place(), "`tests` is a group of named stories", hint);
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for (key, story) in entries {
+            match story.elements() {
+                Some(steps) => out.push(Story {
+                    name: key.name.clone(),
+                    line: key.line,
+                    steps: steps.to_vec(),
+                }),
+                None => self.error(
+                    story.place(),
+                    "a story is a list of what happens and what is expected",
+                    "begin each line with -",
+                ),
+            }
+        }
+        out
+    }
+}
+
+/// Small letters, digits and `joint`, beginning with a letter.
+pub(super) fn is_name(name: &str, joint: char) -> bool {
+    name.len() <= NAME_MAX
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.ends_with(joint)
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == joint)
+}
+
+fn is_clock(text: &str) -> bool {
+    let Some((hours, minutes)) = text.split_once(':') else {
+        return false;
+    };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    digits(hours) && digits(minutes) && hours.len() <= 2 && minutes.len() == 2
+}

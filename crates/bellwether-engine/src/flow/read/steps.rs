@@ -1,0 +1,507 @@
+//! Reads steps: one verb each, with its keys. The verb `ask` has its own file.
+
+use super::Reading;
+use super::header::is_name;
+use super::names::Shape;
+use super::span::span;
+use crate::flow::def::{
+    Block, Emit, If, Importance, Label, Message, Privacy, Reply, Span, Step, Verb, Wait,
+};
+use crate::lang::{Expr, Text};
+use crate::yaml::near::nearest;
+use crate::yaml::reader::unknown_key;
+use crate::yaml::{Key, Node, Problem};
+use bellwether_model::time::Millis;
+
+/// The verbs of this version.
+const VERBS: [&str; 11] = [
+    "push",
+    "mail",
+    "reply",
+    "label",
+    "ask",
+    "wait",
+    "pause",
+    "if",
+    "emit",
+    "stop",
+    "dead_letter",
+];
+/// Verbs of later versions.
+const LATER_VERBS: [&str; 5] = ["each", "together", "digest", "http", "call"];
+/// Keys of later versions.
+const LATER_KEYS: [&str; 8] = [
+    "rows",
+    "row",
+    "withdraw_on",
+    "need",
+    "urgent",
+    "at",
+    "drop",
+    "do",
+];
+/// The most steps of a flow.
+const STEPS_MAX: usize = 500;
+/// How deep steps may stand in steps.
+const DEPTH_MAX: usize = 12;
+/// When a wait that says nothing is given up.
+const WAIT_DEFAULT: Span = Span::Clock(Millis::days(30));
+
+fn keys_of(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "push" => &[
+            "id",
+            "title",
+            "text",
+            "link",
+            "importance",
+            "privacy",
+            "on_error",
+        ],
+        "mail" => &[
+            "id",
+            "subject",
+            "text",
+            "link",
+            "importance",
+            "privacy",
+            "on_error",
+        ],
+        "reply" => &["id", "text", "on_error"],
+        "label" => &["id", "add", "remove"],
+        "ask" => &[
+            "id",
+            "title",
+            "text",
+            "show",
+            "choices",
+            "not_by",
+            "sign_in",
+            "if_silent",
+            "then",
+            "importance",
+            "privacy",
+        ],
+        "wait" => &["id", "if", "up_to", "as"],
+        "if" => &["id", "then", "else"],
+        "emit" => &["id", "data"],
+        _ => &["id"],
+    }
+}
+
+impl Reading<'_> {
+    /// A list of steps. What a step names is known to those after it.
+    pub(super) fn block(&mut self, node: &Node, key: &str) -> Block {
+        let Some(elements) = node.elements() else {
+            let message = format!("`{key}` is a list of steps, but this is {}", node.sort());
+            self.error(node.place(), message, "begin each step with -");
+            return Block::default();
+        };
+        self.depth += 1;
+        let mut out = Block::default();
+        if self.depth > DEPTH_MAX {
+            self.error(
+                node.place(),
+                format!("steps are nested deeper than {DEPTH_MAX}"),
+                "",
+            );
+        } else {
+            let mark = self.names.mark();
+            let path = self.ids.path();
+            for element in elements {
+                self.ids.restore(path.clone());
+                out.steps.extend(self.step(element));
+            }
+            self.ids.restore(path);
+            self.names.forget(mark);
+        }
+        self.depth -= 1;
+        out
+    }
+
+    /// Steps below another one, under one of its endings.
+    pub(super) fn below(&mut self, node: &Node, key: &str, id: &str) -> Block {
+        let path = self.ids.path();
+        self.ids.enter(id, key);
+        let block = self.block(node, key);
+        self.ids.restore(path);
+        block
+    }
+
+    fn step(&mut self, node: &Node) -> Option<Step> {
+        self.steps += 1;
+        if self.steps > STEPS_MAX {
+            self.error(
+                node.place(),
+                format!("a flow has at most {STEPS_MAX} steps"),
+                "",
+            );
+            return None;
+        }
+        if node.text() == Some("stop") {
+            let id = self.ids.derive("stop", "");
+            return Some(Step {
+                id,
+                verb: Verb::Stop,
+                line: node.line,
+            });
+        }
+        let Some(entries) = node.entries() else {
+            let message = format!(
+                "a step is a verb with its object, but this is {}",
+                node.sort()
+            );
+            self.error(node.place(), message, "write `- push: role('legal')`");
+            return None;
+        };
+        let (key, object) = self.verb(node, entries)?;
+        let verb = key.name.as_str();
+        self.step_keys(verb, entries);
+        let id = self.step_id(verb, object, node);
+        let read = match verb {
+            "push" => Verb::Push(self.message(node, object, "push", "title", &id)?),
+            "mail" => Verb::Mail(self.message(node, object, "mail", "subject", &id)?),
+            "reply" => Verb::Reply(self.reply(node, object, &id)?),
+            "label" => Verb::Label(self.label(node, object)?),
+            "ask" => Verb::Ask(Box::new(self.ask(node, object, &id)?)),
+            "wait" => Verb::Wait(self.wait(node, object)),
+            "pause" => Verb::Pause(self.span(object, "pause")?),
+            "if" => Verb::If(self.condition(node, object, &id)?),
+            "emit" => Verb::Emit(self.emit(node, object)?),
+            "stop" => Verb::Stop,
+            _ => Verb::DeadLetter(self.text(object, "dead_letter")?),
+        };
+        Some(Step {
+            id,
+            verb: read,
+            line: node.line,
+        })
+    }
+
+    /// The one verb of a step.
+    fn verb<'n>(&mut self, node: &Node, entries: &'n [(Key, Node)]) -> Option<(&'n Key, &'n Node)> {
+        // `if` is a verb of its own, but also the condition of a wait.
+        let waits = entries.iter().any(|(key, _)| key.name == "wait");
+        let is_verb =
+            |key: &Key| VERBS.contains(&key.name.as_str()) && !(waits && key.name == "if");
+        let verbs: Vec<&(Key, Node)> = entries.iter().filter(|(key, _)| is_verb(key)).collect();
+        if let [(key, object)] = verbs.as_slice() {
+            return Some((key, object));
+        }
+        if let [(first, _), (second, _), ..] = verbs.as_slice() {
+            let (a, b) = (&first.name, &second.name);
+            let message = format!("this step has two verbs, `{a}` and `{b}`");
+            self.error(second.place(), message, "begin a new step with -");
+            return None;
+        }
+        let later = entries
+            .iter()
+            .find(|(key, _)| LATER_VERBS.contains(&key.name.as_str()));
+        if let Some((key, _)) = later {
+            let message = format!("the verb `{}` is not in this version", key.name);
+            let hint = format!("this version has: {}", VERBS.join(", "));
+            self.error(key.place(), message, &hint);
+            return None;
+        }
+        let meant = entries
+            .iter()
+            .find_map(|(key, _)| Some((key, nearest(&key.name, VERBS)?)));
+        match (meant, entries.first()) {
+            (Some((key, near)), _) => {
+                let message = format!("there is no verb `{}`", key.name);
+                self.error(key.place(), message, &format!("did you mean `{near}`?"));
+            }
+            (None, first) => {
+                let place = first.map_or(node.place(), |(key, _)| key.place());
+                let hint = format!("a step has one of: {}", VERBS.join(", "));
+                self.error(place, "this step has no verb", &hint);
+            }
+        }
+        None
+    }
+
+    fn step_keys(&mut self, verb: &str, entries: &[(Key, Node)]) {
+        let known = keys_of(verb);
+        for (key, _) in entries {
+            let name = key.name.as_str();
+            if name == verb || known.contains(&name) {
+                continue;
+            }
+            let what = format!("`{verb}`");
+            let problem = if LATER_KEYS.contains(&name) {
+                let message = format!("`{name}` is not in this version");
+                Problem::error(key.place(), message).hint("leave it out for now")
+            } else {
+                unknown_key(key, &what, known)
+            };
+            self.report(problem);
+        }
+    }
+
+    fn step_id(&mut self, verb: &str, object: &Node, node: &Node) -> String {
+        let Some(written) = node.get("id") else {
+            let words = match &object.elements() {
+                Some(elements) => elements.iter().filter_map(Node::text).collect::<Vec<_>>(),
+                None => object.text().into_iter().collect(),
+            };
+            // Sentences may be reworded without becoming another step.
+            let object = if verb == "dead_letter" {
+                String::new()
+            } else {
+                words.join(" ")
+            };
+            return self.ids.derive(verb, &object);
+        };
+        let id = written.text().unwrap_or_default();
+        if !is_name(id, '-') {
+            let hint = "small letters, digits and -, beginning with a letter";
+            self.error(written.place(), format!("`{id}` cannot be an id"), hint);
+        } else if !self.ids.take(id) {
+            let message = format!("the id `{id}` is taken by another step");
+            self.error(written.place(), message, "ids are unique in a flow");
+        }
+        id.to_owned()
+    }
+
+    pub(super) fn span(&mut self, node: &Node, key: &str) -> Option<Span> {
+        let text = node.text().unwrap_or_default();
+        if text.contains("{{") || text.starts_with("inputs.") {
+            let message = format!("`{key}` is a fixed length of time in this version");
+            self.error(node.place(), message, "write it as `30 minutes`");
+            return None;
+        }
+        match span(text) {
+            Ok(span) => Some(span),
+            Err(message) => {
+                self.error(node.place(), message, "");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there.
+    fn need_text(&mut self, node: &Node, key: &str) -> Option<Text> {
+        match node.get(key) {
+            Some(found) => self.text(found, key),
+            None => {
+                self.error(node.place(), format!("`{key}` is missing here"), "");
+                None
+            }
+        }
+    }
+
+    fn message(
+        &mut self,
+        node: &Node,
+        object: &Node,
+        verb: &str,
+        title: &str,
+        id: &str,
+    ) -> Option<Message> {
+        let to = self.who(object, verb);
+        let title = self.need_text(node, title);
+        let text = node.get("text").and_then(|found| self.text(found, "text"));
+        let link = node.get("link").and_then(|found| self.expr(found, "link"));
+        let importance = self.importance(node);
+        let privacy = self.privacy(node);
+        let on_error = self.on_error(node, id);
+        Some(Message {
+            to: to?,
+            title: title?,
+            text,
+            link,
+            importance,
+            privacy,
+            on_error,
+        })
+    }
+
+    fn on_error(&mut self, node: &Node, id: &str) -> Option<Block> {
+        let found = node.get("on_error")?;
+        Some(self.below(found, "on_error", id))
+    }
+
+    /// One of a few words.
+    fn one_of(&mut self, node: &Node, key: &str, words: &[&str]) -> Option<usize> {
+        let found = node.get(key)?;
+        let word = found.text().unwrap_or_default();
+        let index = words.iter().position(|known| *known == word);
+        if index.is_none() {
+            let hint = match nearest(word, words.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("one of: {}", words.join(", ")),
+            };
+            self.error(found.place(), format!("`{key}` cannot be `{word}`"), &hint);
+        }
+        index
+    }
+
+    pub(super) fn importance(&mut self, node: &Node) -> Importance {
+        match self.one_of(node, "importance", &["normal", "high"]) {
+            Some(1) => Importance::High,
+            _ => Importance::Normal,
+        }
+    }
+
+    pub(super) fn privacy(&mut self, node: &Node) -> Privacy {
+        match self.one_of(node, "privacy", &["full", "brief", "hidden"]) {
+            Some(1) => Privacy::Brief,
+            Some(2) => Privacy::Hidden,
+            _ => Privacy::Full,
+        }
+    }
+
+    fn reply(&mut self, node: &Node, object: &Node, id: &str) -> Option<Reply> {
+        let mail = self.expr(object, "reply");
+        let text = self.need_text(node, "text");
+        let on_error = self.on_error(node, id);
+        Some(Reply {
+            mail: mail?,
+            text: text?,
+            on_error,
+        })
+    }
+
+    fn texts(&mut self, node: &Node, key: &str) -> Vec<Text> {
+        let Some(found) = node.get(key) else {
+            return Vec::new();
+        };
+        match found.elements() {
+            Some(all) => all.iter().filter_map(|one| self.text(one, key)).collect(),
+            None => self.text(found, key).into_iter().collect(),
+        }
+    }
+
+    fn label(&mut self, node: &Node, object: &Node) -> Option<Label> {
+        let mail = self.expr(object, "label");
+        let add = self.texts(node, "add");
+        let remove = self.texts(node, "remove");
+        if node.get("add").is_none() && node.get("remove").is_none() {
+            let hint = "write `add: [Name]` or `remove: [Name]`";
+            self.error(
+                node.place(),
+                "`label` neither adds nor removes anything",
+                hint,
+            );
+        }
+        Some(Label {
+            mail: mail?,
+            add,
+            remove,
+        })
+    }
+
+    fn wait(&mut self, node: &Node, object: &Node) -> Wait {
+        let events: Vec<&Node> = match object.elements() {
+            Some(elements) => elements.iter().collect(),
+            None => vec![object],
+        };
+        let inner = self.names_of_it(&events);
+        let outer = std::mem::replace(&mut self.names, inner);
+        let condition = node.get("if").and_then(|found| self.expr(found, "if"));
+        self.names = outer;
+        let up_to = match node.get("up_to") {
+            Some(found) => self.span(found, "up_to").unwrap_or(WAIT_DEFAULT),
+            None => {
+                let message = "this wait is given up after 30 days";
+                let hint = "say so with `up_to: 30 days`";
+                self.report(Problem::warning(node.place(), message).hint(hint));
+                WAIT_DEFAULT
+            }
+        };
+        let name = node.get("as").and_then(|found| self.new_name(found));
+        if let Some(name) = &name {
+            self.names.add(name, Shape::Any);
+        }
+        Wait {
+            events: events
+                .iter()
+                .filter_map(|node| node.text().map(str::to_owned))
+                .collect(),
+            condition,
+            up_to,
+            name,
+        }
+    }
+
+    fn new_name(&mut self, node: &Node) -> Option<String> {
+        let name = node.text().unwrap_or_default();
+        if !is_name(name, '_') || self.names.get(name).is_some() {
+            let hint = "a new name of small letters, digits and _";
+            self.error(
+                node.place(),
+                format!("`{name}` cannot be a name here"),
+                hint,
+            );
+            return None;
+        }
+        Some(name.to_owned())
+    }
+
+    fn condition(&mut self, node: &Node, object: &Node, id: &str) -> Option<If> {
+        let condition = self.expr(object, "if");
+        let then = match node.get("then") {
+            Some(found) => self.below(found, "then", id),
+            None => {
+                self.error(node.place(), "`then` is missing here", "");
+                Block::default()
+            }
+        };
+        let otherwise = node.get("else").map(|found| self.below(found, "else", id));
+        Some(If {
+            condition: condition?,
+            then,
+            otherwise: otherwise.unwrap_or_default(),
+        })
+    }
+
+    fn emit(&mut self, node: &Node, object: &Node) -> Option<Emit> {
+        let event = object.text().unwrap_or_default();
+        let parts: Vec<&str> = event.split('.').collect();
+        if parts.len() < 2 || !parts.iter().all(|part| is_name(part, '_')) {
+            let hint = "small letters with dots: order.checked";
+            self.error(
+                object.place(),
+                format!("`{event}` cannot be an event type"),
+                hint,
+            );
+            return None;
+        }
+        if self.catalog.trigger(event).is_some() {
+            let message = format!("`{event}` is said by its connector, not by flows");
+            self.error(object.place(), message, "choose a name of your own");
+            return None;
+        }
+        let mut data = Vec::new();
+        if let Some(found) = node.get("data") {
+            self.leaves(found, "", &mut data);
+        }
+        Some(Emit {
+            event: event.to_owned(),
+            data,
+        })
+    }
+
+    /// The expressions of a payload, each with its dotted path.
+    fn leaves(&mut self, node: &Node, path: &str, out: &mut Vec<(String, Expr)>) {
+        let Some(entries) = node.entries() else {
+            if let Some(expr) = self.expr(node, "data") {
+                out.push((path.to_owned(), expr));
+            }
+            return;
+        };
+        for (key, inner) in entries {
+            if !is_name(&key.name, '_') {
+                let hint = "small letters, digits and _";
+                self.error(
+                    key.place(),
+                    format!("`{}` cannot be a name", key.name),
+                    hint,
+                );
+                continue;
+            }
+            let joint = if path.is_empty() { "" } else { "." };
+            self.leaves(inner, &format!("{path}{joint}{}", key.name), out);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The expression language of flows: MiniJinja's syntax and values, a closed list of filters, tests
+//! and functions, and strict comparisons. It is parsed and worked out here instead of by MiniJinja's
+//! machine for three reasons: unlike types must be an error (there they have an order), messages
+//! need the place in the flow file, and compiled expressions must live as long as their flow
+//! without borrowing from an environment. A test compares the two on what both understand.
+
+pub(crate) mod ast;
+mod display;
+mod eval;
+mod expr;
+mod filters;
+pub mod money;
+pub(crate) mod parse;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod token;
+mod values;
+mod who;
+mod words;
+
+pub(crate) use expr::Part;
+pub use expr::{EvalError, Expr, Text};
+pub use minijinja::Value;
+pub use money::Money;
+pub use scope::{Scope, World};
+pub(crate) use values::PERSON_FIELDS;
+pub use values::{instant_value, json_of, money_value, person_value, value_of};
+pub use who::PersonOrAddress;
+pub use words::Language;
+
+/// The words of the language with one sentence each: filters, tests, functions. The reference page
+/// is made of it.
+pub fn vocabulary() -> Vec<(&'static str, &'static str, &'static str)> {
+    let filters = ast::FILTERS.iter().map(|e| ("filter", e.name, e.about));
+    let tests = ast::TESTS.iter().map(|e| ("test", e.name, e.about));
+    let functions = ast::FUNCTIONS.iter().map(|e| ("function", e.name, e.about));
+    filters.chain(tests).chain(functions).collect()
+}

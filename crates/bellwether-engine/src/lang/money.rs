@@ -1,0 +1,343 @@
+//! Amounts of money: whole minor units with a currency, one parser that refuses what is not clear,
+//! and how an amount prints itself for a reader.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use minijinja::value::{DynObject, Object, ObjectRepr};
+
+use super::words::Language;
+
+/// An amount: minor units (cents) of one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Money {
+    minor: i64,
+    currency: [u8; 3],
+}
+
+/// Currencies that have another number of decimals than two.
+const DECIMALS: [(&str, u32); 12] = [
+    ("JPY", 0),
+    ("KRW", 0),
+    ("VND", 0),
+    ("CLP", 0),
+    ("ISK", 0),
+    ("HUF", 2),
+    ("BHD", 3),
+    ("JOD", 3),
+    ("KWD", 3),
+    ("OMR", 3),
+    ("TND", 3),
+    ("IQD", 3),
+];
+
+/// Currency codes that are read in a text. A closed list: `PO 4711` must not become an amount.
+const CODES: [&str; 45] = [
+    "EUR", "USD", "GBP", "CHF", "JPY", "CNY", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "ISK",
+    "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "RUB", "UAH", "INR", "BRL", "MXN", "CLP", "ARS",
+    "COP", "ZAR", "EGP", "ILS", "AED", "SAR", "QAR", "KWD", "BHD", "OMR", "JOD", "TND", "IQD",
+    "SGD", "HKD", "KRW", "THB", "VND", "MYR",
+];
+
+/// Signs that mean one currency. `¥` and `kr` mean several, so they are not here.
+const SIGNS: [(&str, &str); 7] = [
+    ("US$", "USD"),
+    ("CA$", "CAD"),
+    ("AU$", "AUD"),
+    ("€", "EUR"),
+    ("£", "GBP"),
+    ("$", "USD"),
+    ("Euro", "EUR"),
+];
+
+/// The longest text in which an amount is looked for.
+const TEXT_MAX: usize = 4 * 1024;
+
+static AMOUNT: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
+    let mut units: Vec<String> = SIGNS.iter().map(|(sign, _)| regex::escape(sign)).collect();
+    units.extend(CODES.iter().map(|code| (*code).to_owned()));
+    let unit = units.join("|");
+    // The number is taken with everything that could belong to it, so that a form which is not
+    // clear is refused as a whole instead of being read in part.
+    let number = r"-?\d[\d.,'’\u{a0}\u{202f}]*(?: \d{3}\b[\d.,]*)*";
+    let pattern = format!(
+        r"(?i)(?:(?P<before>{unit})[ \u{{a0}}\u{{202f}}]?(?P<right>{number}))|(?:(?P<left>{number})[ \u{{a0}}\u{{202f}}]?(?P<after>{unit}))"
+    );
+    regex::Regex::new(&pattern).ok()
+});
+
+impl Money {
+    /// An amount of whole minor units, such as cents, in a currency code of three letters.
+    pub fn new(minor: i64, currency: &str) -> Option<Self> {
+        let bytes: [u8; 3] = currency.as_bytes().try_into().ok()?;
+        bytes.iter().all(u8::is_ascii_alphabetic).then(|| Self {
+            minor,
+            currency: bytes.map(|byte| byte.to_ascii_uppercase()),
+        })
+    }
+
+    /// Whole minor units.
+    pub fn minor(&self) -> i64 {
+        self.minor
+    }
+
+    /// The currency's three letters.
+    pub fn currency(&self) -> &str {
+        std::str::from_utf8(&self.currency).unwrap_or("XXX")
+    }
+
+    fn decimals(&self) -> u32 {
+        decimals(self.currency())
+    }
+
+    /// The one amount in a text: `4.200,00 EUR`, `€4,200.00`, `EUR 4200`. None when there is no
+    /// amount, when there are several different ones, or when its number can be read in two ways
+    /// (`1.234 EUR`).
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > TEXT_MAX {
+            return None;
+        }
+        let mut found: Option<Self> = None;
+        for captures in AMOUNT.as_ref()?.captures_iter(text) {
+            let whole = captures.get(0)?;
+            if !stands_alone(text, whole.start(), whole.end()) {
+                continue;
+            }
+            let unit = captures.name("before").or(captures.name("after"))?.as_str();
+            let number = captures.name("right").or(captures.name("left"))?.as_str();
+            let money = amount(number, code(unit)?)?;
+            if found.is_some_and(|known| known != money) {
+                return None;
+            }
+            found = Some(money);
+        }
+        found
+    }
+
+    /// The comparison; None for two currencies.
+    pub fn compare(&self, other: &Self) -> Option<Ordering> {
+        (self.currency == other.currency).then(|| self.minor.cmp(&other.minor))
+    }
+
+    /// How a reader of that language sees it: `€4,200.00` or `4.200,00 €`.
+    pub(crate) fn words(&self, language: Language) -> String {
+        let (group, point) = match language {
+            Language::En => (',', '.'),
+            Language::De => ('.', ','),
+        };
+        let number = self.digits(Some(group), point);
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let symbol = match self.currency() {
+            "EUR" => "€",
+            "USD" => "$",
+            "GBP" => "£",
+            _ => "",
+        };
+        match (language, symbol) {
+            (Language::En, "") => format!("{} {sign}{number}", self.currency()),
+            (Language::En, symbol) => format!("{sign}{symbol}{number}"),
+            (Language::De, "") => format!("{sign}{number} {}", self.currency()),
+            (Language::De, symbol) => format!("{sign}{number} {symbol}"),
+        }
+    }
+
+    fn digits(&self, group: Option<char>, point: char) -> String {
+        let scale = 10_u64.pow(self.decimals());
+        let whole = (self.minor.unsigned_abs() / scale).to_string();
+        let mut out = String::new();
+        for (index, digit) in whole.chars().enumerate() {
+            let left = whole.len() - index;
+            if index > 0 && left.is_multiple_of(3) {
+                out.extend(group);
+            }
+            out.push(digit);
+        }
+        if self.decimals() > 0 {
+            let rest = self.minor.unsigned_abs() % scale;
+            let width = self.decimals() as usize;
+            out.push(point);
+            out.push_str(&format!("{rest:0width$}"));
+        }
+        out
+    }
+}
+
+/// The plain form, which [`Money::parse`] reads back: `4200.00 EUR`.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.minor < 0 { "-" } else { "" };
+        write!(f, "{sign}{} {}", self.digits(None, '.'), self.currency())
+    }
+}
+
+impl Object for Money {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        self.compare(other.downcast_ref::<Self>()?)
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn decimals(currency: &str) -> u32 {
+    DECIMALS
+        .iter()
+        .find(|(code, _)| *code == currency)
+        .map_or(2, |(_, decimals)| *decimals)
+}
+
+fn code(unit: &str) -> Option<&'static str> {
+    let signs = SIGNS.iter().map(|(sign, code)| (*sign, *code));
+    let codes = CODES.iter().map(|code| (*code, *code));
+    signs
+        .chain(codes)
+        .find(|(written, _)| written.eq_ignore_ascii_case(unit))
+        .map(|(_, code)| code)
+}
+
+/// A letter or digit that touches the amount makes it part of something else (`SEUR 12`, a range).
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let before = text[..start].chars().next_back();
+    let after = text[end..].chars().next();
+    !before.is_some_and(|c| c.is_alphanumeric() || c == '-')
+        && !after.is_some_and(char::is_alphanumeric)
+}
+
+/// Reads the number; None when the separators can be understood in two ways.
+fn amount(number: &str, currency: &str) -> Option<Money> {
+    let negative = number.starts_with('-');
+    let number = number
+        .trim_start_matches('-')
+        .trim_end_matches(['.', ',', '\'', '’', '\u{a0}', '\u{202f}']);
+    let places = decimals(currency);
+    let (whole, fraction) = split(number, places)?;
+    let whole: i64 = whole.parse().ok()?;
+    let scale = 10_i64.pow(places);
+    let mut minor = 0_i64;
+    if !fraction.is_empty() {
+        let missing = places.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+        minor = fraction.parse::<i64>().ok()? * 10_i64.pow(missing);
+    }
+    let total = whole.checked_mul(scale)?.checked_add(minor)?;
+    Money::new(if negative { -total } else { total }, currency)
+}
+
+/// Whole digits and fraction digits.
+fn split(number: &str, places: u32) -> Option<(String, String)> {
+    let separators: Vec<(usize, char)> = number
+        .char_indices()
+        .filter(|(_, c)| !c.is_ascii_digit())
+        .collect();
+    let Some(&(last, point)) = separators.last() else {
+        return Some((number.to_owned(), String::new()));
+    };
+    let tail = &number[last + point.len_utf8()..];
+    let same = separators.iter().all(|(_, c)| *c == point);
+    let may_be_point = matches!(point, '.' | ',')
+        && separators.iter().filter(|(_, c)| *c == point).count() == 1
+        && !tail.is_empty()
+        && tail.len() <= places as usize;
+    let grouped = same && groups(number, point);
+    if may_be_point && grouped {
+        return None;
+    }
+    if grouped {
+        // One separator and three digits after it: `1.234 EUR` is 1234 to a German reader and
+        // 1.234 to another. Space and apostrophe group everywhere; without decimals there is no
+        // second reading either.
+        if separators.len() == 1 && matches!(point, '.' | ',') && places != 0 {
+            return None;
+        }
+        let digits = number.chars().filter(char::is_ascii_digit).collect();
+        return Some((digits, String::new()));
+    }
+    if !may_be_point {
+        return None;
+    }
+    let head = &number[..last];
+    let whole: String = head.chars().filter(char::is_ascii_digit).collect();
+    let group = head.chars().find(|c| !c.is_ascii_digit());
+    if group.is_some_and(|group| !groups(head, group)) {
+        return None;
+    }
+    Some((whole, tail.to_owned()))
+}
+
+/// Whether `number` is digits in groups of three with one and the same separator.
+fn groups(number: &str, separator: char) -> bool {
+    let mut parts = number.split(separator);
+    let first = parts.next().unwrap_or_default();
+    let digits = |part: &str| part.chars().all(|c| c.is_ascii_digit());
+    (1..=3).contains(&first.len())
+        && digits(first)
+        && first != "0"
+        && parts.all(|part| part.len() == 3 && digits(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clear_amounts_are_read_and_unclear_ones_refused() {
+        let cases = [
+            ("4.200,00 EUR", Some("4200.00 EUR")),
+            ("€4,200.00", Some("4200.00 EUR")),
+            ("EUR 4200", Some("4200.00 EUR")),
+            ("4200 eur", Some("4200.00 EUR")),
+            ("5000 EUR", Some("5000.00 EUR")),
+            ("4 200,00 €", Some("4200.00 EUR")),
+            ("CHF 1'234.50", Some("1234.50 CHF")),
+            ("1.234.567,89 EUR", Some("1234567.89 EUR")),
+            ("1.234.567 EUR", Some("1234567.00 EUR")),
+            ("$1,234.5", Some("1234.50 USD")),
+            ("US$ 12", Some("12.00 USD")),
+            ("0,50 EUR", Some("0.50 EUR")),
+            ("-12,00 EUR", Some("-12.00 EUR")),
+            ("JPY 4,200", Some("4200 JPY")),
+            ("12.345 KWD", None),
+            ("12.3456 KWD", None),
+            ("1.234 EUR", None),
+            ("1,234 EUR", None),
+            ("4200", None),
+            ("1.23.4 EUR", None),
+            ("4,2,00 EUR", None),
+            ("100 EUR or 200 EUR", None),
+            ("100 EUR (100,00 EUR)", Some("100.00 EUR")),
+            ("100-200 EUR", None),
+            ("net 4.200,00 EUR (incl. 19% VAT)", Some("4200.00 EUR")),
+            ("99999999999999999999 EUR", None),
+            ("4200 EURO", Some("4200.00 EUR")),
+            ("PO-4711", None),
+            ("¥ 4200", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            let read = Money::parse(text).map(|money| money.to_string());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_prints_itself_in_the_readers_language() {
+        let money = Money::new(420_000, "EUR").unwrap();
+        assert_eq!(money.words(Language::En), "€4,200.00");
+        assert_eq!(money.words(Language::De), "4.200,00 €");
+        let yen = Money::new(-1_234_567, "JPY").unwrap();
+        assert_eq!(yen.words(Language::En), "JPY -1,234,567");
+        assert_eq!(yen.words(Language::De), "-1.234.567 JPY");
+    }
+
+    #[test]
+    fn currencies_are_not_compared() {
+        let (a, b) = (Money::new(1, "EUR").unwrap(), Money::new(1, "USD").unwrap());
+        assert_eq!(a.compare(&b), None);
+        assert_eq!(a.compare(&a), Some(Ordering::Equal));
+    }
+}

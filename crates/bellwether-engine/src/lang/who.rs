@@ -1,0 +1,245 @@
+//! From values to people: persons, ids, addresses, and the plain words that owners type into tables
+//! (`role legal`, `manager of sender`). Who may decide is not settled here.
+
+use bellwether_model::directory::{Person, PersonId};
+use minijinja::Value;
+
+use super::eval::{Fault, Worked, is_absent};
+use super::scope::Scope;
+use super::values::{PersonValue, Sort, person_value};
+
+/// The most people that one expression may mean.
+const PEOPLE_MAX: usize = 10_000;
+/// How deep `manager of deputy of …` may nest.
+const WORDS_DEEP_MAX: u8 = 4;
+
+/// Somebody in the directory, or somebody of whom only the address is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PersonOrAddress {
+    /// In the directory.
+    Person(PersonId),
+    /// Not in the directory.
+    Address(String),
+}
+
+pub(crate) fn unknown(words: Vec<String>) -> Box<Fault> {
+    let message = format!("the directory does not know {}", words.join(", "));
+    Fault::unknown(0, message, words)
+}
+
+/// The people of a value, each once, or the words that nobody answers to.
+pub(crate) fn people(value: &Value, scope: &Scope) -> Result<Vec<PersonId>, Vec<String>> {
+    let mut out = Vec::new();
+    let mut missing = Vec::new();
+    collect(value, scope, &mut out, &mut missing);
+    if missing.is_empty() {
+        return Ok(out);
+    }
+    Err(missing)
+}
+
+pub(crate) fn people_or_addresses(value: &Value, scope: &Scope) -> Vec<PersonOrAddress> {
+    let mut people = Vec::new();
+    let mut missing = Vec::new();
+    collect(value, scope, &mut people, &mut missing);
+    let people = people.into_iter().map(PersonOrAddress::Person);
+    let missing = missing.into_iter().map(PersonOrAddress::Address);
+    people.chain(missing).collect()
+}
+
+fn collect(value: &Value, scope: &Scope, out: &mut Vec<PersonId>, missing: &mut Vec<String>) {
+    if out.len() >= PEOPLE_MAX || missing.len() >= PEOPLE_MAX {
+        return;
+    }
+    let directory = &scope.world().directory;
+    match Sort::of(value) {
+        Sort::Absent => {}
+        Sort::Person => {
+            let id = value
+                .downcast_object_ref::<PersonValue>()
+                .map(|person| person.id.clone());
+            match id.filter(|id| directory.person(id).is_some()) {
+                Some(id) => add(id, out),
+                None => missing.push(value.to_string()),
+            }
+        }
+        Sort::List => {
+            for element in value.try_iter().into_iter().flatten().take(PEOPLE_MAX) {
+                collect(&element, scope, out, missing);
+            }
+        }
+        Sort::Text => {
+            let text = value.as_str().unwrap_or_default();
+            for words in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
+                match in_words(words, scope, WORDS_DEEP_MAX) {
+                    Some(ids) if !ids.is_empty() => ids.into_iter().for_each(|id| add(id, out)),
+                    _ => missing.push(words.to_owned()),
+                }
+            }
+        }
+        // A person in a payload has an address (mail) or an id (our own events).
+        Sort::Map => {
+            let text = |key| value.get_attr(key).ok().filter(|found| !is_absent(found));
+            match text("address")
+                .or_else(|| text("email"))
+                .or_else(|| text("id"))
+            {
+                Some(key) => collect(&key, scope, out, missing),
+                None => missing.push("a group of fields without address or id".to_owned()),
+            }
+        }
+        other => missing.push(other.words().to_owned()),
+    }
+}
+
+fn add(id: PersonId, out: &mut Vec<PersonId>) {
+    if !out.contains(&id) {
+        out.push(id);
+    }
+}
+
+/// `role legal`, `manager of sender`, `deputy of alice`, `person alice`, `alice`, an address,
+/// `sender`. None when the words mean nobody.
+fn in_words(words: &str, scope: &Scope, deep: u8) -> Option<Vec<PersonId>> {
+    let world = scope.world();
+    let directory = &world.directory;
+    let deep = deep.checked_sub(1)?;
+    if let Some(role) = prefixed(words, "role ") {
+        let ids = directory.in_role(role).into_iter();
+        return Some(ids.map(|person| person.id.clone()).collect());
+    }
+    if let Some(of) = prefixed(words, "manager of ") {
+        let ids = in_words(of, scope, deep)?;
+        let manager = |id: PersonId| directory.person(&id)?.manager.clone();
+        return Some(known(ids.into_iter().filter_map(manager), scope));
+    }
+    if let Some(of) = prefixed(words, "deputy of ") {
+        let ids = in_words(of, scope, deep)?;
+        let deputy = |id: PersonId| Some(directory.deputy_of(&id, world.now)?.id.clone());
+        return Some(known(ids.into_iter().filter_map(deputy), scope));
+    }
+    let name = prefixed(words, "person ").unwrap_or(words);
+    if name.eq_ignore_ascii_case("sender") {
+        return Some(vec![sender(scope)?.id.clone()]);
+    }
+    Some(vec![one(name, scope)?.id.clone()])
+}
+
+fn prefixed<'a>(words: &'a str, prefix: &str) -> Option<&'a str> {
+    let start = words.get(..prefix.len())?;
+    start
+        .eq_ignore_ascii_case(prefix)
+        .then(|| words[prefix.len()..].trim())
+}
+
+fn known(ids: impl Iterator<Item = PersonId>, scope: &Scope) -> Vec<PersonId> {
+    let directory = &scope.world().directory;
+    ids.filter(|id| directory.person(id).is_some()).collect()
+}
+
+/// The person who sent the mail that the event brought.
+fn sender(scope: &Scope) -> Option<&Person> {
+    let from = scope.data().get_attr("mail").ok()?.get_attr("from").ok()?;
+    let address = from.get_attr("address").ok()?;
+    scope.world().directory.by_email(address.as_str()?)
+}
+
+fn one<'a>(name: &str, scope: &'a Scope) -> Option<&'a Person> {
+    let directory = &scope.world().directory;
+    if name.contains('@') {
+        return directory.by_email(address(name));
+    }
+    directory.person(name).or_else(|| {
+        let called = |person: &&Person| !person.inactive && person.name.eq_ignore_ascii_case(name);
+        let mut all = directory.people.values().filter(called);
+        let first = all.next();
+        // Two people of the same name: saying the name is not enough.
+        first.filter(|_| all.next().is_none())
+    })
+}
+
+/// The address in `Name <address>`.
+fn address(text: &str) -> &str {
+    match (text.rfind('<'), text.rfind('>')) {
+        (Some(open), Some(close)) if open < close => text[open + 1..close].trim(),
+        _ => text.trim(),
+    }
+}
+
+fn persons(ids: &[PersonId], scope: &Scope) -> Vec<Value> {
+    let directory = &scope.world().directory;
+    let found = ids.iter().filter_map(|id| directory.person(id));
+    found.map(person_value).collect()
+}
+
+pub(crate) fn role(value: &Value, at: usize, scope: &Scope) -> Worked {
+    let name = value
+        .as_str()
+        .ok_or_else(|| Fault::new(at, "role( ) takes the role's name as a text"))?;
+    let people = scope.world().directory.in_role(name);
+    if people.is_empty() {
+        let words = format!("role {name}");
+        let message = format!("nobody holds the role {name}");
+        return Err(Fault::unknown(at, message, vec![words]));
+    }
+    Ok(Value::from(
+        people.into_iter().map(person_value).collect::<Vec<_>>(),
+    ))
+}
+
+pub(crate) fn person(value: &Value, at: usize, scope: &Scope) -> Worked {
+    if Sort::of(value) == Sort::Person {
+        return Ok(value.clone());
+    }
+    let ids = resolved(value, at, scope)?;
+    match ids.as_slice() {
+        [] => Ok(super::eval::absent()),
+        [id] => Ok(persons(std::slice::from_ref(id), scope)
+            .pop()
+            .unwrap_or_else(super::eval::absent)),
+        _ => Err(Fault::new(
+            at,
+            "person( ) means one person, but these are several",
+        )),
+    }
+}
+
+fn resolved(value: &Value, at: usize, scope: &Scope) -> Result<Vec<PersonId>, Box<Fault>> {
+    people(value, scope).map_err(|words| {
+        let message = format!("the directory does not know {}", words.join(", "));
+        Fault::unknown(at, message, words)
+    })
+}
+
+pub(crate) fn deputies(value: &Value, at: usize, scope: &Scope) -> Worked {
+    let world = scope.world();
+    let ids = resolved(value, at, scope)?;
+    let deputies = ids
+        .iter()
+        .filter_map(|id| world.directory.deputy_of(id, world.now));
+    Ok(Value::from(deputies.map(person_value).collect::<Vec<_>>()))
+}
+
+pub(crate) fn managers(value: &Value, at: usize, scope: &Scope) -> Worked {
+    let directory = &scope.world().directory;
+    let ids = resolved(value, at, scope)?;
+    let managers = ids
+        .iter()
+        .filter_map(|id| directory.person(id)?.manager.as_deref())
+        .filter_map(|id| directory.person(id));
+    Ok(Value::from(managers.map(person_value).collect::<Vec<_>>()))
+}
+
+/// The names of the people of a value; words that nobody answers to stand as they are.
+pub(crate) fn names(value: &Value, scope: &Scope) -> Vec<String> {
+    let directory = &scope.world().directory;
+    people_or_addresses(value, scope)
+        .into_iter()
+        .map(|who| match who {
+            PersonOrAddress::Person(id) => directory
+                .person(&id)
+                .map_or(id.clone(), |person| person.name.clone()),
+            PersonOrAddress::Address(words) => words,
+        })
+        .collect()
+}

@@ -1,0 +1,97 @@
+//! Whom an event is for: the notification that it names by id or by reply token, and the cells whose
+//! aliases it carries. Everything here is read from the event's nouns, not from its source.
+
+use bellwether_model::event::{Alias, NewEvent};
+use bellwether_model::id::{CellId, EffectId};
+use serde_json::Value as Json;
+
+use super::{Engine, Purpose};
+use crate::store::{EffectRow, StoreError};
+
+/// Cells that an event is addressed to.
+#[derive(Debug, Default)]
+pub(crate) struct Addressees {
+    /// Cells, each once; with the effect that the event answers.
+    pub(crate) cells: Vec<(CellId, Option<EffectRow>)>,
+}
+
+impl Engine {
+    /// Finds the cells that an event is addressed to.
+    pub(crate) async fn addressees(&self, event: &NewEvent) -> Result<Addressees, StoreError> {
+        let mut found = Addressees::default();
+        if let Some(id) = self.named_effect(event) {
+            let row = self.store().effects(&[id]).await?.pop().flatten();
+            if let Some(row) = row {
+                found.cells.push((row.cell, Some(row)));
+                return Ok(found);
+            }
+        }
+        if event.aliases.is_empty() {
+            return Ok(found);
+        }
+        for cell in self
+            .store()
+            .resolve(&event.aliases)
+            .await?
+            .into_iter()
+            .flatten()
+        {
+            if !found.cells.iter().any(|(known, _)| *known == cell) {
+                found.cells.push((cell, None));
+            }
+        }
+        Ok(found)
+    }
+
+    fn named_effect(&self, event: &NewEvent) -> Option<EffectId> {
+        let push = event
+            .data
+            .get("push")
+            .and_then(|push| push.get("notification"));
+        if let Some(id) = push.and_then(Json::as_str) {
+            return id.parse().ok();
+        }
+        let token = event.data.get("mail")?.get("reply_token")?.as_str()?;
+        self.keys()
+            .read(Purpose::Reply, token, self.transport_now(), "")
+            .ok()
+    }
+}
+
+/// The names under which a cell that this event opens is found again: its thread and its own
+/// Message-ID, not those that it merely refers to.
+pub(crate) fn own_aliases(event: &NewEvent) -> Vec<Alias> {
+    let own_id = event
+        .data
+        .get("mail")
+        .and_then(|mail| mail.get("rfc_message_id"));
+    let own_id = own_id.and_then(Json::as_str);
+    let is_own = |alias: &&Alias| match alias.space.as_str() {
+        "thread" => true,
+        "message-id" => own_id == Some(alias.value.as_str()),
+        _ => false,
+    };
+    event.aliases.iter().filter(is_own).cloned().collect()
+}
+
+/// How a later event with a case's key stands to the mail that opened the case. A guessed number in
+/// a stranger's mail must not change or close anything.
+pub(crate) fn joins(opened_by: &NewEvent, later: &NewEvent) -> bool {
+    let field = |event: &NewEvent, path: &[&str]| {
+        let mut value = event.data.get("mail")?;
+        for name in path {
+            value = value.get(name)?;
+        }
+        value.as_str().map(str::to_ascii_lowercase)
+    };
+    if opened_by.data.get("mail").is_none() || later.data.get("mail").is_none() {
+        return true;
+    }
+    let both = |path: &[&str]| {
+        let first = field(opened_by, path);
+        first.is_some() && first == field(later, path)
+    };
+    let same_thread = both(&["thread_id"]) && opened_by.source == later.source;
+    let proved = field(later, &["auth", "dmarc"]).as_deref() == Some("pass");
+    both(&["rfc_message_id"]) || same_thread || (proved && both(&["from", "address"]))
+}

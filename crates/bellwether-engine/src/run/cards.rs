@@ -1,0 +1,342 @@
+//! Cards: what a notification shows to its person now, built from what was sent and from where its run
+//! stands.
+
+use std::sync::Arc;
+
+use bellwether_model::directory::Directory;
+use bellwether_model::event::{Event, NewEvent};
+use bellwether_model::time::Time;
+use serde_json::Value as Json;
+
+use super::{Engine, FORM_LIFE, Purpose};
+use crate::decide::{AskState, RunState, choice_label, choice_past};
+
+use crate::seam::{Ask, Card, CardState, ChoiceView, Fact, HostedError, TurnSaid};
+use crate::store::{CellRef, EffectRow, EventRef, Snapshot};
+
+/// The sentences of one reader.
+#[derive(Debug)]
+pub(crate) struct Words {
+    directory: Arc<Directory>,
+    language: String,
+    zone: String,
+}
+
+impl Words {
+    fn german(&self) -> bool {
+        self.language.starts_with("de")
+    }
+
+    fn name(&self, person: &str) -> String {
+        let known = self.directory.people.get(person);
+        known.map_or_else(|| person.to_owned(), |person| person.name.clone())
+    }
+
+    /// "Approved by Alice Arnold, Mon 10:42".
+    pub(crate) fn decided(&self, choice: &str, by: &str, at: Time) -> String {
+        let past = choice_past(choice, &self.language);
+        let when = day_and_time(at, self.german(), &self.zone);
+        let by = self.name(by);
+        if self.german() {
+            format!("{past} von {by}, {when}")
+        } else {
+            format!("{past} by {by}, {when}")
+        }
+    }
+
+    pub(crate) fn passed_on(&self) -> String {
+        self.pick(
+            "Your question was passed on",
+            "Ihre Frage wurde weitergegeben",
+        )
+    }
+
+    pub(crate) fn changed(&self) -> String {
+        self.pick(
+            "The matter has changed, please look again",
+            "Die Sache hat sich geändert, bitte neu ansehen",
+        )
+    }
+
+    pub(crate) fn sign_in(&self) -> String {
+        self.pick(
+            "Please open the page and confirm who you are",
+            "Bitte die Seite öffnen und sich ausweisen",
+        )
+    }
+
+    pub(crate) fn over(&self, how: &str) -> String {
+        match how {
+            "expired" => self.pick(
+                "Too late: nobody decided in time",
+                "Zu spät: nicht rechtzeitig entschieden",
+            ),
+            "withdrawn" => self.pick("The sender took it back", "Vom Absender zurückgezogen"),
+            _ => self.pick("This matter is closed", "Diese Sache ist abgeschlossen"),
+        }
+    }
+
+    fn pick(&self, en: &str, de: &str) -> String {
+        if self.german() {
+            de.to_owned()
+        } else {
+            en.to_owned()
+        }
+    }
+}
+
+impl Engine {
+    /// The sentences of the reader of a notification.
+    pub(crate) fn words_for(&self, row: &EffectRow) -> Words {
+        let args: Json = serde_json::from_str(&row.args).unwrap_or_default();
+        let text = |name: &str| {
+            args.get(name)
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Words {
+            directory: Arc::clone(&self.setup().directory),
+            language: text("language"),
+            zone: text("zone"),
+        }
+    }
+
+    /// What a repeated report is told: the same as its first.
+    pub(crate) async fn said_before(&self, row: &EffectRow, event: &NewEvent) -> Option<TurnSaid> {
+        let snapshot = self
+            .store()
+            .load(&[CellRef::Id(row.cell)])
+            .await
+            .ok()?
+            .pop()??;
+        let state = RunState::read(&snapshot.state).ok()?;
+        let ask = ask_of(&state, row)?;
+        let key = bellwether_model::id::hex(&event.seen_key());
+        match (&ask.decided, &ask.over) {
+            (Some(decided), _) => {
+                let (choice, by, at) = (decided.choice.clone(), decided.by.clone(), decided.at);
+                Some(if decided.event == key {
+                    TurnSaid::Decided { choice, by, at }
+                } else {
+                    TurnSaid::AlreadyDecided { choice, by, at }
+                })
+            }
+            (None, Some((how, at))) => Some(TurnSaid::Over {
+                how: how.clone(),
+                at: *at,
+            }),
+            (None, None) => None,
+        }
+    }
+
+    /// The card of a notification as it stands now.
+    pub(crate) async fn card(&self, row: &EffectRow, signed_in: bool) -> Result<Card, HostedError> {
+        let store = |error: crate::store::StoreError| HostedError::Store(error.to_string());
+        let mut loaded = self
+            .store()
+            .load(&[CellRef::Id(row.cell)])
+            .await
+            .map_err(store)?;
+        let snapshot = loaded.pop().flatten().ok_or(HostedError::Gone)?;
+        let state = RunState::read(&snapshot.state).map_err(|_| HostedError::Gone)?;
+        let args: Json = serde_json::from_str(&row.args).unwrap_or_default();
+        let text = |name: &str| {
+            args.get(name)
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let setup = self.setup();
+        let person = row.person.clone().unwrap_or_default();
+        let name = setup
+            .directory
+            .people
+            .get(&person)
+            .map(|person| person.name.clone());
+        let ask = ask_of(&state, row);
+        let card_state = match ask {
+            Some(ask) => {
+                self.card_state(row, ask, &snapshot, &args, signed_in)
+                    .await?
+            }
+            None => CardState::Notice,
+        };
+        let facts: Vec<(String, String)> = args
+            .get("facts")
+            .and_then(|facts| serde_json::from_value(facts.clone()).ok())
+            .unwrap_or_default();
+        let talk = args
+            .get("talk")
+            .and_then(|talk| serde_json::from_value(talk.clone()).ok())
+            .unwrap_or_default();
+        Ok(Card {
+            notification: row.id,
+            run: row.cell,
+            person_name: name.unwrap_or_else(|| person.clone()),
+            person,
+            language: text("language"),
+            zone: text("zone"),
+            on_behalf_of: args
+                .get("on_behalf_of")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
+            title: text("title"),
+            text: text("text"),
+            facts: facts
+                .into_iter()
+                .map(|(label, value)| Fact { label, value })
+                .collect(),
+            quoted: snapshot.opened_by.as_ref().and_then(quoted),
+            state: card_state,
+            talk,
+        })
+    }
+
+    async fn card_state(
+        &self,
+        row: &EffectRow,
+        ask: &AskState,
+        snapshot: &Snapshot,
+        args: &Json,
+        signed_in: bool,
+    ) -> Result<CardState, HostedError> {
+        let text = |name: &str| args.get(name).and_then(Json::as_str).unwrap_or_default();
+        let setup = self.setup();
+        let person = row.person.as_deref().unwrap_or_default();
+        if let Some(decided) = &ask.decided {
+            let event = bellwether_model::id::Id::from_hex16(&decided.event);
+            let mut events = match event {
+                Some(key) => self
+                    .store()
+                    .events(&[EventRef::Key(key)])
+                    .await
+                    .unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let comment = events
+                .pop()
+                .flatten()
+                .map(|event| comment_of(&event))
+                .unwrap_or_default();
+            let by = setup.directory.people.get(&decided.by);
+            return Ok(CardState::Decided {
+                said: choice_past(&decided.choice, text("language")),
+                by: by.map_or_else(|| decided.by.clone(), |person| person.name.clone()),
+                by_reader: decided.by == person,
+                at: decided.at,
+                comment,
+            });
+        }
+        if let Some((how, at)) = &ask.over {
+            return Ok(CardState::Over {
+                how: how.clone(),
+                at: *at,
+            });
+        }
+        if setup.directory.person(person).is_none() {
+            let sentence = "You are no longer in the directory, so you cannot decide this.";
+            return Ok(CardState::NotAllowed(sentence.to_owned()));
+        }
+        let shown = text("shown").to_owned();
+        let current = ask
+            .asked(person)
+            .map(|asked| asked.shown.clone())
+            .unwrap_or_default();
+        if current != shown {
+            // A newer push shows the matter as it is now; this one must not be decided on.
+            return Ok(CardState::Over {
+                how: "replaced".to_owned(),
+                at: snapshot.last_turn_at,
+            });
+        }
+        let expires = self.transport_now() + FORM_LIFE;
+        let until = args.get("until").and_then(Json::as_i64).map(Time);
+        Ok(CardState::Waiting(Ask {
+            choices: choices(args),
+            act_token: self.keys().make(Purpose::Act, row.id, expires, &shown),
+            shown,
+            until,
+            needs_sign_in: !signed_in && self.needs_sign_in(snapshot, row),
+        }))
+    }
+
+    /// Whether the question behind a notification wants more than the link.
+    fn needs_sign_in(&self, snapshot: &Snapshot, row: &EffectRow) -> bool {
+        let setup = self.setup();
+        let args: Json = serde_json::from_str(&row.args).unwrap_or_default();
+        let step = args.get("step").and_then(Json::as_str).unwrap_or_default();
+        let program = setup.programs.get(&snapshot.program_hash);
+        let program = program.or_else(|| setup.active.get(&snapshot.program));
+        let (Some(program), Some(opened_by)) = (program, &snapshot.opened_by) else {
+            return true;
+        };
+        let world = self.world(&setup, self.now());
+        crate::decide::wants_sign_in(&program.flow, &program.inputs, opened_by, step, &world)
+    }
+}
+
+/// The question that a notification belongs to.
+pub(crate) fn ask_of<'a>(state: &'a RunState, row: &EffectRow) -> Option<&'a AskState> {
+    let args: Json = serde_json::from_str(&row.args).ok()?;
+    state.asks.get(args.get("step")?.as_str()?)
+}
+
+fn choices(args: &Json) -> Vec<ChoiceView> {
+    let list = args
+        .get("choices")
+        .and_then(Json::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let view = |choice: &Json| {
+        let text = |name: &str| choice.get(name).and_then(Json::as_str).unwrap_or_default();
+        ChoiceView {
+            id: text("id").to_owned(),
+            label: choice_label(text("id"), text("label"), ""),
+            comment: match text("comment") {
+                "required" => "required",
+                "none" => "none",
+                _ => "optional",
+            },
+            settles: choice
+                .get("settles")
+                .and_then(Json::as_bool)
+                .unwrap_or(true),
+        }
+    };
+    list.iter().map(view).collect()
+}
+
+fn quoted(event: &Event) -> Option<(String, String, String)> {
+    let mail = event.envelope.data.get("mail")?;
+    let text = |value: Option<&Json>| value.and_then(Json::as_str).unwrap_or_default().to_owned();
+    let from = mail.get("from");
+    let name = text(from.and_then(|from| from.get("name")));
+    let address = text(from.and_then(|from| from.get("address")));
+    let from = if name.is_empty() {
+        address
+    } else {
+        format!("{name} <{address}>")
+    };
+    Some((from, text(mail.get("subject")), text(mail.get("text"))))
+}
+
+fn comment_of(event: &Event) -> String {
+    let push = event
+        .envelope
+        .data
+        .get("push")
+        .and_then(|push| push.get("comment"));
+    push.and_then(Json::as_str).unwrap_or_default().to_owned()
+}
+
+/// "Mon 10:42" in the reader's zone.
+fn day_and_time(at: Time, german: bool, zone: &str) -> String {
+    const EN: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const DE: [&str; 7] = ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"];
+    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let local = at.timestamp().to_zoned(zone);
+    let day = usize::try_from(local.weekday().to_monday_zero_offset()).unwrap_or(0);
+    let day = if german { DE[day] } else { EN[day] };
+    format!("{day} {:02}:{:02}", local.hour(), local.minute())
+}

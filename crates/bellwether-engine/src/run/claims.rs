@@ -1,0 +1,234 @@
+//! Claims: effects that wait are asked through the gate once more, marked `started` in one commit and
+//! let out; and what an earlier process left `started` is adopted and cleared up.
+
+use std::sync::Arc;
+
+use bellwether_model::connector::Reconciled;
+use bellwether_model::failure::Failure;
+use bellwether_model::time::Time;
+use serde_json::Value as Json;
+
+use super::prepare::{Job, Launch};
+use super::{Engine, Lane};
+use crate::flow::Importance;
+use crate::gate::{Gated, Verdict as Gate, gate};
+use crate::store::{EffectRow, EffectUpdate, Member, StoreError, Verdict};
+
+/// How many effects one look claims at most.
+const CLAIM_MAX: usize = 64;
+/// How many left-over effects are cleared up at a time.
+const RESCUE_MAX: usize = 256;
+
+impl Engine {
+    /// Claims what may start now. Says how many more wait, and when the next becomes due.
+    pub(crate) async fn claim_some(
+        &self,
+        lane: &Arc<Lane>,
+    ) -> Result<(usize, Option<Time>), StoreError> {
+        loop {
+            let free = lane.free().min(CLAIM_MAX);
+            if free == 0 || lane.is_blocked() {
+                // A freed slot wakes the loop; a blocked lane is woken when it is back.
+                return Ok((1, None));
+            }
+            let transport = self.transport_now();
+            let (rows, next) = self
+                .store()
+                .due_effects(&lane.name, transport, free, None)
+                .await?;
+            if rows.is_empty() {
+                return Ok((0, next));
+            }
+            let full = rows.len() >= free;
+            self.claim(lane, rows).await?;
+            if !full {
+                // Those just claimed may free the way for others of their order key.
+                return Ok((0, next));
+            }
+        }
+    }
+
+    async fn claim(&self, lane: &Arc<Lane>, rows: Vec<EffectRow>) -> Result<(), StoreError> {
+        let mut members = Vec::with_capacity(rows.len());
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(slot) = lane.dispatch_slot() else {
+                break;
+            };
+            let (update, starts) = self.at_the_gate(&row).await?;
+            members.push(Member {
+                effects: vec![update],
+                ..Member::default()
+            });
+            jobs.push(starts.then(|| (slot, job_of(&row))));
+        }
+        let verdicts = self.store().commit(members).await;
+        for (verdict, job) in verdicts.into_iter().zip(jobs) {
+            match (verdict, job) {
+                (Verdict::Done(_), Some((slot, job))) => {
+                    self.launch(Launch {
+                        lane: Arc::clone(lane),
+                        slot,
+                        job,
+                    });
+                }
+                (Verdict::Refused(reason), _) => return Err(StoreError(reason)),
+                // Cancelled or claimed in between: nothing is to be done.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The gate's verdict for a waiting effect, as the change to commit, and whether it starts.
+    async fn at_the_gate(&self, row: &EffectRow) -> Result<(EffectUpdate, bool), StoreError> {
+        let now = self.now();
+        let setup = self.setup();
+        let args: Json = serde_json::from_str(&row.args).unwrap_or_default();
+        let replaced = match args.get("after").and_then(Json::as_str).map(str::parse) {
+            Some(Ok(id)) => {
+                let before = self.store().effects(&[id]).await?.pop().flatten();
+                before.map(|before| before.state)
+            }
+            _ => None,
+        };
+        let loud = args.get("importance").and_then(Json::as_str) == Some("high")
+            || args.get("kind").and_then(Json::as_str) == Some("update")
+            || args.get("code_for").is_some();
+        let gated = Gated {
+            importance: if loud {
+                Importance::High
+            } else {
+                Importance::Normal
+            },
+            expires_at: row.expires_at,
+            person: row
+                .person
+                .as_deref()
+                .and_then(|id| setup.directory.people.get(id)),
+            replaces: replaced,
+        };
+        Ok(match gate(&gated, now) {
+            Gate::Send => {
+                let owner = self.owner();
+                (
+                    EffectUpdate::Claim {
+                        id: row.id,
+                        attempt: row.attempt,
+                        owner,
+                        at: now,
+                    },
+                    true,
+                )
+            }
+            Gate::Hold { until, reason } => {
+                let until = Some(self.transport_at(until));
+                let reason = reason.to_owned();
+                (
+                    EffectUpdate::Hold {
+                        id: row.id,
+                        until,
+                        reason,
+                        at: now,
+                    },
+                    false,
+                )
+            }
+            Gate::Suppress { reason } => {
+                let reason = reason.to_owned();
+                (
+                    EffectUpdate::Suppress {
+                        id: row.id,
+                        reason,
+                        at: now,
+                    },
+                    false,
+                )
+            }
+            Gate::Expire => (
+                EffectUpdate::Expire {
+                    id: row.id,
+                    at: now,
+                },
+                false,
+            ),
+        })
+    }
+
+    /// What an earlier process left in flight: nobody knows whether it was sent. Adopts each, asks
+    /// the provider where it can be asked, and treats the rest as attempts without an answer.
+    pub(crate) async fn rescue(&self) {
+        for lane in self.lanes() {
+            if let Err(error) = self.rescue_lane(&lane).await {
+                tracing::error!(lane.name = %lane.name, "clearing up after a crash failed: {error}");
+            }
+        }
+    }
+
+    async fn rescue_lane(&self, lane: &Arc<Lane>) -> Result<(), StoreError> {
+        loop {
+            let now = self.transport_now();
+            let me = Some(self.owner());
+            let (rows, _) = self
+                .store()
+                .due_effects(&lane.name, now, RESCUE_MAX, me)
+                .await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            tracing::warn!(lane.name = %lane.name, effects = rows.len(), "left in flight by an earlier process");
+            for row in rows {
+                let Some(was) = row.owner else { continue };
+                let adopt = EffectUpdate::Adopt {
+                    id: row.id,
+                    attempt: row.attempt,
+                    was,
+                    owner: self.owner(),
+                };
+                let member = Member {
+                    effects: vec![adopt],
+                    ..Member::default()
+                };
+                match self.commit_one(member).await {
+                    Verdict::Done(_) => self.clear_up(&row).await,
+                    Verdict::Refused(reason) => return Err(StoreError(reason)),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    async fn clear_up(&self, row: &EffectRow) {
+        let failure = Failure::maybe(
+            "process_ended",
+            "the server stopped while this was being sent",
+        );
+        self.conclude(&job_at(row, row.attempt), Err(failure)).await;
+    }
+
+    /// Asks the provider what became of an attempt, where it can be asked.
+    pub(crate) async fn reconcile(&self, job: &Job) -> Reconciled {
+        self.ask_provider(job).await.unwrap_or(Reconciled::Unknown)
+    }
+}
+
+/// The job of the attempt that a claim begins.
+fn job_of(row: &EffectRow) -> Job {
+    job_at(row, row.attempt + 1)
+}
+
+fn job_at(row: &EffectRow, attempt: u32) -> Job {
+    Job {
+        effect: row.id,
+        cell: row.cell,
+        role: row.role,
+        lane: row.lane.clone(),
+        person: row.person.clone(),
+        attempt,
+        args: Arc::new(serde_json::from_str(&row.args).unwrap_or_default()),
+        saved: row.saved.clone(),
+        reports: row.reports,
+        expires_at: row.expires_at,
+        made_at: row.made_at,
+    }
+}

@@ -1,0 +1,111 @@
+//! What pages may ask of connections: how they are, a test, a look at the source, a recount.
+
+use bellwether_model::BoxFuture;
+use bellwether_model::failure::Failure;
+use bellwether_model::id::EffectId;
+
+use super::inlet::NotRead;
+use super::{Engine, Link};
+use crate::seam::{ConnectionHealth, ConnectionView, Connections};
+use crate::store::InletStep;
+
+impl Connections for Engine {
+    fn list(&self) -> BoxFuture<'_, Vec<ConnectionView>> {
+        Box::pin(async move {
+            let setup = self.setup();
+            let view = |link: &Link| {
+                let lane = self.lane(&link.name);
+                ConnectionView {
+                    name: link.name.clone(),
+                    connector: link.def.name.to_owned(),
+                    health: lane
+                        .as_ref()
+                        .map_or(ConnectionHealth::Unknown, |lane| lane.health()),
+                    has_source: link.connection.source().is_some(),
+                    in_flight: lane.as_ref().map_or(0, |lane| lane.in_flight()),
+                    waiting: lane.as_ref().map_or(0, |lane| lane.waiting()),
+                }
+            };
+            setup.links.values().map(view).collect()
+        })
+    }
+
+    fn test<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<String, Failure>> {
+        Box::pin(async move {
+            let link = self.link(name)?;
+            let checked = link.connection.check().await;
+            let now = self.transport_now();
+            if let Some(lane) = self.lane(name) {
+                match &checked {
+                    Ok(_) => lane.ok(now),
+                    Err(failure) => lane.failed(failure, now),
+                }
+            }
+            checked.map(|checked| checked.identity)
+        })
+    }
+
+    fn read_now<'a>(&'a self, name: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let Ok(link) = self.link(name) else {
+                return false;
+            };
+            match link.connection.source() {
+                Some(source) => {
+                    if let Err(error) = self.read(&link, source).await {
+                        tracing::warn!(connection.name = name, "could not be read: {error}");
+                    }
+                    true
+                }
+                None => false,
+            }
+        })
+    }
+
+    fn recount<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
+        Box::pin(async move {
+            let link = self.link(name)?;
+            let source = link.connection.source().ok_or_else(no_source)?;
+            self.count_gaps(&link, source).await.map_err(failure)
+        })
+    }
+
+    fn sweep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
+        Box::pin(async move {
+            let link = self.link(name)?;
+            let source = link.connection.source().ok_or_else(no_source)?;
+            let state = self.store().inlet(name, InletStep::Look).await;
+            let state = state.map_err(|error| failure(NotRead::Store(error)))?;
+            let since = state.since.unwrap_or_else(|| self.transport_now());
+            self.sweep_since(&link, source, since)
+                .await
+                .map_err(failure)
+        })
+    }
+
+    fn by_reference<'a>(
+        &'a self,
+        connection: &'a str,
+        reference: &'a str,
+    ) -> BoxFuture<'a, Option<EffectId>> {
+        Box::pin(self.effect_by_reference(connection, reference))
+    }
+}
+
+impl Engine {
+    fn link(&self, name: &str) -> Result<Link, Failure> {
+        let link = self.setup().links.get(name).cloned();
+        link.ok_or_else(|| Failure::reject("no_such_connection", "there is no such connection"))
+    }
+}
+
+fn no_source() -> Failure {
+    Failure::reject("no_source", "this connection has no source that is read")
+}
+
+fn failure(error: NotRead) -> Failure {
+    match error {
+        NotRead::Provider(failure) => failure,
+        NotRead::Store(error) => Failure::retry("store", error.to_string(), None),
+    }
+}

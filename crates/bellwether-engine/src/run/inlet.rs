@@ -1,0 +1,440 @@
+//! Inlets: reading sources that are polled, in two steps (ids with the cursor, then one by one), with
+//! a recount against the provider's own listing. One reader per connection at a time.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, PoisonError};
+
+use bellwether_model::connector::{Discovered, Fetched, Source};
+use bellwether_model::event::NewEvent;
+use bellwether_model::failure::Failure;
+use bellwether_model::id::Id;
+use bellwether_model::time::{Millis, Time};
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use tokio::sync::{Mutex, Notify};
+
+use super::intake::Arriving;
+use super::{Engine, Link};
+use crate::store::{
+    DeadLetterWrite, InletState, InletStep, LedgerState, LedgerWrite, Member, StoreError,
+};
+
+/// How many items are fetched at the same time.
+const FETCHES: usize = 4;
+/// How many pending ids one look takes.
+const PENDING: usize = 64;
+/// After so many attempts that ended in a crash an item is given up.
+const ATTEMPTS: u32 = 3;
+/// How far a sweep looks back beyond the latest recount.
+const OVERLAP: Millis = Millis::hours(1);
+/// How many pages a recount reads at most.
+const PAGES_MAX: usize = 2_000;
+/// The wait after a failed read; doubled up to a limit.
+const BACKOFF: Millis = Millis::seconds(1);
+const BACKOFF_MAX: Millis = Millis::minutes(2);
+
+/// One connection's inlet at work.
+#[derive(Debug, Default)]
+pub(crate) struct Inlet {
+    /// Held by whoever reads.
+    reading: Mutex<()>,
+    /// Read now.
+    pub(crate) hint: Notify,
+}
+
+/// Why reading stopped.
+#[derive(Debug)]
+pub(crate) enum NotRead {
+    Provider(Failure),
+    Store(StoreError),
+}
+
+impl From<Failure> for NotRead {
+    fn from(failure: Failure) -> Self {
+        Self::Provider(failure)
+    }
+}
+
+impl From<StoreError> for NotRead {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl std::fmt::Display for NotRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Provider(failure) => failure.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Engine {
+    /// The inlet of a connection.
+    pub(crate) fn inlet_of(&self, name: &str) -> Arc<Inlet> {
+        let mut inlets = self
+            .inner
+            .inlets
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(inlets.entry(name.to_owned()).or_default())
+    }
+
+    /// Starts a loop for every connection that has a source.
+    pub(crate) fn start_inlets(&self) {
+        for link in self.setup().links.values() {
+            if link.connection.source().is_some() {
+                let (engine, name) = (self.clone(), link.name.clone());
+                tokio::spawn(async move { engine.inlet_loop(&name).await });
+            }
+        }
+    }
+
+    async fn inlet_loop(&self, name: &str) {
+        let inlet = self.inlet_of(name);
+        let mut backoff = BACKOFF;
+        while !self.stopping() {
+            let Some(link) = self.setup().links.get(name).cloned() else {
+                return;
+            };
+            let Some(source) = link.connection.source() else {
+                return;
+            };
+            let wait = match self.read(&link, source).await {
+                Ok(()) => {
+                    backoff = BACKOFF;
+                    self.sweep_if_due(&link, source).await;
+                    source.poll_every()
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        connection.name = name,
+                        "the source could not be read: {error}"
+                    );
+                    let wait = backoff;
+                    backoff = Millis((backoff.0 * 2).min(BACKOFF_MAX.0));
+                    wait
+                }
+            };
+            let due = self.transport_now() + wait;
+            tokio::select! {
+                () = self.inner.parts.transport_clock.wait_until(due) => {}
+                () = inlet.hint.notified() => {}
+                () = self.stopped() => {}
+            }
+        }
+    }
+
+    /// Reads a source to its present end: new ids with the cursor, then every pending item.
+    pub(crate) async fn read(&self, link: &Link, source: &dyn Source) -> Result<(), NotRead> {
+        let inlet = self.inlet_of(&link.name);
+        let _reading = inlet.reading.lock().await;
+        let result = self.read_locked(link, source).await;
+        if let Some(lane) = self.lane(&link.name) {
+            let now = self.transport_now();
+            match &result {
+                Ok(()) => lane.ok(now),
+                Err(NotRead::Provider(failure)) => lane.failed(failure, now),
+                Err(NotRead::Store(_)) => {}
+            }
+        }
+        result
+    }
+
+    async fn read_locked(&self, link: &Link, source: &dyn Source) -> Result<(), NotRead> {
+        let store = self.store();
+        let mut state = store.inlet(&link.name, InletStep::TakeHint).await?;
+        // What an earlier process knew but did not read comes first.
+        self.drain(link, source).await?;
+        loop {
+            match source.discover(state.cursor.as_deref()).await? {
+                Discovered::New { ids, cursor, more } => {
+                    let at = self.transport_now();
+                    let step = InletStep::Discovered {
+                        ids,
+                        cursor: Some(cursor),
+                        at,
+                    };
+                    state = store.inlet(&link.name, step).await?;
+                    self.drain(link, source).await?;
+                    if !more {
+                        return Ok(());
+                    }
+                }
+                Discovered::Expired => state = self.resync(link, source, &state).await?,
+            }
+        }
+    }
+
+    /// The provider no longer knows the cursor. A new one is taken first, then everything since the
+    /// last good read is listed: what comes in between is found by both, and recorded once.
+    async fn resync(
+        &self,
+        link: &Link,
+        source: &dyn Source,
+        state: &InletState,
+    ) -> Result<InletState, NotRead> {
+        tracing::warn!(connection.name = %link.name, "the cursor expired; reading the listing instead");
+        let Discovered::New { cursor, .. } = source.discover(None).await? else {
+            let sentence = "the provider gives no new cursor";
+            return Err(Failure::retry("no_cursor", sentence, None).into());
+        };
+        let since = state
+            .read_at
+            .or(state.since)
+            .unwrap_or_else(|| self.transport_now());
+        let ids = self.listed(source, since - OVERLAP).await?;
+        let at = self.transport_now();
+        let step = InletStep::Discovered {
+            ids,
+            cursor: Some(cursor),
+            at,
+        };
+        let state = self.store().inlet(&link.name, step).await?;
+        self.drain(link, source).await?;
+        Ok(state)
+    }
+
+    async fn listed(&self, source: &dyn Source, since: Time) -> Result<Vec<String>, Failure> {
+        let mut ids = Vec::new();
+        let mut page: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let listing = source.listing(since, page.as_deref()).await?;
+            ids.extend(listing.ids);
+            match listing.next {
+                Some(next) => page = Some(next),
+                None => break,
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Reads every pending item. Fetches several at a time, takes them in in order.
+    async fn drain(&self, link: &Link, source: &dyn Source) -> Result<(), NotRead> {
+        loop {
+            let step = InletStep::Pending { limit: PENDING };
+            let pending = self.store().inlet(&link.name, step).await?.pending;
+            if pending.is_empty() {
+                return Ok(());
+            }
+            for group in pending.chunks(FETCHES) {
+                let fetched =
+                    join_all(group.iter().map(|(id, _)| self.fetch(link, source, id))).await;
+                for result in fetched {
+                    let arriving = result?;
+                    self.settle(arriving).await?;
+                }
+                if self.stopping() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Fetches one item. The attempt is counted before, so that an item that takes the process down
+    /// is given up in the end instead of stopping the source for ever.
+    async fn fetch(&self, link: &Link, source: &dyn Source, id: &str) -> Result<Settling, NotRead> {
+        let step = InletStep::Attempt {
+            external_id: id.to_owned(),
+        };
+        let counted = self.store().inlet(&link.name, step).await?;
+        let attempts = counted.pending.first().map_or(1, |(_, attempts)| *attempts);
+        if attempts > ATTEMPTS {
+            return Ok(self.give_up_on(link, source, id, "reading it failed three times"));
+        }
+        let fetched = AssertUnwindSafe(source.fetch(id, attempts))
+            .catch_unwind()
+            .await;
+        match fetched {
+            Ok(Ok(fetched)) => Ok(self.settling(link, id, fetched)),
+            Ok(Err(failure)) if is_ours(&failure) => {
+                tracing::error!(connection.name = %link.name, "an item could not be read: {failure}");
+                if attempts >= ATTEMPTS {
+                    return Ok(self.give_up_on(link, source, id, &failure.message));
+                }
+                Ok(Settling::Later)
+            }
+            Ok(Err(failure)) => {
+                let step = InletStep::Excuse {
+                    external_id: id.to_owned(),
+                };
+                self.store().inlet(&link.name, step).await?;
+                Err(failure.into())
+            }
+            Err(_) if attempts >= ATTEMPTS => {
+                Ok(self.give_up_on(link, source, id, "reading it failed inside the server"))
+            }
+            Err(_) => Ok(Settling::Later),
+        }
+    }
+
+    fn settling(&self, link: &Link, id: &str, fetched: Fetched) -> Settling {
+        let entry = |state, reason: &str| LedgerWrite {
+            connection: link.name.clone(),
+            external_id: id.to_owned(),
+            state,
+            reason: reason.to_owned(),
+        };
+        match fetched {
+            Fetched::Event(event) => {
+                let mut arriving = Arriving::of(*event);
+                arriving.ledger = Some(entry(LedgerState::Event, ""));
+                Settling::Event(Box::new(arriving))
+            }
+            Fetched::Ignored(reason) => Settling::Entry(entry(LedgerState::Ignored, reason)),
+            Fetched::Gone => Settling::Entry(entry(LedgerState::Gone, "")),
+        }
+    }
+
+    fn give_up_on(&self, link: &Link, source: &dyn Source, id: &str, reason: &str) -> Settling {
+        let event: NewEvent = source.stub(id, reason, self.transport_now());
+        let now = self.now();
+        let mut arriving = Arriving::of(event);
+        arriving.ledger = Some(LedgerWrite {
+            connection: link.name.clone(),
+            external_id: id.to_owned(),
+            state: LedgerState::Failed,
+            reason: reason.to_owned(),
+        });
+        arriving.dead_letters.push(DeadLetterWrite {
+            id: Id::derive(now, &[link.name.as_bytes(), id.as_bytes()]),
+            cell: None,
+            effect: None,
+            event: None,
+            code: "unreadable_item".to_owned(),
+            reason: format!("{} {id}: {reason}", link.name),
+            at: now,
+        });
+        Settling::Event(Box::new(arriving))
+    }
+
+    async fn settle(&self, settling: Settling) -> Result<(), NotRead> {
+        match settling {
+            Settling::Event(arriving) => {
+                let taken = self.take_in(*arriving).await;
+                taken.map_err(|error| StoreError(error.to_string()))?;
+            }
+            Settling::Entry(entry) => {
+                let member = Member {
+                    ledger: Some(entry),
+                    ..Member::default()
+                };
+                if let crate::store::Verdict::Refused(reason) = self.commit_one(member).await {
+                    return Err(StoreError(reason).into());
+                }
+            }
+            Settling::Later => {}
+        }
+        Ok(())
+    }
+
+    // ---- recount and sweep -----------------------------------------------------------------
+
+    async fn sweep_if_due(&self, link: &Link, source: &dyn Source) {
+        let state = match self.store().inlet(&link.name, InletStep::Look).await {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::error!(connection.name = %link.name, "the ledger could not be read: {error}");
+                return;
+            }
+        };
+        let now = self.transport_now();
+        let last = state.counted_at.or(state.since).unwrap_or(now);
+        if now.since(last) < source.sweep_every() {
+            return;
+        }
+        let since = state
+            .counted_at
+            .map_or(state.since, |at| Some(at - OVERLAP));
+        if let Err(error) = self.sweep_since(link, source, since.unwrap_or(now)).await {
+            tracing::warn!(connection.name = %link.name, "the recount failed: {error}");
+        }
+    }
+
+    /// Counts what the ledger lacks of the provider's listing since `since`, after reading the
+    /// source to its end, so that what is merely on its way does not count.
+    async fn missing(
+        &self,
+        link: &Link,
+        source: &dyn Source,
+        since: Time,
+    ) -> Result<Vec<String>, NotRead> {
+        self.read(link, source).await?;
+        let ids = self.listed(source, since).await?;
+        let step = InletStep::Missing { ids };
+        let missing = self.store().inlet(&link.name, step).await?.missing;
+        if missing.is_empty() {
+            return Ok(missing);
+        }
+        // Something may have arrived while the listing was read.
+        self.read(link, source).await?;
+        let step = InletStep::Missing { ids: missing };
+        Ok(self.store().inlet(&link.name, step).await?.missing)
+    }
+
+    /// Counts gaps over the whole watched period and repairs nothing.
+    pub(crate) async fn count_gaps(
+        &self,
+        link: &Link,
+        source: &dyn Source,
+    ) -> Result<u64, NotRead> {
+        let state = self.store().inlet(&link.name, InletStep::Look).await?;
+        let since = state.since.unwrap_or_else(|| self.transport_now());
+        let missing = self.missing(link, source, since).await?;
+        let gaps = missing.len() as u64;
+        let step = InletStep::Counted {
+            gaps,
+            at: self.transport_now(),
+        };
+        self.store().inlet(&link.name, step).await?;
+        Ok(gaps)
+    }
+
+    /// Takes in what the ledger lacks since `since`; how many were found.
+    pub(crate) async fn sweep_since(
+        &self,
+        link: &Link,
+        source: &dyn Source,
+        since: Time,
+    ) -> Result<u64, NotRead> {
+        let missing = self.missing(link, source, since).await?;
+        let found = missing.len() as u64;
+        let at = self.transport_now();
+        if found > 0 {
+            tracing::warn!(connection.name = %link.name, found, "items were missing; they are read now");
+            let counted = InletStep::Counted { gaps: found, at };
+            self.store().inlet(&link.name, counted).await?;
+            let inlet = self.inlet_of(&link.name);
+            let _reading = inlet.reading.lock().await;
+            let step = InletStep::Discovered {
+                ids: missing,
+                cursor: None,
+                at,
+            };
+            self.store().inlet(&link.name, step).await?;
+            self.drain(link, source).await?;
+        }
+        self.store()
+            .inlet(&link.name, InletStep::Counted { gaps: 0, at })
+            .await?;
+        Ok(found)
+    }
+}
+
+/// What is to be committed for one item.
+#[derive(Debug)]
+enum Settling {
+    /// An event with its ledger entry.
+    Event(Box<Arriving>),
+    /// A ledger entry alone.
+    Entry(LedgerWrite),
+    /// Nothing now: the next look tries again.
+    Later,
+}
+
+/// Whether a failure is our own (the item cannot be read), not the provider's absence.
+fn is_ours(failure: &Failure) -> bool {
+    use bellwether_model::failure::FailureClass;
+    matches!(failure.class, FailureClass::Bug | FailureClass::Reject)
+}

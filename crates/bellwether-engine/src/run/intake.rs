@@ -1,0 +1,522 @@
+//! The way in: one event, with everything that it causes, in one commit; only then is its sender told
+//! "accepted". The hot path of the server.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bellwether_model::BoxFuture;
+use bellwether_model::event::{DATA_MAX, Event, HOP_MAX, NewEvent, Position};
+use bellwether_model::id::{CellId, Id};
+use bellwether_model::time::Time;
+
+use super::address::{Addressees, joins, own_aliases};
+use super::prepare::Prepared;
+use super::turn::{About, NoTurn, Opening, fill};
+use super::{Engine, Setup};
+use crate::decide::{ACTED, Act, Assurance, RunState};
+use crate::flow::Hit;
+use crate::seam::{Actor, Intake, IntakeError, LiveKind, LiveLine, Submitted, TurnSaid};
+use crate::store::{
+    CellRef, DeadLetterWrite, EffectUpdate, EventWrite, LedgerWrite, ListQuery, Member, Snapshot,
+    StoreError, Verdict,
+};
+
+/// How often a turn is decided again before the event is left to the inbox.
+const TRIES: usize = 8;
+
+/// An event on its way in, with what is settled in the same commit.
+#[derive(Clone, Debug)]
+pub(crate) struct Arriving {
+    pub(crate) event: NewEvent,
+    pub(crate) ledger: Option<LedgerWrite>,
+    pub(crate) effects: Vec<EffectUpdate>,
+    pub(crate) dead_letters: Vec<DeadLetterWrite>,
+}
+
+impl Arriving {
+    pub(crate) fn of(event: NewEvent) -> Self {
+        Self {
+            event,
+            ledger: None,
+            effects: Vec::new(),
+            dead_letters: Vec::new(),
+        }
+    }
+}
+
+/// Everything that an event causes, before it is committed.
+#[derive(Debug, Default)]
+struct Caused {
+    turns: Vec<Prepared>,
+    deliveries: Vec<CellId>,
+    matched: u16,
+    failed: Vec<(String, String)>,
+}
+
+impl Engine {
+    /// Records an event with what it causes. Durable when it returns.
+    pub(crate) async fn take_in(&self, arriving: Arriving) -> Result<Submitted, IntakeError> {
+        let text = serde_json::to_string(&*arriving.event.data)
+            .map_err(|error| IntakeError::Malformed(error.to_string()))?;
+        check(&arriving.event, &text)?;
+        let _working = self.begin_work();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let setup = self.setup();
+            let now = self.now();
+            let event = Event {
+                position: 0,
+                received_at: now,
+                flow_set: setup.flows.version(),
+                directory: setup.directory.version,
+                envelope: arriving.event.clone(),
+            };
+            let mut caused = self.causes(&setup, &event, None, tries > TRIES).await?;
+            let mut member = Member {
+                arrival: Some(EventWrite {
+                    event: event.envelope.clone(),
+                    text: text.clone(),
+                    received_at: now,
+                    flow_set: event.flow_set,
+                    directory: event.directory,
+                    matched: caused.matched,
+                }),
+                ledger: arriving.ledger.clone(),
+                deliveries: std::mem::take(&mut caused.deliveries),
+                effects: arriving.effects.clone(),
+                dead_letters: arriving.dead_letters.clone(),
+                ..Member::default()
+            };
+            let inbox = !member.deliveries.is_empty();
+            for prepared in &mut caused.turns {
+                fill(&mut member, prepared);
+            }
+            match self.commit_one(member).await {
+                Verdict::Done(positions) => {
+                    let position = positions.first().copied().unwrap_or_default();
+                    return Ok(self.accepted(&event, position, caused, inbox));
+                }
+                Verdict::Duplicate { position, .. } => {
+                    self.counters().duplicates.fetch_add(1, Ordering::Relaxed);
+                    if let Some(ledger) = arriving.ledger.clone() {
+                        let settled = Member {
+                            ledger: Some(ledger),
+                            ..Member::default()
+                        };
+                        self.commit_one(settled).await;
+                    }
+                    return Ok(Submitted {
+                        position,
+                        duplicate: true,
+                        said: Vec::new(),
+                    });
+                }
+                Verdict::Stale => self.count_stale(),
+                Verdict::Refused(reason) => return Err(IntakeError::Store(reason)),
+            }
+        }
+    }
+
+    fn accepted(
+        &self,
+        event: &Event,
+        position: Position,
+        mut caused: Caused,
+        inbox: bool,
+    ) -> Submitted {
+        self.counters().events.fetch_add(1, Ordering::Relaxed);
+        if self.inner.parts.live.watched() {
+            self.inner.parts.live.say(LiveLine {
+                at: event.received_at,
+                kind: LiveKind::Event,
+                words: vec![
+                    event.envelope.kind.clone(),
+                    event.envelope.source.clone(),
+                    caused.matched.to_string(),
+                ],
+                run: None,
+                event: Some(position),
+            });
+        }
+        if inbox {
+            self.inner.wake_ready.notify_one();
+        }
+        for (flow, error) in &caused.failed {
+            self.counters()
+                .failed_conditions
+                .fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(flow.name = %flow, event.position = position, "a start condition failed: {error}");
+        }
+        let mut said = Vec::new();
+        for prepared in &mut caused.turns {
+            self.after_commit(prepared);
+            said.extend(prepared.said.take());
+        }
+        Submitted {
+            position,
+            duplicate: false,
+            said,
+        }
+    }
+
+    /// Routes an event that was recorded earlier (one that we emitted ourselves).
+    pub(crate) async fn route(&self, event: &Event) -> Result<(), StoreError> {
+        for tries in 0.. {
+            let setup = self.setup();
+            let mut caused = if event.envelope.hop > HOP_MAX {
+                tracing::warn!(
+                    event.position = event.position,
+                    "the hop limit stops this event"
+                );
+                Caused::default()
+            } else {
+                let at = Some(event.position);
+                self.causes(&setup, event, at, tries > TRIES)
+                    .await
+                    .map_err(|error| StoreError(error.to_string()))?
+            };
+            let mut member = Member {
+                routed: Some(event.position),
+                deliveries: std::mem::take(&mut caused.deliveries),
+                ..Member::default()
+            };
+            for prepared in &mut caused.turns {
+                fill(&mut member, prepared);
+            }
+            match self.commit_one(member).await {
+                Verdict::Done(_) => {
+                    for prepared in &mut caused.turns {
+                        self.after_commit(prepared);
+                    }
+                    return Ok(());
+                }
+                Verdict::Duplicate { .. } => return Ok(()),
+                Verdict::Stale => self.count_stale(),
+                Verdict::Refused(reason) => return Err(StoreError(reason)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that an event causes now: turns of the cells that it is addressed to, further and
+    /// first turns of the flows that it matches.
+    async fn causes(
+        &self,
+        setup: &Setup,
+        event: &Event,
+        at: Option<Position>,
+        to_inbox: bool,
+    ) -> Result<Caused, IntakeError> {
+        let store = |error: StoreError| IntakeError::Store(error.to_string());
+        let now = event.received_at;
+        let world = self.world(setup, now);
+        let matches = setup.flows.matches(&event.envelope, &world);
+        let mut caused = Caused {
+            matched: u16::try_from(matches.hits.len()).unwrap_or(u16::MAX),
+            failed: matches
+                .failed
+                .iter()
+                .map(|(flow, e)| (flow.clone(), e.to_string()))
+                .collect(),
+            ..Caused::default()
+        };
+        let addressed = self.addressees(&event.envelope).await.map_err(store)?;
+        let mut answered: Vec<(String, String)> = Vec::new();
+        for snapshot in self.snapshots(&addressed).await.map_err(store)? {
+            let own = matches
+                .hits
+                .iter()
+                .any(|hit| hit.flow.name == snapshot.0.program && hit.key != snapshot.0.key);
+            // A mail that merely shares a thread, but is a matter of its own, opens its own case.
+            if own && snapshot.1.is_none() && !is_answer(event) {
+                continue;
+            }
+            answered.push((snapshot.0.program.clone(), snapshot.0.key.clone()));
+            if snapshot.0.has_inbox || to_inbox {
+                caused.deliveries.push(snapshot.0.cell);
+                continue;
+            }
+            let about = About::Addressed(event, snapshot.1.as_ref());
+            self.add_turn(setup, &snapshot.0, &about, &mut caused)
+                .await
+                .map_err(store)?;
+        }
+        for hit in matches.hits {
+            let taken = answered.iter().any(|(program, key)| {
+                *program == hit.flow.name && (*key == hit.key || is_answer(event))
+            });
+            if !taken {
+                self.hit(setup, event, at, hit, &world, to_inbox, &mut caused)
+                    .await
+                    .map_err(store)?;
+            }
+        }
+        Ok(caused)
+    }
+
+    async fn snapshots(
+        &self,
+        addressed: &Addressees,
+    ) -> Result<Vec<(Snapshot, Option<crate::store::EffectRow>)>, StoreError> {
+        if addressed.cells.is_empty() {
+            return Ok(Vec::new());
+        }
+        let refs: Vec<_> = addressed
+            .cells
+            .iter()
+            .map(|(cell, _)| CellRef::Id(*cell))
+            .collect();
+        let loaded = self.store().load(&refs).await?;
+        let rows = addressed.cells.iter().map(|(_, effect)| effect.clone());
+        Ok(loaded
+            .into_iter()
+            .zip(rows)
+            .filter_map(|(cell, row)| Some((cell?, row)))
+            .collect())
+    }
+
+    async fn add_turn(
+        &self,
+        setup: &Setup,
+        snapshot: &Snapshot,
+        about: &About<'_>,
+        caused: &mut Caused,
+    ) -> Result<(), StoreError> {
+        match self.next_turn(setup, snapshot, about).await {
+            Ok(prepared) => caused.turns.push(prepared),
+            Err(NoTurn::Gone) => {
+                tracing::warn!(run.id = %snapshot.cell, "the flow of this run is gone");
+            }
+            Err(NoTurn::Store(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// One flow that matches: a further turn of the open cell with that key, or a new cell.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, on the hot path, of one event's parts"
+    )]
+    async fn hit(
+        &self,
+        setup: &Setup,
+        event: &Event,
+        at: Option<Position>,
+        hit: Hit,
+        world: &Arc<crate::lang::World>,
+        to_inbox: bool,
+        caused: &mut Caused,
+    ) -> Result<(), StoreError> {
+        let Some(program) = setup.active.get(&hit.flow.name) else {
+            return Ok(());
+        };
+        let mut key = hit.key;
+        let mut epoch = 1;
+        if program.flow.case.is_some() {
+            let open = CellRef::Open {
+                program: hit.flow.name.clone(),
+                key: key.clone(),
+            };
+            if let Some(snapshot) = self.store().load(&[open]).await?.pop().flatten() {
+                let joined = snapshot
+                    .opened_by
+                    .as_ref()
+                    .is_some_and(|opened| joins(&opened.envelope, &event.envelope));
+                if joined && (snapshot.has_inbox || to_inbox) {
+                    caused.deliveries.push(snapshot.cell);
+                    return Ok(());
+                }
+                if joined {
+                    return self
+                        .add_turn(setup, &snapshot, &About::Again(event), caused)
+                        .await;
+                }
+                // Somebody else uses the same number: a case of its own, never a change of theirs.
+                key = format!("{key} ~{}", event.envelope.id);
+                epoch = 1;
+            }
+        }
+        let opening = Opening {
+            program,
+            key: &key,
+            epoch,
+            event,
+            at,
+            trigger: hit.trigger.as_deref(),
+            scope: hit.scope,
+            world,
+            aliases: own_aliases(&event.envelope),
+        };
+        caused
+            .turns
+            .push(self.first_turn(setup, opening, event.received_at).await);
+        Ok(())
+    }
+
+    /// What follows a committed turn: lets its effects out, wakes loops, tells who looks on.
+    pub(crate) fn after_commit(&self, prepared: &mut Prepared) {
+        self.counters().turns.fetch_add(1, Ordering::Relaxed);
+        for launch in prepared.launches.drain(..) {
+            self.launch(launch);
+        }
+        for lane in prepared.queued.drain(..) {
+            lane.queue();
+        }
+        if prepared.sets_timer {
+            self.inner.wake_ready.notify_one();
+        }
+        for line in prepared.lines.drain(..) {
+            self.inner.parts.live.say(line);
+        }
+    }
+
+    pub(crate) fn count_stale(&self) {
+        self.counters().stale.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether a mail answers another one: then it never opens a case of a flow that it is a part of.
+fn is_answer(event: &Event) -> bool {
+    event
+        .envelope
+        .data
+        .get("mail")
+        .is_some_and(|mail| mail.get("in_reply_to").is_some())
+}
+
+fn check(event: &NewEvent, text: &str) -> Result<(), IntakeError> {
+    if text.len() > DATA_MAX {
+        return Err(IntakeError::TooLarge(format!(
+            "the payload has {} bytes; {DATA_MAX} are allowed",
+            text.len()
+        )));
+    }
+    if event.id.is_empty() || event.id.len() > 512 || event.source.is_empty() {
+        return Err(IntakeError::Malformed(
+            "an event needs a source and an id of 1 to 512 bytes".into(),
+        ));
+    }
+    if !event.data.is_object() {
+        return Err(IntakeError::Malformed(
+            "the payload must be a JSON object".into(),
+        ));
+    }
+    Ok(())
+}
+
+impl Intake for Engine {
+    fn submit(&self, event: NewEvent) -> BoxFuture<'_, Result<Submitted, IntakeError>> {
+        Box::pin(self.take_in(Arriving::of(event)))
+    }
+
+    fn decide_for<'a>(
+        &'a self,
+        run: CellId,
+        person: &'a str,
+        choice: &'a str,
+        comment: &'a str,
+        actor: &'a Actor,
+    ) -> BoxFuture<'a, Result<TurnSaid, IntakeError>> {
+        Box::pin(async move {
+            let store = |error: StoreError| IntakeError::Store(error.to_string());
+            let cell = self
+                .store()
+                .load(&[CellRef::Id(run)])
+                .await
+                .map_err(store)?
+                .pop()
+                .flatten();
+            let state = cell.and_then(|cell| RunState::read(&cell.state).ok());
+            let asked = state
+                .iter()
+                .flat_map(|state| state.asks.values())
+                .find_map(|ask| {
+                    let asked = ask.asked(person)?;
+                    asked.pushes.last().or(asked.mails.last()).copied()
+                });
+            let Some(notification) = asked else {
+                return Ok(TurnSaid::Refused {
+                    code: "not_asked".to_owned(),
+                    reason: format!("{person} was not asked in this run"),
+                });
+            };
+            let act = Act {
+                notification: notification.to_string(),
+                person: person.to_owned(),
+                choice: choice.to_owned(),
+                comment: comment.to_owned(),
+                shown: String::new(),
+                means: "console".to_owned(),
+                assurance: Assurance::SignedIn,
+                device: String::new(),
+                actor: Some(actor.name.clone()),
+            };
+            let id = self.rim_id(&["console", person, choice]);
+            let event = NewEvent::new("people", id, ACTED, self.now(), act.into_data());
+            let submitted = self.submit(event).await?;
+            Ok(submitted.said.into_iter().next().unwrap_or(TurnSaid::Noted))
+        })
+    }
+
+    fn retry<'a>(
+        &'a self,
+        dead_letter: Id,
+        actor: &'a Actor,
+    ) -> BoxFuture<'a, Result<bool, IntakeError>> {
+        Box::pin(async move {
+            let store = |error: StoreError| IntakeError::Store(error.to_string());
+            let query = ListQuery {
+                limit: 1000,
+                status: Some("open".into()),
+                ..ListQuery::default()
+            };
+            let page = self
+                .inner
+                .parts
+                .views
+                .dead_letters(query)
+                .await
+                .map_err(store)?;
+            let Some(row) = page.items.into_iter().find(|row| row.id == dead_letter) else {
+                return Ok(false);
+            };
+            let Some(effect) = row.effect else {
+                return Ok(false);
+            };
+            tracing::info!(effect.id = %effect, actor = %actor.name, "retried by hand");
+            let member = Member {
+                effects: vec![EffectUpdate::Requeue {
+                    id: effect,
+                    args: None,
+                    at: self.now(),
+                }],
+                settled: vec![dead_letter],
+                ..Member::default()
+            };
+            let done = matches!(self.commit_one(member).await, Verdict::Done(_));
+            if done {
+                self.lanes().iter().for_each(|lane| lane.queue());
+            }
+            Ok(done)
+        })
+    }
+}
+
+impl Engine {
+    /// An id for an event that is made at the rim: never the same twice in a process's life.
+    pub(crate) fn rim_id(&self, parts: &[&str]) -> String {
+        let n = self.inner.rim.fetch_add(1, Ordering::Relaxed);
+        let owner = self.owner().0;
+        let mut all: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        let count = n.to_be_bytes();
+        all.push(owner.bytes());
+        all.push(&count);
+        Id::derive(self.transport_now(), &all).to_string()
+    }
+
+    /// Present flow time, for callers that only hold a handle.
+    pub fn flow_now(&self) -> Time {
+        self.now()
+    }
+}

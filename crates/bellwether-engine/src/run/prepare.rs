@@ -1,0 +1,425 @@
+//! From a decided turn to what the store writes: connections chosen, the gate asked, slots taken, the
+//! journal entry written down.
+
+use std::sync::Arc;
+
+use bellwether_model::connector::Role;
+use bellwether_model::event::{Alias, Cause, Event, NewEvent, Position};
+use bellwether_model::id::{CellId, Id};
+use bellwether_model::time::Time;
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Engine, Lane, Program, Setup};
+use crate::decide::{EffectDraft, Note, Turn, Via};
+use crate::gate::{Gated, Verdict, gate};
+use crate::seam::{LiveKind, LiveLine, TurnSaid};
+use crate::store::{CellStatus, DeadLetterWrite, EffectState, EffectWrite, EventWrite, TurnWrite};
+
+/// Which cell takes the turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Taker {
+    pub(crate) cell: CellId,
+    pub(crate) program: Arc<Program>,
+    pub(crate) key: String,
+    pub(crate) keyed: bool,
+    pub(crate) epoch: u32,
+    pub(crate) version: u64,
+    pub(crate) opened_by: Option<Position>,
+    pub(crate) hop: u8,
+}
+
+/// A turn ready to be committed, with what happens once it is.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) write: Option<TurnWrite>,
+    pub(crate) emits: Vec<EventWrite>,
+    pub(crate) dead_letters: Vec<DeadLetterWrite>,
+    pub(crate) launches: Vec<Launch>,
+    pub(crate) queued: Vec<Arc<Lane>>,
+    pub(crate) said: Option<TurnSaid>,
+    pub(crate) lines: Vec<LiveLine>,
+    pub(crate) sets_timer: bool,
+}
+
+/// An attempt whose `started` marker is part of a commit.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) job: Job,
+}
+
+/// What an attempt needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) effect: Id,
+    pub(crate) cell: CellId,
+    pub(crate) role: Role,
+    pub(crate) lane: String,
+    pub(crate) person: Option<String>,
+    pub(crate) attempt: u32,
+    pub(crate) args: Arc<Json>,
+    pub(crate) saved: Option<Json>,
+    pub(crate) reports: bool,
+    pub(crate) expires_at: Option<Time>,
+    pub(crate) made_at: Time,
+}
+
+/// A journal entry, as stored.
+#[derive(Serialize)]
+struct Entry<'a> {
+    v: u8,
+    at: Time,
+    #[serde(rename = "in")]
+    input: &'a Json,
+    #[serde(skip_serializing_if = "<[Note]>::is_empty")]
+    notes: &'a [Note],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    effects: Vec<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<&'a TurnSaid>,
+    set: u64,
+    dir: u64,
+}
+
+impl Engine {
+    /// Prepares a turn. Waits for a slot only where a lane is healthy and merely busy.
+    pub(crate) async fn prepare(
+        &self,
+        setup: &Setup,
+        taker: Taker,
+        turn: Turn,
+        input: &Json,
+        aliases: Vec<Alias>,
+        now: Time,
+    ) -> Prepared {
+        let mut effects = Vec::with_capacity(turn.effects.len());
+        let mut launches = Vec::new();
+        let mut queued: Vec<Arc<Lane>> = Vec::new();
+        let mut dead = turn.dead_letters.clone();
+        let mut lines = Vec::new();
+        for draft in &turn.effects {
+            let Some(lane) = self.lane_of(setup, draft) else {
+                let role = format!("{:?}", draft.role()).to_lowercase();
+                dead.push((
+                    "no_connection".to_owned(),
+                    format!("no connection is set up that can {role}: connect one, then retry"),
+                ));
+                continue;
+            };
+            let (write, slot) = self.effect_write(setup, &taker, draft, &lane, now).await;
+            match (write.state, slot) {
+                (EffectState::Started, Some(slot)) => launches.push(Launch {
+                    lane: Arc::clone(&lane),
+                    slot,
+                    job: job_of(draft, &taker, &write, &lane, now),
+                }),
+                (EffectState::Queued | EffectState::Held, _) => queued.push(Arc::clone(&lane)),
+                _ => {}
+            }
+            lines.push((
+                LiveKind::Notification,
+                vec![
+                    role_word(write.role).to_owned(),
+                    write.person.clone().unwrap_or_default(),
+                    write.state.word().to_owned(),
+                ],
+            ));
+            effects.push(write);
+        }
+        let body = journal(setup, &turn, input, &effects, now);
+        let emits = emits(setup, &taker, &turn, now);
+        let dead_letters: Vec<_> = dead
+            .into_iter()
+            .enumerate()
+            .map(|(index, (code, reason))| DeadLetterWrite {
+                id: Id::derive(
+                    now,
+                    &[
+                        taker.cell.bytes(),
+                        &(taker.version + 1).to_be_bytes(),
+                        b"dead",
+                        &index.to_be_bytes(),
+                    ],
+                ),
+                cell: Some(taker.cell),
+                effect: None,
+                event: None,
+                code,
+                reason,
+                at: now,
+            })
+            .collect();
+        let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
+        let sets_timer = turn.timers.iter().any(|(_, due)| due.is_some());
+        Prepared {
+            sets_timer,
+            write: Some(TurnWrite {
+                cell: taker.cell,
+                program: taker.program.flow.name.clone(),
+                program_hash: taker.program.hash,
+                key: taker.key,
+                keyed: taker.keyed,
+                epoch: taker.epoch,
+                expects: taker.version,
+                opened_by: taker.opened_by,
+                status: if turn.closed {
+                    CellStatus::Closed
+                } else {
+                    CellStatus::Open
+                },
+                state: turn.state.write(),
+                at: now,
+                body,
+                consumes: Vec::new(),
+                timers: turn.timers,
+                aliases,
+                effects,
+                cancels: turn.cancels,
+                items: Vec::new(),
+                counters: Vec::new(),
+            }),
+            emits,
+            dead_letters,
+            launches,
+            queued,
+            said: turn.said,
+            lines,
+        }
+    }
+
+    fn lane_of(&self, setup: &Setup, draft: &EffectDraft) -> Option<Arc<Lane>> {
+        let name = match &draft.via {
+            Via::Source(source, role)
+                if setup
+                    .links
+                    .get(source)
+                    .is_some_and(|link| link.action(*role).is_some()) =>
+            {
+                source
+            }
+            Via::Role(role) | Via::Source(_, role) => setup.roles.get(role)?,
+        };
+        self.lane(name)
+    }
+
+    async fn effect_write(
+        &self,
+        setup: &Setup,
+        taker: &Taker,
+        draft: &EffectDraft,
+        lane: &Arc<Lane>,
+        now: Time,
+    ) -> (EffectWrite, Option<OwnedSemaphorePermit>) {
+        let mut args = draft.args.clone();
+        if draft.role() != Role::Push {
+            args["hop"] = json!(taker.hop.saturating_add(1));
+        }
+        let person = draft
+            .person
+            .as_deref()
+            .and_then(|id| setup.directory.people.get(id));
+        let gated = Gated {
+            importance: draft.importance,
+            expires_at: draft.expires_at,
+            person,
+            replaces: None,
+        };
+        let mut write = EffectWrite {
+            id: draft.id,
+            role: draft.role(),
+            lane: lane.name.clone(),
+            order_key: draft.order,
+            person: draft.person.clone(),
+            state: EffectState::Queued,
+            owner: None,
+            not_before: None,
+            expires_at: draft.expires_at,
+            cancel_key: draft.cancel_key.clone(),
+            reports: draft.reports,
+            args: serde_json::to_string(&args).unwrap_or_default().into(),
+            reason: None,
+            at: now,
+        };
+        let mut slot = None;
+        match gate(&gated, now) {
+            Verdict::Send => {
+                // Only a cell's first effects can know that nothing of their order is in flight.
+                let free = draft.order.is_none() || taker.version == 0;
+                if free && draft.after.is_none() {
+                    slot = lane.admit().await;
+                }
+                if slot.is_some() {
+                    write.state = EffectState::Started;
+                    write.owner = Some(self.owner());
+                }
+            }
+            Verdict::Hold { until, reason } => {
+                write.state = EffectState::Held;
+                write.not_before = Some(self.transport_at(until));
+                write.reason = Some(reason.to_owned());
+            }
+            Verdict::Suppress { reason } => {
+                write.state = EffectState::Suppressed;
+                write.reason = Some(reason.to_owned());
+            }
+            Verdict::Expire => write.state = EffectState::Expired,
+        }
+        (write, slot)
+    }
+
+    /// The transport time at which flow time will be `due`.
+    pub(crate) fn transport_at(&self, due: Time) -> Time {
+        self.transport_now() + self.inner.parts.flow_clock.real_delay(due)
+    }
+
+    fn lines(
+        &self,
+        taker: &Taker,
+        turn: &Turn,
+        dead: &[DeadLetterWrite],
+        effects: Vec<(LiveKind, Vec<String>)>,
+        now: Time,
+    ) -> Vec<LiveLine> {
+        if !self.inner.parts.live.watched() {
+            return Vec::new();
+        }
+        let line = |kind, words| LiveLine {
+            at: now,
+            kind,
+            words,
+            run: Some(taker.cell),
+            event: None,
+        };
+        let flow = taker.program.flow.name.clone();
+        let mut lines = Vec::new();
+        if taker.version == 0 {
+            lines.push(line(
+                LiveKind::RunBegan,
+                vec![flow.clone(), taker.key.clone()],
+            ));
+        }
+        for note in turn.notes.iter().filter(|note| note.what == "decided") {
+            let choice = note.why.clone().unwrap_or_default();
+            lines.push(line(
+                LiveKind::Decision,
+                vec![
+                    note.person.clone().unwrap_or_default(),
+                    choice,
+                    taker.key.clone(),
+                ],
+            ));
+        }
+        lines.extend(effects.into_iter().map(|(kind, words)| line(kind, words)));
+        lines.extend(
+            dead.iter()
+                .map(|dead| line(LiveKind::DeadLetter, vec![dead.code.clone()])),
+        );
+        if turn.closed {
+            lines.push(line(LiveKind::RunEnded, vec![flow, taker.key.clone()]));
+        }
+        lines
+    }
+}
+
+fn journal(
+    setup: &Setup,
+    turn: &Turn,
+    input: &Json,
+    effects: &[EffectWrite],
+    now: Time,
+) -> Vec<u8> {
+    let entry = Entry {
+        v: 1,
+        at: now,
+        input,
+        notes: &turn.notes,
+        effects: effects.iter().map(|effect| effect.id).collect(),
+        said: turn
+            .said
+            .as_ref()
+            .filter(|said| !matches!(said, TurnSaid::Began { .. })),
+        set: setup.flows.version(),
+        dir: setup.directory.version,
+    };
+    serde_json::to_vec(&entry).unwrap_or_default()
+}
+
+fn emits(setup: &Setup, taker: &Taker, turn: &Turn, now: Time) -> Vec<EventWrite> {
+    let version = taker.version + 1;
+    let write = |(index, emitted): (usize, &crate::decide::Emitted)| {
+        let id = Id::derive(
+            now,
+            &[
+                taker.cell.bytes(),
+                &version.to_be_bytes(),
+                b"emit",
+                &index.to_be_bytes(),
+            ],
+        );
+        let mut event = NewEvent::new(
+            "engine",
+            id.to_string(),
+            &emitted.kind,
+            now,
+            emitted.data.clone(),
+        );
+        event.hop = taker.hop.saturating_add(1);
+        event.case = Some(taker.key.clone());
+        event.cause = Some(Cause {
+            cell: taker.cell,
+            turn: version,
+        });
+        EventWrite {
+            text: serde_json::to_string(&emitted.data).unwrap_or_default(),
+            event,
+            received_at: now,
+            flow_set: setup.flows.version(),
+            directory: setup.directory.version,
+            matched: 0,
+        }
+    };
+    turn.emits.iter().enumerate().map(write).collect()
+}
+
+fn job_of(
+    draft: &EffectDraft,
+    taker: &Taker,
+    write: &EffectWrite,
+    lane: &Arc<Lane>,
+    now: Time,
+) -> Job {
+    let mut args = draft.args.clone();
+    if draft.role() != Role::Push {
+        args["hop"] = json!(taker.hop.saturating_add(1));
+    }
+    Job {
+        effect: write.id,
+        cell: taker.cell,
+        role: write.role,
+        lane: lane.name.clone(),
+        person: write.person.clone(),
+        attempt: 1,
+        args: Arc::new(args),
+        saved: None,
+        reports: write.reports,
+        expires_at: write.expires_at,
+        made_at: now,
+    }
+}
+
+pub(crate) fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Push => "push",
+        Role::Mail => "mail",
+        Role::Reply => "reply",
+        Role::Label => "label",
+    }
+}
+
+/// A reference to an event for the journal.
+pub(crate) fn event_input(event: &Event) -> Json {
+    json!({ "event": event.position, "type": event.envelope.kind })
+}

@@ -1,0 +1,259 @@
+//! Requests of connections at `/hooks/{connection}/{inlet}`: authenticated by the connector, recorded,
+//! then answered.
+
+use bellwether_model::BoxFuture;
+use bellwether_model::connector::{EngagementKind, EngagementReport, Inbound, StatusReport};
+use bellwether_model::event::{Alias, NewEvent};
+use bellwether_model::http::{RawAnswer, RawRequest};
+use bellwether_model::id::EffectId;
+use bellwether_model::notification::{Delivery, Engagement};
+use serde_json::json;
+
+use super::intake::Arriving;
+use super::{BadToken, Engine, Purpose};
+use crate::decide::{ACTED, Act, Assurance, OPENED, REPORTED};
+use crate::seam::{Inlets, IntakeError, Submitted, TurnSaid};
+use crate::store::{EffectRow, EffectUpdate, InletStep, Member, Verdict};
+
+impl Inlets for Engine {
+    fn receive<'a>(&'a self, connection: &'a str, request: RawRequest) -> BoxFuture<'a, RawAnswer> {
+        Box::pin(async move {
+            let setup = self.setup();
+            let Some(link) = setup.links.get(connection) else {
+                return RawAnswer::error(404, "no_such_connection", "there is no such connection");
+            };
+            let inbound = match link.connection.receive(&request) {
+                Ok(inbound) => inbound,
+                Err(answer) => return answer,
+            };
+            let mut answer = RawAnswer {
+                status: 202,
+                body: "{}".to_owned(),
+            };
+            for item in inbound {
+                answer = match item {
+                    Inbound::Event(event) => self.event_in(event).await,
+                    Inbound::Hint => self.hint_in(connection).await,
+                    Inbound::Engagement(report) => self.engagement_in(connection, report).await,
+                    Inbound::Status(report) => self.status_in(connection, report).await,
+                };
+                if answer.status >= 400 {
+                    return answer;
+                }
+            }
+            answer
+        })
+    }
+}
+
+impl Engine {
+    async fn event_in(&self, event: NewEvent) -> RawAnswer {
+        let id = event.id.clone();
+        match self.take_in(Arriving::of(event)).await {
+            Ok(Submitted {
+                position,
+                duplicate,
+                ..
+            }) => RawAnswer {
+                status: 202,
+                body: json!({ "id": id, "position": position, "duplicate": duplicate }).to_string(),
+            },
+            Err(error) => refusal(&error),
+        }
+    }
+
+    async fn hint_in(&self, connection: &str) -> RawAnswer {
+        let step = InletStep::Hint {
+            at: self.transport_now(),
+        };
+        match self.store().inlet(connection, step).await {
+            Ok(_) => {
+                self.inlet_of(connection).hint.notify_one();
+                RawAnswer {
+                    status: 202,
+                    body: "{}".to_owned(),
+                }
+            }
+            Err(error) => RawAnswer::error(503, "not_recorded", &error.to_string()),
+        }
+    }
+
+    /// What a companion app reports. Person and case come from the notification's own token.
+    async fn engagement_in(&self, connection: &str, report: EngagementReport) -> RawAnswer {
+        let now = self.transport_now();
+        let token = report.token.expose();
+        let effect = match self.keys().read(Purpose::Report, token, now, "") {
+            Ok(effect) => effect,
+            Err(BadToken::Expired) => {
+                return answer_of("expired", "this notification is too old to report on");
+            }
+            Err(BadToken::Forged) => {
+                return RawAnswer::error(403, "wrong_token", "this token is not valid here");
+            }
+        };
+        let row = match self.store().effects(&[effect]).await {
+            Ok(mut rows) => rows.pop().flatten(),
+            Err(error) => return RawAnswer::error(503, "not_read", &error.to_string()),
+        };
+        let Some(row) = row else {
+            return answer_of("expired", "this notification is no longer kept");
+        };
+        let arriving = self.report_event(connection, &report, &row);
+        let event = arriving.event.clone();
+        match self.take_in(arriving).await {
+            Ok(submitted) => {
+                let said = if submitted.duplicate {
+                    self.said_before(&row, &event).await
+                } else {
+                    submitted.said.into_iter().next()
+                };
+                self.say_to_person(&row, said.as_ref())
+            }
+            Err(error) => refusal(&error),
+        }
+    }
+
+    fn report_event(
+        &self,
+        connection: &str,
+        report: &EngagementReport,
+        row: &EffectRow,
+    ) -> Arriving {
+        let now = self.now();
+        let person = row.person.clone().unwrap_or_default();
+        let (kind, data, delivery, engagement) = match &report.what {
+            EngagementKind::Acted { choice, comment } => {
+                let act = Act {
+                    notification: row.id.to_string(),
+                    person,
+                    choice: choice.clone(),
+                    comment: comment.clone(),
+                    shown: report.shown.clone(),
+                    means: "phone".to_owned(),
+                    assurance: Assurance::Link,
+                    device: report.device.clone(),
+                    actor: None,
+                };
+                (
+                    ACTED,
+                    act.into_data(),
+                    Delivery::Delivered,
+                    Engagement::Acted,
+                )
+            }
+            other => {
+                let (kind, what, engagement) = match other {
+                    EngagementKind::Opened => (OPENED, "opened", Engagement::Opened),
+                    EngagementKind::Dismissed => (REPORTED, "dismissed", Engagement::Dismissed),
+                    _ => (REPORTED, "received", Engagement::None),
+                };
+                let data = json!({ "push": {
+                    "notification": row.id, "person": person, "what": what, "means": "phone",
+                    "device": report.device,
+                } });
+                (kind, data, Delivery::Delivered, engagement)
+            }
+        };
+        let id = format!("{connection}:{}", report.id);
+        let mut event = NewEvent::new("people", id, kind, report.at.unwrap_or(now), data);
+        event.subject = Some(row.id.to_string());
+        let mut arriving = Arriving::of(event);
+        arriving.effects.push(EffectUpdate::Report {
+            id: row.id,
+            delivery: Some(delivery),
+            engagement: Some(engagement),
+            at: now,
+        });
+        arriving
+    }
+
+    /// The sentence that a device shows for what a turn said.
+    fn say_to_person(&self, row: &EffectRow, said: Option<&TurnSaid>) -> RawAnswer {
+        let card = self.words_for(row);
+        let (result, message) = match said {
+            None | Some(TurnSaid::Noted | TurnSaid::Began { .. }) => ("recorded", String::new()),
+            Some(TurnSaid::Decided { choice, by, at }) => {
+                ("decided", card.decided(choice, by, *at))
+            }
+            Some(TurnSaid::AlreadyDecided { choice, by, at }) => {
+                ("already_decided", card.decided(choice, by, *at))
+            }
+            Some(TurnSaid::PassedOn { .. }) => ("recorded", card.passed_on()),
+            Some(TurnSaid::Changed) => ("changed", card.changed()),
+            Some(TurnSaid::SignInRequired) => ("sign_in_required", card.sign_in()),
+            Some(TurnSaid::Over { how, .. }) => ("expired", card.over(how)),
+            Some(TurnSaid::Refused { reason, .. }) => ("refused", reason.clone()),
+        };
+        answer_of(result, &message)
+    }
+
+    async fn status_in(&self, connection: &str, report: StatusReport) -> RawAnswer {
+        let Some(effect) = self
+            .effect_by_reference(connection, &report.reference)
+            .await
+        else {
+            return RawAnswer::error(
+                404,
+                "unknown_reference",
+                "no notification has this reference",
+            );
+        };
+        let now = self.now();
+        let member = Member {
+            effects: vec![EffectUpdate::Report {
+                id: effect,
+                delivery: Some(report.delivery),
+                engagement: None,
+                at: now,
+            }],
+            ..Member::default()
+        };
+        match self.commit_one(member).await {
+            Verdict::Refused(reason) => RawAnswer::error(503, "not_recorded", &reason),
+            _ => RawAnswer {
+                status: 202,
+                body: "{}".to_owned(),
+            },
+        }
+    }
+
+    /// The notification behind a provider's reference, or behind our own id.
+    pub(crate) async fn effect_by_reference(
+        &self,
+        connection: &str,
+        reference: &str,
+    ) -> Option<EffectId> {
+        if let Ok(id) = reference.parse::<EffectId>() {
+            return self
+                .store()
+                .effects(&[id])
+                .await
+                .ok()?
+                .pop()?
+                .map(|row| row.id);
+        }
+        let alias = Alias::new("reference", format!("{connection}/{reference}"));
+        let cell = self.store().resolve(&[alias]).await.ok()?.pop()??;
+        let run = self.inner.parts.views.run(cell).await.ok()??;
+        run.effects
+            .iter()
+            .find(|row| row.reference.as_deref() == Some(reference))
+            .map(|row| row.id)
+    }
+}
+
+fn answer_of(result: &str, message: &str) -> RawAnswer {
+    RawAnswer {
+        status: 200,
+        body: json!({ "result": result, "message": message }).to_string(),
+    }
+}
+
+fn refusal(error: &IntakeError) -> RawAnswer {
+    match error {
+        IntakeError::TooLarge(_) => RawAnswer::error(413, "too_large", &error.to_string()),
+        IntakeError::Malformed(_) => RawAnswer::error(400, "malformed", &error.to_string()),
+        IntakeError::Busy { .. } => RawAnswer::error(503, "busy", &error.to_string()),
+        IntakeError::Store(_) => RawAnswer::error(503, "not_recorded", &error.to_string()),
+    }
+}

@@ -1,0 +1,306 @@
+//! Taking a turn of one cell: load what it may look at, decide outside the writer, hand back what to
+//! commit. A fault in a flow never takes the server down: a panic becomes a dead letter.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bellwether_model::event::{Alias, Event, Position};
+use bellwether_model::failure::Failure;
+use bellwether_model::id::{CellId, Id};
+use bellwether_model::time::Time;
+use serde_json::json;
+
+use super::prepare::{Prepared, Taker, event_input};
+use super::{Engine, Program, Setup};
+use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
+use crate::lang::{Scope, World};
+use crate::store::{
+    CellRef, CellStatus, EffectRow, EventRef, Member, Snapshot, StoreError, Verdict,
+};
+
+/// What an existing cell takes a turn about.
+#[derive(Debug)]
+pub(crate) enum About<'a> {
+    /// An event with its key came again.
+    Again(&'a Event),
+    /// An event addressed to it.
+    Addressed(&'a Event, Option<&'a EffectRow>),
+    /// A timer.
+    Timer(&'a str),
+    /// One of its effects was given up.
+    Failed(&'a EffectRow, &'a Failure),
+}
+
+/// Why a cell could not take a turn.
+#[derive(Debug)]
+pub(crate) enum NoTurn {
+    /// The cell is gone.
+    Gone,
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for NoTurn {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Engine {
+    /// The world of a turn.
+    pub(crate) fn world(&self, setup: &Setup, now: Time) -> Arc<World> {
+        Arc::new(World {
+            directory: Arc::clone(&setup.directory),
+            now,
+        })
+    }
+
+    /// The program of a cell: the version that it began with.
+    fn program_of(setup: &Setup, snapshot: &Snapshot) -> Option<Arc<Program>> {
+        let kept = setup.programs.get(&snapshot.program_hash);
+        kept.or_else(|| setup.active.get(&snapshot.program))
+            .cloned()
+    }
+
+    /// Decides and prepares a turn of an existing cell.
+    pub(crate) async fn next_turn(
+        &self,
+        setup: &Setup,
+        snapshot: &Snapshot,
+        about: &About<'_>,
+    ) -> Result<Prepared, NoTurn> {
+        let now = self.now().max(snapshot.last_turn_at);
+        let Some(program) = Self::program_of(setup, snapshot) else {
+            return Err(NoTurn::Gone);
+        };
+        let Some(opened_by) = snapshot.opened_by.as_ref() else {
+            return Err(NoTurn::Gone);
+        };
+        let taker = Taker {
+            cell: snapshot.cell,
+            program: Arc::clone(&program),
+            key: snapshot.key.clone(),
+            keyed: program.flow.case.is_some(),
+            epoch: snapshot.epoch,
+            version: snapshot.version,
+            opened_by: Some(opened_by.position),
+            hop: opened_by.envelope.hop,
+        };
+        let closed = snapshot.status == CellStatus::Closed;
+        let turn = match RunState::read(&snapshot.state) {
+            Ok(state) => {
+                let past = self.past(&state).await?;
+                let world = self.world(setup, now);
+                let case = Case {
+                    flow: &program.flow,
+                    inputs: &program.inputs,
+                    cell: snapshot.cell,
+                    key: &snapshot.key,
+                    version: snapshot.version,
+                    opened_by,
+                    trigger: state.trigger.as_deref(),
+                    scope: None,
+                    past: &past,
+                    world: &world,
+                    now,
+                };
+                let input = match *about {
+                    About::Again(event) => Input::Again(event),
+                    About::Addressed(event, effect) => Input::Addressed(event, effect),
+                    About::Timer(name) => Input::Timer(name),
+                    About::Failed(effect, failure) => Input::Failed(effect, failure),
+                };
+                guarded(&case, Some(&state), &input, closed)
+            }
+            Err(error) => unreadable(&error),
+        };
+        let input = match about {
+            About::Again(event) => event_input(event),
+            About::Addressed(event, effect) => {
+                let mut input = event_input(event);
+                if let Some(effect) = effect {
+                    input["effect"] = json!(effect.id);
+                }
+                input
+            }
+            About::Timer(name) => json!({ "timer": name }),
+            About::Failed(effect, failure) => json!({ "failed": effect.id, "code": failure.code }),
+        };
+        Ok(self
+            .prepare(setup, taker, turn, &input, Vec::new(), now)
+            .await)
+    }
+
+    /// Decides and prepares the first turn of a new cell.
+    pub(crate) async fn first_turn(
+        &self,
+        setup: &Setup,
+        opening: Opening<'_>,
+        now: Time,
+    ) -> Prepared {
+        let key = opening.key;
+        let cell = Id::derive(
+            now,
+            &[
+                opening.program.flow.name.as_bytes(),
+                key.as_bytes(),
+                &opening.epoch.to_be_bytes(),
+                &opening.event.envelope.seen_key(),
+            ],
+        );
+        let past = BTreeMap::new();
+        let world = opening.world;
+        let case = Case {
+            flow: &opening.program.flow,
+            inputs: &opening.program.inputs,
+            cell,
+            key,
+            version: 0,
+            opened_by: opening.event,
+            trigger: opening.trigger,
+            scope: Some(opening.scope),
+            past: &past,
+            world,
+            now,
+        };
+        let turn = guarded(&case, None, &Input::Open, false);
+        let taker = Taker {
+            cell,
+            keyed: opening.program.flow.case.is_some(),
+            program: Arc::clone(opening.program),
+            key: key.to_owned(),
+            epoch: opening.epoch,
+            version: 0,
+            opened_by: opening.at,
+            hop: opening.event.envelope.hop,
+        };
+        let input = json!({ "type": opening.event.envelope.kind });
+        self.prepare(setup, taker, turn, &input, opening.aliases, now)
+            .await
+    }
+
+    /// The events that a state refers to.
+    async fn past(&self, state: &RunState) -> Result<BTreeMap<EventKey, Event>, StoreError> {
+        let keys = state.refers_to();
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let refs: Vec<EventRef> = keys.iter().filter_map(|key| event_ref(key)).collect();
+        let events = self.store().events(&refs).await?;
+        Ok(keys
+            .into_iter()
+            .zip(events)
+            .filter_map(|(key, event)| Some((key, event?)))
+            .collect())
+    }
+
+    /// Takes a turn of a cell and commits it together with `with`; decides again when the cell
+    /// moved meanwhile. Returns what was said, or None when the cell is gone.
+    pub(crate) async fn take_turn(
+        &self,
+        cell: CellId,
+        about: &About<'_>,
+        with: Member,
+        consumes: Option<Position>,
+    ) -> Result<Option<Prepared>, StoreError> {
+        loop {
+            let snapshot = self
+                .store()
+                .load(&[CellRef::Id(cell)])
+                .await?
+                .pop()
+                .flatten();
+            let Some(snapshot) = snapshot else {
+                return Ok(None);
+            };
+            let setup = self.setup();
+            let mut prepared = match self.next_turn(&setup, &snapshot, about).await {
+                Ok(prepared) => prepared,
+                Err(NoTurn::Gone) => return Ok(None),
+                Err(NoTurn::Store(error)) => return Err(error),
+            };
+            let mut member = with.clone();
+            if let (Some(write), Some(position)) = (&mut prepared.write, consumes) {
+                write.consumes.push(position);
+            }
+            fill(&mut member, &mut prepared);
+            match self.commit_one(member).await {
+                Verdict::Done(_) => {
+                    self.after_commit(&mut prepared);
+                    return Ok(Some(prepared));
+                }
+                Verdict::Stale => self.count_stale(),
+                Verdict::Duplicate { .. } => return Ok(None),
+                Verdict::Refused(reason) => return Err(StoreError(reason)),
+            }
+        }
+    }
+
+    /// Commits one member.
+    pub(crate) async fn commit_one(&self, member: Member) -> Verdict {
+        let verdicts = self.store().commit(vec![member]).await;
+        verdicts
+            .into_iter()
+            .next()
+            .unwrap_or(Verdict::Refused("no verdict".to_owned()))
+    }
+}
+
+/// What opens a cell.
+#[derive(Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) program: &'a Arc<Program>,
+    pub(crate) key: &'a str,
+    pub(crate) epoch: u32,
+    pub(crate) event: &'a Event,
+    pub(crate) at: Option<Position>,
+    pub(crate) trigger: Option<&'a str>,
+    pub(crate) scope: Scope,
+    pub(crate) world: &'a Arc<World>,
+    pub(crate) aliases: Vec<Alias>,
+}
+
+/// Moves a prepared turn's writes into a member.
+pub(crate) fn fill(member: &mut Member, prepared: &mut Prepared) {
+    member.turns.extend(prepared.write.take());
+    member.emits.append(&mut prepared.emits);
+    member.dead_letters.append(&mut prepared.dead_letters);
+}
+
+/// `decide` under a guard: a panic is our own mistake and must not stop the server or lose the event.
+fn guarded<'a>(
+    case: &'a Case<'a>,
+    state: Option<&RunState>,
+    input: &Input<'a>,
+    closed: bool,
+) -> Turn {
+    let decided = catch_unwind(AssertUnwindSafe(|| decide(case, state, input)));
+    match decided {
+        Ok(Step::Turn(mut turn)) => {
+            // A closed cell still answers, but never opens again.
+            turn.closed |= closed;
+            *turn
+        }
+        Ok(Step::Need(_)) => unreadable("the flow asked for something that nobody can answer"),
+        Err(_) => {
+            let mut turn = unreadable("deciding this step failed inside the server");
+            turn.state = state.cloned().unwrap_or_default();
+            turn.closed = closed;
+            turn
+        }
+    }
+}
+
+fn unreadable(reason: &str) -> Turn {
+    Turn {
+        dead_letters: vec![("bug".to_owned(), reason.to_owned())],
+        closed: true,
+        ..Turn::default()
+    }
+}
+
+fn event_ref(key: &str) -> Option<EventRef> {
+    let id: Id = key.parse().ok()?;
+    Some(EventRef::Key(id.0))
+}

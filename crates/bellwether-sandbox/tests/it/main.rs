@@ -1,0 +1,14 @@
+//! Integration tests of the sandbox: every stand-in over real sockets, in one binary.
+
+mod frame;
+mod gmail;
+mod history;
+mod mailboxes;
+mod oauth;
+mod opentext;
+mod otag;
+mod page;
+mod phones;
+mod search;
+mod smtp;
+mod wire;

@@ -1,0 +1,211 @@
+//! Inlets: cursor, hint and ledger of a polled source. Cursor and new ids move in one transaction;
+//! counts are kept beside the ledger so that nobody scans it.
+
+use bellwether_engine::store::{InletState, InletStep, LedgerState, LedgerWrite};
+use bellwether_model::time::Time;
+use rusqlite::{Connection, OptionalExtension, Result};
+
+use super::book::Book;
+use super::member::MATCHED;
+use super::read::{int, uint};
+
+/// The most ids that one `Pending` step returns.
+const PENDING_MAX: usize = 1000;
+
+/// Whether a step writes; the others need no transaction.
+pub(super) fn writes(step: &InletStep) -> bool {
+    !matches!(
+        step,
+        InletStep::Look | InletStep::Pending { .. } | InletStep::Missing { .. }
+    )
+}
+
+/// Settles one id of a ledger within a member.
+pub(super) fn settle(
+    conn: &Connection,
+    book: &mut Book,
+    entry: &LedgerWrite,
+    matched: bool,
+) -> Result<()> {
+    let connection = book.word(conn, &entry.connection)?;
+    let before = conn
+        .prepare_cached(
+            "SELECT state, matched FROM ledger WHERE connection = ?1 AND external_id = ?2",
+        )?
+        .query_row((connection, &entry.external_id), |row| {
+            Ok((row.get::<_, u8>(0)?, row.get::<_, bool>(1)?))
+        })
+        .optional()?;
+    let state = entry.state.code();
+    if let Some((was, was_matched)) = before {
+        conn.prepare_cached(
+            "UPDATE ledger SET state = ?3, matched = ?4, reason = ?5
+             WHERE connection = ?1 AND external_id = ?2",
+        )?
+        .execute((
+            connection,
+            &entry.external_id,
+            state,
+            matched,
+            &entry.reason,
+        ))?;
+        book.count(connection, was, -1);
+        book.count(connection, MATCHED, -i64::from(was_matched));
+    } else {
+        let ordinal = book.ordinal();
+        conn.prepare_cached(
+            "INSERT INTO ledger (connection, external_id, state, attempts, matched, ordinal, reason)
+             VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6)",
+        )?
+        .execute((
+            connection,
+            &entry.external_id,
+            state,
+            matched,
+            ordinal,
+            &entry.reason,
+        ))?;
+    }
+    book.count(connection, state, 1);
+    book.count(connection, MATCHED, i64::from(matched));
+    Ok(())
+}
+
+/// Carries out a step that writes, within the running transaction.
+pub(super) fn step(
+    conn: &Connection,
+    book: &mut Book,
+    connection: &str,
+    step: &InletStep,
+) -> Result<InletState> {
+    let id = book.word(conn, connection)?;
+    conn.prepare_cached("INSERT OR IGNORE INTO inlet (connection) VALUES (?1)")?
+        .execute([id])?;
+    let mut added = 0;
+    let mut attempted = None;
+    match step {
+        InletStep::Discovered { ids, cursor, at } => {
+            added = discovered(conn, book, id, ids)?;
+            if let Some(cursor) = cursor {
+                conn.prepare_cached(
+                    "UPDATE inlet SET cursor = ?2, since = coalesce(since, ?3), read_at = ?3
+                     WHERE connection = ?1",
+                )?
+                .execute((id, cursor, at.0))?;
+            }
+        }
+        InletStep::Attempt { external_id } => attempted = attempt(conn, id, external_id)?,
+        InletStep::Hint { at } => {
+            conn.prepare_cached("UPDATE inlet SET hinted_at = ?2 WHERE connection = ?1")?
+                .execute((id, at.0))?;
+        }
+        InletStep::TakeHint => {
+            conn.prepare_cached("UPDATE inlet SET hinted_at = NULL WHERE connection = ?1")?
+                .execute([id])?;
+        }
+        InletStep::Counted { gaps, at } => {
+            conn.prepare_cached(
+                "UPDATE inlet SET gaps = ?2, counted_at = ?3 WHERE connection = ?1",
+            )?
+            .execute((id, int(*gaps), at.0))?;
+        }
+        InletStep::Look | InletStep::Pending { .. } | InletStep::Missing { .. } => {}
+    }
+    let mut state = standing(conn, id)?;
+    state.added = added;
+    state.pending.extend(attempted);
+    Ok(state)
+}
+
+fn discovered(conn: &Connection, book: &mut Book, id: i64, ids: &[String]) -> Result<usize> {
+    let mut added = 0;
+    for external_id in ids {
+        let ordinal = book.ordinal();
+        added += conn
+            .prepare_cached(
+                "INSERT INTO ledger (connection, external_id, state, attempts, matched, ordinal,
+                   reason)
+                 VALUES (?1, ?2, 0, 0, 0, ?3, '') ON CONFLICT DO NOTHING",
+            )?
+            .execute((id, external_id, ordinal))?;
+    }
+    if added > 0 {
+        let n = i64::try_from(added).unwrap_or(0);
+        book.count(id, LedgerState::Pending.code(), n);
+    }
+    Ok(added)
+}
+
+/// One more attempt of a pending id; None when it is not pending.
+fn attempt(conn: &Connection, id: i64, external_id: &str) -> Result<Option<(String, u32)>> {
+    conn.prepare_cached(
+        "UPDATE ledger SET attempts = attempts + 1
+         WHERE connection = ?1 AND external_id = ?2 AND state = 0 RETURNING attempts",
+    )?
+    .query_row((id, external_id), |row| {
+        Ok((external_id.to_owned(), row.get(0)?))
+    })
+    .optional()
+}
+
+/// An inlet as it stands, without answers to any question.
+fn standing(conn: &Connection, id: i64) -> Result<InletState> {
+    let time = |n: Option<i64>| n.map(Time);
+    conn.prepare_cached(
+        "SELECT cursor, since, read_at, hinted_at, counted_at, gaps FROM inlet
+         WHERE connection = ?1",
+    )?
+    .query_row([id], |row| {
+        Ok(InletState {
+            cursor: row.get(0)?,
+            since: time(row.get(1)?),
+            read_at: time(row.get(2)?),
+            hinted_at: time(row.get(3)?),
+            counted_at: time(row.get(4)?),
+            gaps: uint(row, 5)?,
+            ..InletState::default()
+        })
+    })
+    .optional()
+    .map(Option::unwrap_or_default)
+}
+
+/// Answers a step that only reads.
+pub(super) fn look(conn: &Connection, connection: &str, step: &InletStep) -> Result<InletState> {
+    let id: Option<i64> = conn
+        .prepare_cached("SELECT id FROM word WHERE text = ?1")?
+        .query_row([connection], |row| row.get(0))
+        .optional()?;
+    let mut state = match id {
+        Some(id) => standing(conn, id)?,
+        None => InletState::default(),
+    };
+    match step {
+        InletStep::Pending { limit } => state.pending = pending(conn, id, *limit)?,
+        InletStep::Missing { ids } => state.missing = missing(conn, id, ids)?,
+        _ => {}
+    }
+    Ok(state)
+}
+
+fn pending(conn: &Connection, id: Option<i64>, limit: usize) -> Result<Vec<(String, u32)>> {
+    let limit = i64::try_from(limit.min(PENDING_MAX)).unwrap_or(0);
+    conn.prepare_cached(
+        "SELECT external_id, attempts FROM ledger WHERE connection = ?1 AND state = 0
+         ORDER BY ordinal LIMIT ?2",
+    )?
+    .query_map((id, limit), |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
+}
+
+fn missing(conn: &Connection, id: Option<i64>, ids: &[String]) -> Result<Vec<String>> {
+    let mut known =
+        conn.prepare_cached("SELECT 1 FROM ledger WHERE connection = ?1 AND external_id = ?2")?;
+    let mut missing = Vec::new();
+    for external_id in ids {
+        if !known.exists((id, external_id))? {
+            missing.push(external_id.clone());
+        }
+    }
+    Ok(missing)
+}

@@ -1,0 +1,223 @@
+//! SQLite behind the engine's three traits: one writer thread, a few readers, a projector. This file
+//! holds the handle and routes calls; each concern has a file of its own.
+
+mod book;
+mod change;
+mod effect;
+mod inlet;
+mod lease;
+mod member;
+mod notices;
+mod open;
+mod pool;
+mod project;
+mod read;
+mod registry;
+mod stats;
+mod store;
+mod turn;
+mod views;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use bellwether_engine::store::StoreError;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::OpenError;
+use pool::Pool;
+use project::{Behind, Projector, Source};
+use writer::{QUEUE_MAX, Request, Writer};
+
+pub use registry::audit_hash;
+pub use stats::Stats;
+
+/// An open SQLite database: the engine's store, the lists and the registry in one value. Threads
+/// end with [`Database::close`] or when the value is dropped; what was answered is durable either
+/// way.
+pub struct Database {
+    requests: mpsc::Sender<Request>,
+    /// Readers of a file. None for a database in memory: there the writer's connection reads.
+    pool: Option<Pool>,
+    file: Option<PathBuf>,
+    behind: Arc<Behind>,
+    counts: Arc<stats::Counts>,
+    healthy: Arc<AtomicBool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("file", &self.file)
+            .field("healthy", &self.healthy())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Opens a file, creating and migrating it as needed.
+    pub(crate) fn open_file(path: &Path) -> Result<Self, OpenError> {
+        let conn = open::writer(path)?;
+        let pool = Pool::open(path)?;
+        let source = Source::File(Box::new(open::reader(path)?));
+        Self::start(conn, Some(pool), Some(path.to_owned()), source)
+    }
+
+    /// Opens a database of its own in memory.
+    pub(crate) fn open_memory() -> Result<Self, OpenError> {
+        Self::start(open::memory()?, None, None, Source::Writer)
+    }
+
+    fn start(
+        conn: rusqlite::Connection,
+        pool: Option<Pool>,
+        file: Option<PathBuf>,
+        source: Source,
+    ) -> Result<Self, OpenError> {
+        let failed = |e: rusqlite::Error| OpenError::Failed(e.to_string());
+        let book = book::Book::load(&conn).map_err(failed)?;
+        let projected = book::meta(&conn, book::PROJECTED).map_err(failed)?;
+        let behind = Arc::new(Behind::new(book.last_change(), projected));
+        let counts = Arc::new(stats::Counts::default());
+        let healthy = Arc::new(AtomicBool::new(true));
+        let (requests, queue) = mpsc::channel(QUEUE_MAX);
+        let writer = Writer {
+            conn,
+            book,
+            requests: queue,
+            counts: counts.clone(),
+            behind: behind.clone(),
+            healthy: healthy.clone(),
+        };
+        let projector = Projector::new(source, requests.downgrade(), behind.clone());
+        let threads = vec![
+            thread("store-writer", move || writer.run())?,
+            thread("store-projector", move || projector.run())?,
+        ];
+        Ok(Self {
+            requests,
+            pool,
+            file,
+            behind,
+            counts,
+            healthy,
+            threads: Mutex::new(threads),
+        })
+    }
+
+    /// Whether the writer lives. When it does not, nothing more is written until a restart.
+    pub fn healthy(&self) -> bool {
+        self.healthy.load(Ordering::Acquire)
+    }
+
+    /// What was written since the database was opened, and how large it is now.
+    pub async fn stats(&self) -> Stats {
+        let bytes = self
+            .point(|conn| {
+                conn.prepare_cached(
+                    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+                )?
+                .query_row([], |row| read::uint(row, 0))
+            })
+            .await
+            .unwrap_or(0);
+        self.counts.stats(bytes)
+    }
+
+    /// Completes when lists and totals show everything that was committed before the call.
+    pub async fn projected(&self) {
+        self.behind.caught_up().await;
+    }
+
+    /// Writes what is left into the file and ends the threads. Calls that come later are refused.
+    /// Blocks until the file is closed; from async code call it at the end or on a thread for it.
+    pub fn close(&self) {
+        self.behind.stop();
+        let (done, closed) = oneshot::channel();
+        let mut request = Request::Close(done);
+        // The queue may be full for a moment; the writer always gets on.
+        while let Err(mpsc::error::TrySendError::Full(back)) = self.requests.try_send(request) {
+            request = back;
+            std::thread::yield_now();
+        }
+        drop(closed);
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store had ended in a panic");
+            }
+        }
+        if let Some(pool) = &self.pool {
+            pool.close();
+        }
+    }
+
+    /// Runs a short read: a few rows by key. Files are read on the caller's own thread, because a
+    /// hand-over would cost more than the read.
+    async fn point<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        match &self.pool {
+            Some(pool) => pool.inline(read).await,
+            None => self.by_writer(read).await,
+        }
+    }
+
+    /// Runs a read that may take milliseconds, away from the async threads.
+    async fn list<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        match &self.pool {
+            Some(pool) => pool.blocking(read).await,
+            None => self.by_writer(read).await,
+        }
+    }
+
+    async fn by_writer<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (to, answer) = oneshot::channel();
+        let job = Box::new(move |conn: &rusqlite::Connection| {
+            // Nobody listens any more when the caller gave up; then the result is of no use.
+            to.send(read(conn)).ok();
+        });
+        self.requests
+            .send(Request::Read(job))
+            .await
+            .map_err(|_| gone())?;
+        let result = answer.await.map_err(|_| gone())?;
+        result.map_err(|e| StoreError(e.to_string()))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.behind.stop();
+    }
+}
+
+/// What is said when the writer's thread has ended.
+const GONE: &str = "the database is closed or its writer has failed; see the log and start again";
+
+fn gone() -> StoreError {
+    StoreError(GONE.to_owned())
+}
+
+fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|e| OpenError::Failed(format!("no thread could be started: {e}")))
+}

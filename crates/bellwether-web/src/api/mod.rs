@@ -1,0 +1,80 @@
+//! The JSON API of the internal listener: lists, single things, a few verbs, the live feed. Names
+//! on the wire are the model's own; words for people are the pages' business.
+
+mod connections;
+mod events;
+mod lists;
+mod live;
+mod runs;
+mod shape;
+
+pub(crate) use events::find as event_at;
+pub(crate) use lists::{RUN_WORDS, SETTLED_WORDS, notification_words};
+pub(crate) use live::Told;
+pub(crate) use shape::role;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use crate::guard::By;
+use crate::metrics;
+use crate::problem::Problem;
+use crate::web::Web;
+
+pub(crate) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/metrics", get(counters))
+        .route("/api/overview", get(overview))
+        .route("/api/events", get(events::list))
+        .route("/api/events/{position}", get(events::one))
+        .route("/api/runs", get(runs::list))
+        .route("/api/runs/{id}", get(runs::one))
+        .route("/api/runs/{id}/decide", post(runs::decide))
+        .route("/api/notifications", get(lists::notifications))
+        .route("/api/dead-letters", get(lists::dead_letters))
+        .route("/api/dead-letters/{id}/retry", post(lists::retry))
+        .route("/api/connections", get(connections::list))
+        .route("/api/connections/{name}/ledger", get(connections::ledger))
+        .route("/api/connections/{name}/{verb}", post(connections::verb))
+        .route("/api/live", get(live::stream))
+        .route("/api/{*rest}", get(nothing).post(nothing))
+}
+
+/// Alive: the process answers.
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Ready: the store can be read.
+pub(crate) async fn readyz(State(web): State<Web>) -> Response {
+    match web.app.views.overview().await {
+        Ok(numbers) => Json(json!({ "ready": true, "lag_ms": numbers.lag_ms })).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "not ready");
+            // The reason is in the log: probes need no sign-in and learn nothing.
+            let body = Json(json!({ "ready": false, "message": "the store cannot be read" }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+async fn counters(State(web): State<Web>, _: By) -> impl IntoResponse {
+    let text = web.counters.text(&(web.app.metrics)());
+    ([(header::CONTENT_TYPE, metrics::MEDIA)], text)
+}
+
+async fn overview(State(web): State<Web>, _: By) -> Result<Json<Value>, Problem> {
+    let numbers = web.app.views.overview().await?;
+    let connections = web.app.connections.list().await;
+    Ok(Json(shape::overview(&numbers, &connections)))
+}
+
+async fn nothing(_: By) -> Problem {
+    let message = "there is nothing at this address; /api/overview is a place to begin";
+    Problem::new(StatusCode::NOT_FOUND, "not_found", message)
+}

@@ -1,0 +1,80 @@
+//! The list of cases: every run, one row each, with filters as links.
+
+use axum::extract::State;
+use axum::response::Response;
+use bellwether_engine::store::{ListQuery, Page, RunRow};
+use maud::{Markup, html};
+
+use super::frame::Visit;
+use crate::api::RUN_WORDS;
+use crate::pieces::{empty, encode, next};
+use crate::query::Fields;
+use crate::text::clean;
+use crate::web::Web;
+use crate::words;
+
+pub(crate) async fn page(State(web): State<Web>, visit: Visit, fields: Fields) -> Response {
+    let query = match fields.list(&RUN_WORDS) {
+        Ok(query) => query,
+        Err(problem) => return visit.problem(&problem),
+    };
+    let page = match web.app.views.runs(query.clone()).await {
+        Ok(page) => page,
+        Err(error) => return visit.problem(&error.into()),
+    };
+    visit.page(
+        "Cases",
+        &html! {
+            (chips(&query))
+            (rows(&visit, &page, &query))
+            (next("/cases", &query, page.next.as_ref()))
+        },
+    )
+}
+
+fn chips(query: &ListQuery) -> Markup {
+    let status = query.status.as_deref();
+    let flow = query
+        .flow
+        .as_deref()
+        .map_or_else(String::new, |flow| format!("flow={}", encode(flow)));
+    html! {
+        nav.chips aria-label="Filters" {
+            @for (word, name) in [(None, "all"), (Some("open"), "open"), (Some("closed"), "closed")] {
+                @let filter = word.map_or_else(String::new, |word| format!("status={word}&"));
+                a href={ "/cases?" (filter) (flow) } aria-current=[(word == status).then_some("true")] {
+                    (name)
+                }
+            }
+            @if let Some(flow) = &query.flow { a href="/cases" aria-current="true" { "flow " (clean(flow)) " ×" } }
+            @if let Some(person) = &query.person { a href="/cases" aria-current="true" { (clean(person)) " ×" } }
+        }
+    }
+}
+
+fn rows(visit: &Visit, page: &Page<RunRow>, query: &ListQuery) -> Markup {
+    if page.items.is_empty() {
+        return match query.status.as_deref() {
+            Some("open") => empty("No open cases. Nobody is waited for."),
+            _ => empty("No cases yet. A case begins when a flow takes something that came in."),
+        };
+    }
+    html! {
+        p.meta { (page.total) " in all" }
+        table.rows {
+            thead { tr { th { "Case" } th { "Flow" } th { "State" } th { "Began" } th { "Last turn" } th.n { "Turns" } } }
+            tbody {
+                @for row in &page.items {
+                    tr {
+                        td.main { a href={ "/cases/" (row.id) } { (clean(&row.key)) } @if row.epoch > 1 { " · " (row.epoch) } }
+                        td data-label="Flow" { a.quiet href={ "/cases?flow=" (encode(&row.flow)) } { (clean(&row.flow)) } }
+                        td data-label="State" { (words::run(row.status).show()) }
+                        td data-label="Began" { (visit.time(row.opened_at)) }
+                        td data-label="Last turn" { (visit.time(row.last_turn_at)) }
+                        td.n data-label="Turns" { (row.turns) }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Connections: how each is, in a sentence; what its ledger counted; test, read, recount, sweep.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use bellwether_engine::seam::ConnectionView;
+use bellwether_engine::store::LedgerCounts;
+use maud::{Markup, html};
+
+use super::frame::{Visit, back};
+use crate::guard::Posted;
+use crate::note::Note;
+use crate::pieces::{Pill, empty, encode, icon};
+use crate::problem::Problem;
+use crate::text::clean;
+use crate::web::Web;
+use crate::words;
+
+pub(crate) async fn list(State(web): State<Web>, visit: Visit) -> Response {
+    let all = web.app.connections.list().await;
+    visit.page("Connections", &html! {
+        @if all.is_empty() {
+            (empty("Nothing is connected yet. Add a connection to the configuration, for example \
+                Gmail: it needs a Workspace admin for ten minutes, reads the mails of one mailbox \
+                and never deletes anything."))
+        }
+        ul.cards { @for view in &all { (card(&visit, view)) } }
+    })
+}
+
+fn card(visit: &Visit, view: &ConnectionView) -> Markup {
+    let (state, sentence) = words::health(&view.health, visit.transport_now);
+    html! {
+        li.card.row-card {
+            div {
+                p.card-head {
+                    (icon("plug"))
+                    a href={ "/connections/" (encode(&view.name)) } { strong { (clean(&view.name)) } }
+                    span.meta { (clean(words::provider(&view.connector))) }
+                }
+                p { (clean(&sentence)) }
+                p.pills {
+                    (state.show())
+                    @if view.waiting > 0 { span.meta { (view.waiting) " waiting to be sent" } }
+                    @if view.in_flight > 0 { span.meta { (view.in_flight) " being sent" } }
+                }
+            }
+            (button(visit, &view.name, "test", "Test", ""))
+        }
+    }
+}
+
+fn button(visit: &Visit, name: &str, verb: &str, label: &str, class: &str) -> Markup {
+    html! {
+        form method="post" action={ "/connections/" (encode(name)) "/" (verb) } {
+            (visit.token())
+            button type="submit" class=(class) { (label) }
+        }
+    }
+}
+
+pub(crate) async fn one(
+    State(web): State<Web>,
+    visit: Visit,
+    Path(name): Path<String>,
+) -> Response {
+    let all = web.app.connections.list().await;
+    let Some(view) = all.into_iter().find(|view| view.name == name) else {
+        return visit.problem(&Problem::unknown("connection", &name));
+    };
+    let ledger = if view.has_source {
+        match web.app.views.ledger(&name).await {
+            Ok(counts) => Some(counts),
+            Err(error) => return visit.problem(&error.into()),
+        }
+    } else {
+        None
+    };
+    let (state, sentence) = words::health(&view.health, visit.transport_now);
+    let def = web
+        .app
+        .catalog
+        .iter()
+        .find(|def| def.name == view.connector);
+    visit.page(
+        &view.name,
+        &html! {
+            p.under-title { (state.show()) }
+            p.lead { (clean(&sentence)) }
+            @if let Some(def) = def { p.meta { (def.summary) } }
+            div.buttons {
+                (button(&visit, &name, "test", "Test the connection", "primary"))
+                @if view.has_source {
+                    (button(&visit, &name, "read", "Read now", ""))
+                    (button(&visit, &name, "recount", "Count what is missing", ""))
+                    (button(&visit, &name, "sweep", "Take in what is missing", ""))
+                }
+            }
+            dl.facts.wide {
+                div { dt { "Connects to" } dd { (clean(words::provider(&view.connector))) } }
+                div { dt { "Being sent" } dd { (view.in_flight) } }
+                div { dt { "Waiting to be sent" } dd { (view.waiting) } }
+            }
+            @if let Some(counts) = &ledger { (numbers(&visit, counts)) }
+        },
+    )
+}
+
+fn numbers(visit: &Visit, counts: &LedgerCounts) -> Markup {
+    let missing = if counts.gaps == 0 {
+        Pill::new(
+            "ok",
+            "check",
+            format!("0 of {}", counts.received + counts.gaps),
+        )
+    } else {
+        Pill::new(
+            "bad",
+            "alert",
+            format!("{} of {}", counts.gaps, counts.received + counts.gaps),
+        )
+    };
+    let rows = [
+        (
+            "Mails that came in",
+            counts.received,
+            "each is in the record",
+        ),
+        ("Taken by a flow", counts.matched, ""),
+        (
+            "Taken by no flow",
+            counts.unmatched,
+            "nobody was notified about these",
+        ),
+        ("Not yet read", counts.pending, "known, read next"),
+        (
+            "Not readable",
+            counts.failed,
+            "in three attempts; a dead letter tells of each",
+        ),
+        (
+            "Nothing for flows",
+            counts.ignored,
+            "drafts and our own mails",
+        ),
+        (
+            "Gone before they were read",
+            counts.gone,
+            "deleted in the mailbox",
+        ),
+    ];
+    html! {
+        section aria-labelledby="ledger" {
+            h2 #ledger { "What came in, counted" }
+            dl.facts.wide {
+                div {
+                    dt { "Missing mails" }
+                    dd {
+                        (missing.show()) " "
+                        span.meta {
+                            @match counts.counted_at {
+                                Some(at) => { "counted against the mailbox itself, "
+                                    (crate::pieces::time(at, visit.transport_now, visit.names.zone())) },
+                                None => { "not counted against the mailbox yet" },
+                            }
+                        }
+                    }
+                }
+                @for (name, n, more) in rows {
+                    div { dt { (name) } dd { (n) @if !more.is_empty() { " " span.meta { (more) } } } }
+                }
+                div { dt { "Read up to" } dd { code { (clean(counts.cursor.as_deref().unwrap_or("the beginning"))) } } }
+            }
+        }
+    }
+}
+
+pub(crate) async fn verb(
+    State(web): State<Web>,
+    Path((name, verb)): Path<(String, String)>,
+    _: Posted,
+) -> Response {
+    let connections = &web.app.connections;
+    let counted =
+        |word: &str, counted: Result<u64, bellwether_model::failure::Failure>| match counted {
+            Ok(n) => Note::with(word, &n.to_string()),
+            Err(failure) => Note::with("refused", &failure.to_string()),
+        };
+    let note = match verb.as_str() {
+        "test" => match connections.test(&name).await {
+            Ok(identity) => Note::with("works", &identity),
+            Err(failure) => Note::with("fails", &failure.to_string()),
+        },
+        "read" if connections.read_now(&name).await => Note::new("reading"),
+        "read" => Note::new("not_reading"),
+        "recount" => counted("counted", connections.recount(&name).await),
+        "sweep" => counted("swept", connections.sweep(&name).await),
+        _ => Note::with("refused", "There is no such button."),
+    };
+    back(&format!("/connections/{}", encode(&name)), Some(&note))
+}

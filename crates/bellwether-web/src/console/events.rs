@@ -1,0 +1,96 @@
+//! What came in: the record newest first, and one event with everything about it.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use bellwether_engine::store::EventQuery;
+use bellwether_model::event::Event;
+use maud::{Markup, html};
+
+use super::frame::Visit;
+use super::story;
+use crate::pieces::empty;
+use crate::problem::Problem;
+use crate::query::Fields;
+use crate::text::clean;
+use crate::web::Web;
+
+/// How many events the page shows; the API has all of them.
+const SHOWN: usize = 100;
+
+pub(crate) async fn list(State(web): State<Web>, visit: Visit, fields: Fields) -> Response {
+    if let Err(problem) = fields.only(&["type"]) {
+        return visit.problem(&problem);
+    }
+    let query = EventQuery {
+        kind: fields.text("type"),
+        after: None,
+        newest: true,
+        limit: SHOWN,
+    };
+    let page = match web.app.views.events(query).await {
+        Ok(page) => page,
+        Err(error) => return visit.problem(&error.into()),
+    };
+    visit.page("What came in", &html! {
+        @if page.items.is_empty() {
+            (empty("Nothing has happened yet. Send a mail to the watched mailbox and look here."))
+        } @else {
+            p.meta { (page.total) " in all, the newest " (page.items.len()) " here" }
+            table.rows {
+                thead { tr { th { "What" } th { "Type" } th { "From" } th { "When" } } }
+                tbody { @for event in &page.items { (row(&visit, event)) } }
+            }
+        }
+    })
+}
+
+fn row(visit: &Visit, event: &Event) -> Markup {
+    let envelope = &event.envelope;
+    html! {
+        tr {
+            td.main { a href={ "/events/" (event.position) } { (clean(&story::came_in(event, &visit.names))) } }
+            td data-label="Type" { a.quiet href={ "/events?type=" (crate::pieces::encode(&envelope.kind)) } { (clean(&envelope.kind)) } }
+            td data-label="From" { (clean(&envelope.source)) }
+            td data-label="When" { (visit.time(event.received_at)) }
+        }
+    }
+}
+
+pub(crate) async fn one(
+    State(web): State<Web>,
+    visit: Visit,
+    Path(position): Path<String>,
+) -> Response {
+    match read(&web, &position).await {
+        Ok(event) => {
+            let title = story::came_in(&event, &visit.names);
+            visit.page(&title, &show(&visit, &event))
+        }
+        Err(problem) => visit.problem(&problem),
+    }
+}
+
+async fn read(web: &Web, position: &str) -> Result<Event, Problem> {
+    let unknown = || Problem::unknown("event", position);
+    let at = position.parse().map_err(|_| unknown())?;
+    crate::api::event_at(web, at).await?.ok_or_else(unknown)
+}
+
+fn show(visit: &Visit, event: &Event) -> Markup {
+    let envelope = &event.envelope;
+    let text = serde_json::to_string_pretty(&*envelope.data).unwrap_or_default();
+    html! {
+        dl.facts.wide {
+            div { dt { "Type" } dd { code { (clean(&envelope.kind)) } } }
+            div { dt { "From" } dd { (clean(&envelope.source)) } }
+            @if let Some(subject) = &envelope.subject { div { dt { "About" } dd { code { (clean(subject)) } } } }
+            div { dt { "Happened" } dd { (visit.time(envelope.time)) } }
+            div { dt { "Recorded" } dd { (visit.time(event.received_at)) ", place " (event.position) } }
+            @if let Some(cause) = &envelope.cause {
+                div { dt { "Caused by" } dd { a href={ "/cases/" (cause.cell) } { "turn " (cause.turn) " of this case" } } }
+            }
+            div { dt { "Own steps before it" } dd { (envelope.hop) } }
+        }
+        details.raw open { summary { "Content" } pre { (clean(&text)) } }
+    }
+}

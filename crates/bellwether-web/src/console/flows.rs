@@ -1,0 +1,54 @@
+//! The flows that are in the registry, each with its version, its text and a way to its cases.
+
+use axum::extract::State;
+use axum::response::Response;
+use bellwether_engine::store::Document;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::frame::Visit;
+use super::story;
+use crate::pieces::{empty, encode, icon, time};
+use crate::text::clean;
+use crate::web::Web;
+
+pub(crate) async fn page(State(web): State<Web>, visit: Visit) -> Response {
+    let flows = match web.app.registry.list("flow").await {
+        Ok(flows) => flows,
+        Err(error) => return visit.problem(&error.into()),
+    };
+    visit.page(
+        "Flows",
+        &html! {
+            @if flows.is_empty() { (empty("No flow is on. Start from a recipe.")) }
+            ul.cards { @for flow in &flows { (card(&visit, flow)) } }
+        },
+    )
+}
+
+fn card(visit: &Visit, flow: &Document) -> Markup {
+    let text = source(&flow.body);
+    html! {
+        li.card {
+            p.card-head {
+                (icon("flow")) strong { (clean(&flow.name)) }
+                span.meta { "version " (flow.version) ", by " (clean(&flow.actor)) ", "
+                    (time(flow.at, visit.transport_now, visit.names.zone())) }
+            }
+            @if let Some(about) = story::field(&flow.body, "about") { p { (clean(about)) } }
+            p { a href={ "/cases?flow=" (encode(&flow.name)) } { "Its cases" } }
+            details.raw { summary { "Its text" } pre { (clean(&text)) } }
+        }
+    }
+}
+
+/// The file's text where the document keeps one, else the document itself.
+fn source(body: &Value) -> String {
+    let kept = ["source", "text", "yaml"]
+        .iter()
+        .find_map(|key| body.get(key)?.as_str());
+    match kept.or(body.as_str()) {
+        Some(text) => text.to_owned(),
+        None => serde_json::to_string_pretty(body).unwrap_or_default(),
+    }
+}

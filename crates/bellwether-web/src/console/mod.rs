@@ -1,0 +1,54 @@
+//! The console: server-rendered pages for the people who run the server. Nothing here decides; every
+//! button posts to the same traits that the API uses.
+
+mod case;
+mod cases;
+mod connections;
+mod events;
+mod flows;
+mod frame;
+mod not_delivered;
+mod notifications;
+mod overview;
+pub(crate) mod road;
+pub(crate) mod sign_in;
+mod story;
+mod theme;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use maud::html;
+
+use crate::web::Web;
+use frame::Visit;
+
+pub(crate) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/", get(overview::page))
+        .route("/events", get(events::list))
+        .route("/events/{position}", get(events::one))
+        .route("/cases", get(cases::page))
+        .route("/cases/{id}", get(case::page))
+        .route("/cases/{id}/decide", post(case::decide))
+        .route("/notifications", get(notifications::page))
+        .route("/not-delivered", get(not_delivered::page))
+        .route("/not-delivered/{id}/retry", post(not_delivered::retry))
+        .route("/connections", get(connections::list))
+        .route("/connections/{name}", get(connections::one))
+        .route("/connections/{name}/{verb}", post(connections::verb))
+        .route("/flows", get(flows::page))
+        .route("/theme", post(theme::choose))
+        .route("/sign-in", get(sign_in::page).post(sign_in::enter))
+        .route("/sign-out", post(sign_in::leave))
+        .fallback(nowhere)
+}
+
+async fn nowhere(visit: Visit) -> Response {
+    visit.sorry(
+        StatusCode::NOT_FOUND,
+        "There is no such page",
+        html! { p.lead { "The " a href="/" { "overview" } " has links to everything there is." } },
+    )
+}

@@ -1,0 +1,277 @@
+//! The live road: one line in words for each thing that happened, in the lane where it belongs.
+//! The same sentences serve the rendered page and the live feed.
+
+use bellwether_engine::seam::LiveKind;
+use bellwether_engine::store::{DeadLetterRow, EventQuery, ListQuery, NotificationRow, RunRow};
+use bellwether_model::event::Event;
+use bellwether_model::notification::Engagement;
+use bellwether_model::time::Time;
+use maud::{Markup, html};
+
+use super::frame::Visit;
+use super::story;
+use crate::api::Told;
+use crate::people::Names;
+use crate::pieces::icon;
+use crate::problem::Problem;
+use crate::text::{clean, short};
+use crate::web::Web;
+use crate::words;
+
+/// How many lines the page begins with; the script keeps as many.
+const LINES_MAX: usize = 40;
+/// The longest text of a line.
+const TEXT_MAX: usize = 140;
+/// The lanes, in the order in which things happen.
+pub(crate) const LANES: [&str; 4] = ["What came in", "Runs", "Notifications", "Decisions"];
+
+/// The icons that a live line may need: the script takes them from the page.
+const ICONS_LIVE: [&str; 9] = [
+    "in", "flow", "dot", "phone", "mail", "eye", "check", "alert", "list",
+];
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) at: Time,
+    pub(crate) lane: usize,
+    pub(crate) icon: &'static str,
+    pub(crate) tone: &'static str,
+    pub(crate) text: String,
+    pub(crate) link: Option<String>,
+}
+
+/// The line of something that happened just now.
+pub(crate) fn line_of(told: &Told, names: &Names) -> Line {
+    let line = &told.line;
+    let word = |n: usize| line.words.get(n).map_or("", String::as_str);
+    let run = line.run.map(|id| format!("/cases/{id}"));
+    let event = line.event.map(|position| format!("/events/{position}"));
+    let (lane, icon, tone, text, link) = match line.kind {
+        LiveKind::Event => {
+            let said = match &told.event {
+                Some(event) => story::came_in(event, names),
+                None => format!("{} from {}", words::plain(word(0)), word(1)),
+            };
+            let text = if word(2) == "0" {
+                format!("{said}, no flow took it")
+            } else {
+                said
+            };
+            let person = told.event.as_ref().is_some_and(story::is_decision);
+            (if person { 3 } else { 0 }, "in", "plain", text, event)
+        }
+        LiveKind::RunBegan => (1, "flow", "plain", format!("{} began", word(0)), run),
+        LiveKind::RunEnded => {
+            let text = format!("{} ended: {}", word(0), words::plain(word(1)));
+            (1, "dot", "plain", text, run)
+        }
+        LiveKind::Notification => {
+            let text = format!("{}, on its way", to_whom(word(0), Some(word(1)), names));
+            (2, channel_icon(word(0)), "info", text, run)
+        }
+        LiveKind::Delivery => {
+            let to = to_whom(word(0), Some(word(1)), names);
+            let text = format!("{to}: {}", words::state_word(word(2), word(0)));
+            let tone = if matches!(word(2), "failed" | "maybe_sent") {
+                "warn"
+            } else {
+                "plain"
+            };
+            (2, channel_icon(word(0)), tone, text, run)
+        }
+        LiveKind::Opened => (
+            2,
+            "eye",
+            "info",
+            format!("{} opened it", names.first(word(0))),
+            run,
+        ),
+        LiveKind::Decision => {
+            let text = format!(
+                "{} decided: {}",
+                names.first(word(0)),
+                words::plain(word(1))
+            );
+            (3, "check", "ok", text, run)
+        }
+        LiveKind::DeadLetter => {
+            let text = format!("Not delivered: {}", words::plain(word(0)));
+            (2, "alert", "bad", text, Some("/not-delivered".to_owned()))
+        }
+    };
+    Line {
+        at: line.at,
+        lane,
+        icon,
+        tone,
+        text: short(&clean(&text), TEXT_MAX).into_owned(),
+        link,
+    }
+}
+
+/// "Alice's phone", "mail to Alice".
+pub(crate) fn to_whom(channel: &str, person: Option<&str>, names: &Names) -> String {
+    let name = person.filter(|id| !id.is_empty()).map(|id| names.first(id));
+    match (channel, name) {
+        ("push", Some(name)) => format!("{name}’s phone"),
+        ("push", None) => "a phone".to_owned(),
+        ("reply", Some(name)) => format!("answer to {name}"),
+        ("reply", None) => "answer in the thread".to_owned(),
+        ("label", _) => "labels in the mailbox".to_owned(),
+        (_, Some(name)) => format!("mail to {name}"),
+        (_, None) => "a mail".to_owned(),
+    }
+}
+
+pub(crate) fn channel_icon(channel: &str) -> &'static str {
+    if channel == "push" { "phone" } else { "mail" }
+}
+
+/// The newest lines from the record, for the page as it is first shown.
+pub(crate) async fn recent(web: &Web, names: &Names) -> Result<Vec<Line>, Problem> {
+    let views = &web.app.views;
+    let newest = EventQuery {
+        newest: true,
+        limit: LINES_MAX,
+        ..EventQuery::default()
+    };
+    let list = || ListQuery {
+        limit: LINES_MAX,
+        ..ListQuery::default()
+    };
+    let mut lines = Vec::new();
+    lines.extend(
+        views
+            .events(newest)
+            .await?
+            .items
+            .iter()
+            .map(|event| event_line(event, names)),
+    );
+    lines.extend(views.runs(list()).await?.items.iter().flat_map(run_lines));
+    let notifications = views.notifications(list()).await?;
+    lines.extend(
+        notifications
+            .items
+            .iter()
+            .map(|row| notification_line(row, names)),
+    );
+    lines.extend(
+        views
+            .dead_letters(list())
+            .await?
+            .items
+            .iter()
+            .map(dead_line),
+    );
+    // Where one moment has several lines, the later lane happened later.
+    lines.sort_by_key(|line| std::cmp::Reverse((line.at, line.lane)));
+    lines.truncate(LINES_MAX);
+    Ok(lines)
+}
+
+fn event_line(event: &Event, names: &Names) -> Line {
+    let decision = story::is_decision(event);
+    Line {
+        at: event.received_at,
+        lane: if decision { 3 } else { 0 },
+        icon: if decision { "check" } else { "in" },
+        tone: if decision { "ok" } else { "plain" },
+        text: short(&clean(&story::came_in(event, names)), TEXT_MAX).into_owned(),
+        link: Some(format!("/events/{}", event.position)),
+    }
+}
+
+fn run_lines(row: &RunRow) -> Vec<Line> {
+    let line = |at, icon, text: String| Line {
+        at,
+        lane: 1,
+        icon,
+        tone: "plain",
+        text: short(&clean(&text), TEXT_MAX).into_owned(),
+        link: Some(format!("/cases/{}", row.id)),
+    };
+    let mut lines = vec![line(
+        row.opened_at,
+        "flow",
+        format!("{} began: {}", row.flow, row.key),
+    )];
+    if row.status == "closed" {
+        lines.push(line(
+            row.last_turn_at,
+            "dot",
+            format!("{} ended: {}", row.flow, row.key),
+        ));
+    }
+    lines
+}
+
+fn notification_line(row: &NotificationRow, names: &Names) -> Line {
+    let to = to_whom(row.channel, row.person.as_deref(), names);
+    let state = match words::engagement(row.engagement) {
+        Some(seen) if row.engagement > Engagement::Fetched => seen,
+        _ => words::delivery(row.state, row.delivery, words::provider(&row.connection)),
+    };
+    let text = format!("{} → {to}, {}", short(&row.title, 60), state.text);
+    Line {
+        at: row.made_at,
+        lane: 2,
+        icon: channel_icon(row.channel),
+        tone: state.tone,
+        text: short(&clean(&text), TEXT_MAX).into_owned(),
+        link: Some(format!("/cases/{}", row.run)),
+    }
+}
+
+fn dead_line(row: &DeadLetterRow) -> Line {
+    Line {
+        at: row.at,
+        lane: 2,
+        icon: "alert",
+        tone: if row.settled_at.is_some() {
+            "plain"
+        } else {
+            "bad"
+        },
+        text: short(&clean(&format!("Not delivered: {}", row.reason)), TEXT_MAX).into_owned(),
+        link: Some("/not-delivered".to_owned()),
+    }
+}
+
+/// The road on the page. The script adds lines at the top of the list; without it a reload does.
+pub(crate) fn show(visit: &Visit, lines: &[Line]) -> Markup {
+    html! {
+        section.road aria-labelledby="road-title" {
+            div.road-head {
+                h2 #road-title { "What happens" }
+                span.live #live hidden { span.live-dot {} span #live-word { "live" } }
+                button.plain #pause type="button" hidden aria-pressed="false" { "Pause" }
+            }
+            div.lanes aria-hidden="true" { @for lane in LANES { span { (lane) } } }
+            ol #road aria-live="off" data-max=(LINES_MAX) {
+                @for line in lines { (one(visit, line)) }
+            }
+            @if lines.is_empty() {
+                p.empty #road-empty {
+                    "Nothing has happened yet. Send a mail to the watched mailbox and look here."
+                }
+            }
+        }
+        template #road-icons { @for name in ICONS_LIVE { (icon(name)) } }
+        script type="module" src={ "/static/live.js?v=" (crate::statics::VERSION.as_str()) } {}
+    }
+}
+
+fn one(visit: &Visit, line: &Line) -> Markup {
+    let inner = html! { (icon(line.icon)) span { (line.text) } };
+    html! {
+        li class=(format!("lane-{} tone-{}", line.lane, line.tone)) {
+            (visit.time(line.at))
+            @match &line.link {
+                Some(link) => a href=(link) { (inner) },
+                None => span.still { (inner) },
+            }
+        }
+    }
+}
