@@ -17,9 +17,14 @@ const NAP: Millis = Millis::seconds(10);
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else takes")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everything else takes"
+    )]
     fn now(&self) -> Time {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
@@ -56,13 +61,29 @@ impl ScaledClock {
     pub(crate) fn new(start: Time, rate: f64) -> Self {
         let real_start = SystemClock.now();
         Self {
-            setting: RwLock::new(Setting { start, rate, real_start }),
+            setting: RwLock::new(Setting {
+                start,
+                rate,
+                real_start,
+            }),
             changed: Notify::new(),
         }
     }
 
     fn setting(&self) -> Setting {
         *self.setting.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs at another rate from now on, without a jump.
+    pub(crate) fn run_at(&self, rate: f64) {
+        let start = self.now();
+        let setting = Setting {
+            start,
+            rate,
+            real_start: SystemClock.now(),
+        };
+        *self.setting.write().unwrap_or_else(PoisonError::into_inner) = setting;
+        self.changed.notify_waiters();
     }
 
     /// Start, rate and real start, to share with the stand-ins.

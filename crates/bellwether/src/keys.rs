@@ -19,7 +19,10 @@ pub(crate) fn read_or_make(path: &Path) -> Result<Keyring, String> {
         make(path)?;
     }
     let shown = path.display();
-    let mode = fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?.permissions().mode();
+    let mode = fs::metadata(path)
+        .map_err(|error| format!("{shown}: {error}"))?
+        .permissions()
+        .mode();
     if mode & 0o077 != 0 {
         return Err(format!(
             "{shown} can be read by others (mode {:o}): run `chmod 600 {shown}`",
@@ -28,14 +31,23 @@ pub(crate) fn read_or_make(path: &Path) -> Result<Keyring, String> {
     }
     let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
     let mut keys = Vec::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         let key = parse(line).ok_or_else(|| {
-            format!("{shown}:{}: a key is written as `id base64-of-32-bytes`", number + 1)
+            format!(
+                "{shown}:{}: a key is written as `id base64-of-32-bytes`",
+                number + 1
+            )
         })?;
         keys.push(key);
     }
     if keys.is_empty() {
-        return Err(format!("{shown} holds no key: remove it to have a new one made"));
+        return Err(format!(
+            "{shown} holds no key: remove it to have a new one made"
+        ));
     }
     Ok(Keyring::new(keys))
 }
@@ -52,8 +64,12 @@ fn make(path: &Path) -> Result<(), String> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(fail)?;
     }
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(fail)?;
     let line = format!("1 {}\n", STANDARD.encode(fresh()?));
     file.write_all(line.as_bytes()).map_err(fail)?;
     file.sync_all().map_err(fail)
@@ -65,14 +81,7 @@ fn make(path: &Path) -> Result<(), String> {
 /// The system gives none.
 pub(crate) fn fresh() -> Result<[u8; 32], String> {
     let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| format!("no random bytes from the system: {error}"))?;
+    getrandom::fill(&mut key)
+        .map_err(|error| format!("no random bytes from the system: {error}"))?;
     Ok(key)
-}
-
-/// Keys that live as long as the process.
-///
-/// # Errors
-/// The system gives no random bytes.
-pub(crate) fn passing() -> Result<Keyring, String> {
-    Ok(Keyring::new(vec![(1, fresh()?)]))
 }

@@ -29,10 +29,17 @@ impl Vault for RegistryVault {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Secret>, Failure>> {
         Box::pin(async move {
-            let found = self.registry.get("secret", &name_of(connection, name)).await;
+            let found = self
+                .registry
+                .get("secret", &name_of(connection, name))
+                .await;
             let document = found.map_err(|error| unavailable(&error.to_string()))?;
             let text = document.and_then(|document| {
-                document.body.get("secret").and_then(Value::as_str).map(Secret::new)
+                document
+                    .body
+                    .get("secret")
+                    .and_then(Value::as_str)
+                    .map(Secret::new)
             });
             Ok(text)
         })
@@ -47,12 +54,20 @@ impl Vault for RegistryVault {
         Box::pin(async move {
             let body = json!({ "secret": secret.expose() });
             let full = name_of(connection, name);
-            let put = self.registry.put("secret", &full, None, body, connection, self.clock.now());
-            put.await.map(drop).map_err(|error| unavailable(&error.to_string()))
+            let put = self
+                .registry
+                .put("secret", &full, None, body, connection, self.clock.now());
+            put.await
+                .map(drop)
+                .map_err(|error| unavailable(&error.to_string()))
         })
     }
 }
 
 fn unavailable(why: &str) -> Failure {
-    Failure::retry("vault", format!("the kept secret could not be reached: {why}"), None)
+    Failure::retry(
+        "vault",
+        format!("the kept secret could not be reached: {why}"),
+        None,
+    )
 }

@@ -68,22 +68,27 @@ impl ServerConfig {
         let mut reader = Reader::new(node, "the configuration", &KEYS, problems);
         let listen = address(&mut reader, "listen", "127.0.0.1:8080");
         let public = address(&mut reader, "public", "127.0.0.1:8081");
-        let public_url = reader.text("public_url").unwrap_or_default().trim_end_matches('/');
+        let public_url = reader
+            .text("public_url")
+            .unwrap_or_default()
+            .trim_end_matches('/');
         let public_url = public_url.to_owned();
         let database = reader.text("database").map_or_else(
             || format!("sqlite:{}", folder.join("bellwether.db").display()),
             |database| relative_database(database, folder),
         );
-        let path = |reader: &mut Reader<'_, '_>, key: &str| {
-            reader.text(key).map(|text| folder.join(text))
-        };
-        let key_file = path(&mut reader, "key_file").unwrap_or_else(|| folder.join("bellwether.key"));
+        let path =
+            |reader: &mut Reader<'_, '_>, key: &str| reader.text(key).map(|text| folder.join(text));
+        let key_file =
+            path(&mut reader, "key_file").unwrap_or_else(|| folder.join("bellwether.key"));
         let flows = path(&mut reader, "flows");
         let setup = path(&mut reader, "setup");
         let egress = reader.get("egress");
         let auth = reader.get("auth");
         let hosts = texts(reader.get("hosts"));
-        let egress = egress.map(|node| read_egress(node, problems)).unwrap_or_default();
+        let egress = egress
+            .map(|node| read_egress(node, problems))
+            .unwrap_or_default();
         let token = auth.map(|node| {
             let mut reader = Reader::new(node, "auth", &["token"], problems);
             Secret::new(reader.text("token").unwrap_or_default())
@@ -92,8 +97,11 @@ impl ServerConfig {
         if !listen.ip().is_loopback() && token.is_empty() {
             let place = node.get("listen").map_or((1, 1), Node::place);
             problems.push(
-                Problem::error(place, format!("{listen} can be reached from other machines"))
-                    .hint("set `auth: { token: … }`, or listen on 127.0.0.1"),
+                Problem::error(
+                    place,
+                    format!("{listen} can be reached from other machines"),
+                )
+                .hint("set `auth: { token: … }`, or listen on 127.0.0.1"),
             );
         }
         Self {
@@ -120,7 +128,9 @@ fn relative_database(database: &str, folder: &Path) -> String {
 
 fn address(reader: &mut Reader<'_, '_>, key: &str, default: &str) -> SocketAddr {
     let fallback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let Some(text) = reader.text(key) else { return default.parse().unwrap_or(fallback) };
+    let Some(text) = reader.text(key) else {
+        return default.parse().unwrap_or(fallback);
+    };
     text.parse().unwrap_or_else(|_| {
         let place = reader.get(key).map_or((1, 1), Node::place);
         let message = format!("`{key}` is an address with a port");
@@ -131,9 +141,13 @@ fn address(reader: &mut Reader<'_, '_>, key: &str, default: &str) -> SocketAddr 
 
 fn read_egress(node: &Node, problems: &mut Vec<Problem>) -> Policy {
     let reader = Reader::new(node, "egress", &["private"], problems);
-    let Some(private) = reader.get("private") else { return Policy::default() };
+    let Some(private) = reader.get("private") else {
+        return Policy::default();
+    };
     match private.json() {
-        serde_json::Value::Bool(true) => Policy { allow_private: Private::Anywhere },
+        serde_json::Value::Bool(true) => Policy {
+            allow_private: Private::Anywhere,
+        },
         serde_json::Value::Bool(false) => Policy::default(),
         _ => {
             let mut ranges = Vec::new();
@@ -146,7 +160,9 @@ fn read_egress(node: &Node, problems: &mut Vec<Problem>) -> Policy {
                     }
                 }
             }
-            Policy { allow_private: Private::Only(ranges) }
+            Policy {
+                allow_private: Private::Only(ranges),
+            }
         }
     }
 }
@@ -154,7 +170,11 @@ fn read_egress(node: &Node, problems: &mut Vec<Problem>) -> Policy {
 fn texts(node: Option<&Node>) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     match node.elements() {
-        Some(elements) => elements.iter().filter_map(Node::text).map(str::to_owned).collect(),
+        Some(elements) => elements
+            .iter()
+            .filter_map(Node::text)
+            .map(str::to_owned)
+            .collect(),
         None => node.text().map(str::to_owned).into_iter().collect(),
     }
 }

@@ -69,8 +69,11 @@ impl SetupFile {
         let mut setup = Self::default();
         let mut reader = Reader::new(node, "the set-up", &KEYS, problems);
         let owner = reader.text("owner").map(str::to_owned);
-        let (connections, people, flows) =
-            (reader.get("connections"), reader.get("people"), reader.get("flows"));
+        let (connections, people, flows) = (
+            reader.get("connections"),
+            reader.get("people"),
+            reader.get("flows"),
+        );
         for (key, node) in entries(connections) {
             if let Some(connection) = connection(node, problems) {
                 setup.connections.insert(key, connection);
@@ -112,9 +115,15 @@ fn connection(node: &Node, problems: &mut Vec<Problem>) -> Option<ConnectionConf
     let connector = reader.need("connector").and_then(Node::text)?.to_owned();
     let in_flight = reader.number("in_flight").map(|n| n.clamp(1, SLOTS_MAX));
     let settings = reader.get("settings").map(Node::json);
-    let settings = settings.and_then(|settings| settings.as_object().cloned()).unwrap_or_default();
+    let settings = settings
+        .and_then(|settings| settings.as_object().cloned())
+        .unwrap_or_default();
     let in_flight = in_flight.and_then(|n| usize::try_from(n).ok());
-    Some(ConnectionConfig { connector, settings, in_flight })
+    Some(ConnectionConfig {
+        connector,
+        settings,
+        in_flight,
+    })
 }
 
 fn check_person(person: &Person, node: &Node, problems: &mut Vec<Problem>) {
@@ -130,5 +139,8 @@ fn check_person(person: &Person, node: &Node, problems: &mut Vec<Problem>) {
 
 fn entries(node: Option<&Node>) -> Vec<(String, &Node)> {
     let entries = node.and_then(Node::entries).unwrap_or_default();
-    entries.iter().map(|(key, node)| (key.name.clone(), node)).collect()
+    entries
+        .iter()
+        .map(|(key, node)| (key.name.clone(), node))
+        .collect()
 }
