@@ -8,6 +8,7 @@ mod fit;
 pub(in crate::gmail) mod forward;
 pub(in crate::gmail) mod headers;
 mod html;
+mod nested;
 mod quote;
 
 use bellwether_model::id::hex;
@@ -122,7 +123,8 @@ fn is_false(flag: &bool) -> bool {
 pub(in crate::gmail) fn read(input: Input<'_>, rules: Rules<'_>) -> Mail {
     match input {
         Input::Raw(raw) => {
-            let parsed = MessageParser::default().parse(raw);
+            let closed = nested::closed(raw);
+            let parsed = MessageParser::default().parse(&closed);
             let readable = parsed.is_some();
             let message = parsed.unwrap_or_default();
             let body = body::from_message(&message);
