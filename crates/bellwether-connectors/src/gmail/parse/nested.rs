@@ -35,6 +35,14 @@ pub(super) fn closed(raw: &[u8]) -> Cow<'_, [u8]> {
     copy.map_or(Cow::Borrowed(raw), Cow::Owned)
 }
 
+/// So many lines may begin as boundaries do. No mail of people comes near; each part takes memory.
+const BOUNDARIES_MAX: usize = 20_000;
+
+/// Whether a mail of several parts has more of them than can be held in memory.
+pub(super) fn has_too_many_parts(raw: &[u8]) -> bool {
+    raw.windows(3).filter(|three| *three == b"\n--").count() > BOUNDARIES_MAX
+}
+
 /// The words as they stood in the mail.
 pub(super) fn restored(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);

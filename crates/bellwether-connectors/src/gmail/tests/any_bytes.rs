@@ -131,6 +131,19 @@ fn the_most_mails_within_mails_that_fit_are_read() {
 }
 
 #[test]
+fn a_mail_of_nothing_but_parts_is_not_taken_apart() {
+    let head = "From: a@b.example\nSubject: parts\nContent-Type: multipart/mixed; boundary=b\n\n";
+    let mail = data(mail_of(
+        format!("{head}{}", "--b\nA:b\n\n".repeat(150_000)).as_bytes(),
+    ));
+    assert_eq!(mail["subject"], "parts");
+    assert_eq!(mail["unreadable"], true);
+    let list = "From: a@b.example\n\n".to_owned() + &"-- a comment of a script\n".repeat(30_000);
+    let mail = data(mail_of(list.as_bytes()));
+    assert!(mail.get("unreadable").is_none() && mail["text"].is_string());
+}
+
+#[test]
 fn a_boundary_that_ends_within_a_mail_within_a_part_is_read() {
     let raw = b"Subject: broken\nContent-Type:multipart;boundary=b5\n\n\
         --b5Content-Type:message/rfc822\n\n5\nContent-Type:message/rfc822\n\n\n--b5--";
