@@ -219,7 +219,8 @@ pub(crate) struct Outgoing {
 
 /// Makes a message ready to be sent: From is the mailbox, Message-ID is Gmail's own, Date is there.
 pub(crate) fn ready(world: &World, address: &str, raw: &[u8]) -> Result<Outgoing, GoogleError> {
-    let fields = letter::fields(raw);
+    let raw = letter::garble_eight_bit_headers(raw);
+    let fields = letter::fields(&raw);
     let mut recipients: Vec<String> = Vec::new();
     for name in ["To", "Cc", "Bcc"] {
         for to in letter::addresses(&letter::joined(&fields, name)) {
@@ -275,7 +276,7 @@ pub(crate) fn ready(world: &World, address: &str, raw: &[u8]) -> Result<Outgoing
         top.push_str("MIME-Version: 1.0\r\n");
     }
     Ok(Outgoing {
-        raw: letter::edit(raw, &gone, &top),
+        raw: letter::edit(&raw, &gone, &top),
         recipients,
         from: address.to_owned(),
     })

@@ -140,6 +140,14 @@ pub(crate) fn edit(raw: &[u8], drop: &[&str], top: &str) -> Vec<u8> {
     out
 }
 
+/// Reads 8-bit bytes of the header block as Latin-1 and writes them as UTF-8. That is what the API
+/// of Gmail is reported to do on sending, so a header that was not encoded arrives garbled.
+pub(crate) fn garble_eight_bit_headers(raw: &[u8]) -> Vec<u8> {
+    let end = fields(raw).last().map_or(0, |f| f.end);
+    let head: String = raw[..end].iter().map(|b| char::from(*b)).collect();
+    [head.as_bytes(), &raw[end..]].concat()
+}
+
 /// Parses a message without ever panicking and hands it to `read`.
 pub(crate) fn parse<R>(raw: &[u8], read: impl FnOnce(Option<&Message<'_>>) -> R) -> R {
     // The parser promises not to panic; mail is hostile, so the promise is not relied upon.
