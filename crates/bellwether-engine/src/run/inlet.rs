@@ -1,5 +1,6 @@
 //! Inlets: reading sources that are polled, in two steps (ids with the cursor, then one by one), with
-//! a recount against the provider's own listing. One reader per connection at a time.
+//! a recount against the provider's own listing. One reader per connection at a time. What is asked of
+//! the listing is flow time: it is compared with when mail came in, as people see it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
@@ -150,7 +151,7 @@ impl Engine {
         loop {
             match source.discover(state.cursor.as_deref()).await? {
                 Discovered::New { ids, cursor, more } => {
-                    let at = self.transport_now();
+                    let at = self.now();
                     let step = InletStep::Discovered {
                         ids,
                         cursor: Some(cursor),
@@ -185,7 +186,7 @@ impl Engine {
             .or(state.since)
             .unwrap_or_else(|| self.transport_now());
         let ids = self.listed(source, since - OVERLAP).await?;
-        let at = self.transport_now();
+        let at = self.now();
         let step = InletStep::Discovered {
             ids,
             cursor: Some(cursor),
@@ -288,7 +289,7 @@ impl Engine {
     }
 
     fn give_up_on(&self, link: &Link, source: &dyn Source, id: &str, reason: &str) -> Settling {
-        let event: NewEvent = source.stub(id, reason, self.transport_now());
+        let event: NewEvent = source.stub(id, reason, self.now());
         let now = self.now();
         let mut arriving = Arriving::of(event);
         arriving.ledger = Some(LedgerWrite {
@@ -339,7 +340,7 @@ impl Engine {
                 return;
             }
         };
-        let now = self.transport_now();
+        let now = self.now();
         let last = state.counted_at.or(state.since).unwrap_or(now);
         if now.since(last) < source.sweep_every() {
             return;
@@ -380,7 +381,7 @@ impl Engine {
         source: &dyn Source,
     ) -> Result<u64, NotRead> {
         let state = self.store().inlet(&link.name, InletStep::Look).await?;
-        let since = state.since.unwrap_or_else(|| self.transport_now());
+        let since = state.since.unwrap_or_else(|| self.now());
         let missing = self.missing(link, source, since).await?;
         let gaps = missing.len() as u64;
         let step = InletStep::Counted {
@@ -400,7 +401,7 @@ impl Engine {
     ) -> Result<u64, NotRead> {
         let missing = self.missing(link, source, since).await?;
         let found = missing.len() as u64;
-        let at = self.transport_now();
+        let at = self.now();
         if found > 0 {
             tracing::warn!(connection.name = %link.name, found, "items were missing; they are read now");
             let counted = InletStep::Counted { gaps: found, at };

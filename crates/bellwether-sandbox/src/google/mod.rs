@@ -2,13 +2,15 @@
 //! its doors and the control surface's entry; the rules are in the modules below.
 //!
 //! Shapes and types follow Google's discovery documents and are checked against them by
-//! `tests/python`. Behaviour follows Google's guides where they speak. **Ours**, because nothing
-//! public says it or a test needs it: a DMARC verdict never rejects or moves a mail, so that forged
-//! mail reaches the flow under test; DKIM signatures from outside are never verified; text parts
-//! come as UTF-8 whatever their charset; `import` counts the client of the call as source of the
-//! mail, as SMTP does; a start of history in the future is not found; a watch and the tokens live
-//! in real time, everything that people see in flow time. Nothing was tried against the live
-//! service.
+//! `tests/python`. Behaviour follows Google's guides where they speak. **Reported** by users only:
+//! sending replaces Message-ID; header bytes beyond ASCII that were not encoded arrive garbled;
+//! attachment ids change. **Ours**, because nothing public says it or a test needs it: a DMARC
+//! verdict never rejects or moves a mail, so that forged mail reaches the flow under test; DKIM
+//! signatures from outside are never verified; text parts come as UTF-8 whatever their charset;
+//! `import` takes the client of the call as source of the mail, as SMTP does, where Google says
+//! that it checks no SPF, and puts mail without labels into the inbox, unread; a start of history
+//! in the future is not found; a watch and the tokens live in real time, everything that people
+//! see in flow time. Nothing was tried against the live service.
 //!
 //! On the control surface: `GET /admin/mailboxes/{address}`, `GET /admin/outside`, `POST
 //! /admin/mail` (as SMTP would), `POST /admin/read`, `GET|POST /admin/domains`, and

@@ -41,6 +41,30 @@ async fn a_taken_port_is_named() {
 }
 
 #[tokio::test]
+async fn parts_listen_at_their_offsets_from_the_base_port() {
+    // Another test may take one of the ports in between, so a few bases are tried.
+    for _ in 0..20 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let Ok(sandbox) = start(Options {
+            port,
+            ..Options::default()
+        })
+        .await
+        else {
+            continue;
+        };
+        for (name, offset) in [("page", 0), ("google", 1), ("opentext", 2), ("smtp", 4)] {
+            let at = sandbox.addresses().get(name).expect("it listens");
+            assert_eq!(at.port(), port + offset, "{name}");
+        }
+        return;
+    }
+    panic!("no base port was free in twenty tries");
+}
+
+#[tokio::test]
 async fn people_who_make_no_sense_are_refused() {
     let mut people = default_people();
     people.push(Person {
@@ -140,6 +164,21 @@ async fn a_reset_after_handling_leaves_the_effect() {
     let cut: Vec<&Value> = all.iter().filter(|c| c["fault"] == "reset_after").collect();
     assert_eq!(cut.len(), 1);
     assert_eq!(cut[0]["status"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_status_after_handling_leaves_the_effect() {
+    let post = Post::start().await;
+    let token = post.token(APPROVALS).await;
+    let wanted = json!({"target": "google.gmail", "kind": "status_after", "status": 500});
+    fault(&post, wanted).await;
+    let send = "/gmail/v1/users/me/messages/send";
+    let failed = post
+        .bearer(&token, "POST", send, &sending())
+        .await
+        .expect("an answer");
+    assert_eq!(failed.status, 500);
+    assert_eq!(post.count("ariba@example.com", "").await, 1);
 }
 
 #[tokio::test]

@@ -129,6 +129,13 @@ impl Database {
         self.counts.stats(bytes)
     }
 
+    /// What was written since the database was opened, without asking the database: the size is
+    /// that of the file on disk.
+    pub fn counted(&self) -> Stats {
+        let bytes = self.file.as_ref().and_then(|path| std::fs::metadata(path).ok());
+        self.counts.stats(bytes.map_or(0, |file| file.len()))
+    }
+
     /// Completes when lists and totals show everything that was committed before the call.
     pub async fn projected(&self) {
         self.behind.caught_up().await;

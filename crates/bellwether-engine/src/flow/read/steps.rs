@@ -9,7 +9,7 @@ use crate::flow::def::{
 };
 use crate::lang::{Expr, Text};
 use crate::yaml::near::nearest;
-use crate::yaml::reader::unknown_key;
+use crate::yaml::reader::{misspelt, unknown_key};
 use crate::yaml::{Key, Node, Problem};
 use bellwether_model::time::Millis;
 
@@ -284,9 +284,16 @@ impl Reading<'_> {
         match node.get(key) {
             Some(found) => self.text(found, key),
             None => {
-                self.error(node.place(), format!("`{key}` is missing here"), "");
+                self.missing(node, key, "");
                 None
             }
+        }
+    }
+
+    /// A key that must be there, unless it is there and misspelt.
+    pub(super) fn missing(&mut self, node: &Node, key: &str, hint: &str) {
+        if !misspelt(node.entries().unwrap_or_default(), key) {
+            self.error(node.place(), format!("`{key}` is missing here"), hint);
         }
     }
 
@@ -443,7 +450,7 @@ impl Reading<'_> {
         let then = match node.get("then") {
             Some(found) => self.below(found, "then", id),
             None => {
-                self.error(node.place(), "`then` is missing here", "");
+                self.missing(node, "then", "");
                 Block::default()
             }
         };

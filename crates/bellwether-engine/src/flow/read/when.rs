@@ -34,7 +34,11 @@ fn event_nodes(node: &Node) -> Vec<&Node> {
 impl Reading<'_> {
     /// Makes the nouns of all event types known; what is wrong with the types is reported here too.
     pub(super) fn events(&mut self, when: Option<&Node>) {
-        let Some(when) = when else { return };
+        let Some(when) = when else {
+            // Its absence is reported; complaining about each noun would hide that.
+            self.names.open = true;
+            return;
+        };
         let mut shapes: Vec<(String, Shape)> = Vec::new();
         for trigger in triggers(when) {
             for node in trigger.get("event").map(event_nodes).unwrap_or_default() {
@@ -88,9 +92,14 @@ impl Reading<'_> {
             (None, None) => "a name of small letters with dots: order.checked".to_owned(),
         };
         self.report(problem.hint(hint));
-        // Its nouns are unknown; complaining about each of them would hide the real mistake.
-        self.names.open = true;
-        Vec::new()
+        // Complaining about each noun as well would hide the real mistake.
+        match near.and_then(|near| catalog.trigger(near)) {
+            Some(meant) => nouns(meant),
+            None => {
+                self.names.open = true;
+                Vec::new()
+            }
+        }
     }
 
     pub(super) fn when(&mut self, node: Option<&Node>, root: (usize, usize)) -> Vec<Trigger> {
