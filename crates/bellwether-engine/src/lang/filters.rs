@@ -288,7 +288,8 @@ pub(crate) fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(index, found)| {
         let before = text[..index].chars().next_back();
         let after = text[index + found.len()..].chars().next();
-        !before.is_some_and(char::is_alphanumeric)
-            && !(short && after.is_some_and(char::is_alphanumeric))
+        let begins = before.is_none_or(|c| !c.is_alphanumeric());
+        let ends = after.is_none_or(|c| !c.is_alphanumeric());
+        begins && (ends || !short)
     })
 }

@@ -5,6 +5,7 @@
 //! without borrowing from an environment. A test compares the two on what both understand.
 
 pub(crate) mod ast;
+mod calls;
 mod display;
 mod eval;
 mod expr;

@@ -10,8 +10,8 @@ use fixture::{CATALOG, right, wrong};
 use crate::flow::def::{Block, CommentRule, Importance, RungAct, Span, Verb};
 use crate::flow::{check_inputs, read_checked};
 
-const RECIPE: &str = include_str!("../../../../../../recipes/approval-mail.yaml");
-const APPROVERS: &str = include_str!("../../../../../../recipes/approvers.csv");
+pub(crate) const RECIPE: &str = include_str!("../../../../../../recipes/approval-mail.yaml");
+pub(crate) const APPROVERS: &str = include_str!("../../../../../../recipes/approvers.csv");
 
 #[test]
 fn the_approval_recipe_is_understood() {
