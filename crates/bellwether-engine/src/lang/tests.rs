@@ -370,6 +370,17 @@ fn who_is_words_addresses_and_people() {
 }
 
 #[test]
+fn it_is_the_one_noun_or_all_of_them() {
+    let field = |data, path: &str| {
+        let scope = scope_of(&[]).with("it", it_value(&data));
+        said(&scope, path)
+    };
+    assert_eq!(field(json!({ "mail": { "id": "m" } }), "it.id"), "m");
+    let both = json!({ "mail": { "id": "m" }, "push": { "id": "p" } });
+    assert_eq!(field(both, "it.push.id"), "p");
+}
+
+#[test]
 fn a_circle_of_names_is_an_error_and_not_the_end() {
     let scope = scope_of(&[("a", "b"), ("b", "a")]);
     let error = scope.eval(&Expr::parse("a").unwrap()).unwrap_err();

@@ -98,7 +98,7 @@ steps:
   - if: trigger == 'mail_came'
     then:
       - wait: [gmail.message.read, gmail.message.received]
-        if: it.mail.message_id == mail.message_id
+        if: it.message_id == mail.message_id
         up_to: 30 working minutes
         as: seen
       - if: seen.timed_out
@@ -153,7 +153,7 @@ steps:
     remove: [New, "{{ body.label }}"]
   - pause: 2 hours
   - wait: webhook.received
-    if: it.body.id == body.id
+    if: it.id == body.id
     up_to: 3 days
     as: answer
   - if: answer.timed_out or answer.body.late
