@@ -1,6 +1,6 @@
 //! Working time and quiet hours of a person, in his zone: when something is due that is counted in
-//! working hours or days, and until when somebody may not be disturbed. Wall-clock times that do not
-//! exist move forward over the gap; those that exist twice mean the first.
+//! working hours or days, and until when somebody may not be disturbed. Wall-clock times that do
+//! not exist move forward over the gap; those that exist twice mean the first.
 
 use bellwether_model::directory::Person;
 use bellwether_model::time::{Millis, Time};
@@ -16,9 +16,9 @@ const DAYS_MAX: u32 = 800;
 /// When a span that begins at `from` ends for this person.
 ///
 /// * `4 hours` is counted by the clock.
-/// * `4 working hours` is counted only while he works: not at night, on days off, on holidays, away.
-/// * `2 working days` is the same time of day two working days later; what begins outside working
-///   hours counts as if it began with the next ones.
+/// * `4 working hours` is counted only while he works: not at night, on days off, on holidays,
+/// away. * `2 working days` is the same time of day two working days later; what begins outside
+/// working   hours counts as if it began with the next ones.
 ///
 /// For somebody who never works (no working days, away for years) working time is counted by the
 /// clock, because something must happen in the end.

@@ -1,5 +1,5 @@
-//! Works an expression out. Bounded by the parser's limits: no loops, no calls of its own, at most a
-//! few hundred nodes, so it runs on the caller's thread.
+//! Works an expression out. Bounded by the parser's limits: no loops, no calls of its own, at most
+//! a few hundred nodes, so it runs on the caller's thread.
 
 use std::cmp::Ordering;
 

@@ -230,8 +230,8 @@ fn in_zone(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Wo
     Ok(Value::from(scope.language().date_time(time, &zone)))
 }
 
-/// The first row of a table in which every named column fits: an amount is a limit (`up to`), a text
-/// is a list of words of which one must occur. An empty cell fits everything.
+/// The first row of a table in which every named column fits: an amount is a limit (`up to`), a
+/// text is a list of words of which one must occur. An empty cell fits everything.
 fn first_row(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
     if is_absent(value) {
         return Ok(absent());

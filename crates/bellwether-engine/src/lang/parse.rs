@@ -59,6 +59,12 @@ impl Parser {
         matches!(self.peek(), Some(Lexeme { token: Token::Word(found), .. }) if found == word)
     }
 
+    /// Whether the token after the next one is this word.
+    fn is_word_after(&self, word: &str) -> bool {
+        let after = self.lexemes.get(self.place + 1);
+        matches!(after, Some(Lexeme { token: Token::Word(found), .. }) if found == word)
+    }
+
     pub(super) fn take_sign(&mut self, sign: &str) -> bool {
         let found = self.is_sign(sign);
         self.place += usize::from(found);
@@ -216,9 +222,7 @@ impl Parser {
             self.count(at)?;
             let right = self.sum()?;
             Kind::In(Box::new(left), Box::new(right))
-        } else if self.is_word("not")
-            && matches!(self.lexemes.get(self.place + 1), Some(Lexeme { token: Token::Word(word), .. }) if word == "in")
-        {
+        } else if self.is_word("not") && self.is_word_after("in") {
             self.place += 2;
             self.count(at)?;
             let right = self.sum()?;

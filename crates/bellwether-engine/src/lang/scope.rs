@@ -1,5 +1,6 @@
 //! What an expression can see: the event's nouns, the flow's inputs and named values, the case, and
-//! what the step adds (`decision`, `it`). Cheap to clone; the event's value is built once and shared.
+//! what the step adds (`decision`, `it`). Cheap to clone; the event's value is built once and
+//! shared.
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};

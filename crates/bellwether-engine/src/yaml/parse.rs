@@ -329,8 +329,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// In a line with `{ }`, where an expression begins that has a comma or an index in it, and which of
-/// the two cuts it.
+/// In a line with `{ }`, where an expression begins that has a comma or an index in it, and which
+/// of the two cuts it.
 fn cut_expression(line: &str) -> Option<(usize, &'static str)> {
     let open = line.find('{')?;
     let (mut start, mut round, mut quote, mut before) = (None, 0_u32, None, ' ');
