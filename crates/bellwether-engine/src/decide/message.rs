@@ -324,7 +324,7 @@ impl Turner<'_> {
         };
         let mail = basis.envelope.data.get("mail").cloned().unwrap_or_default();
         let args = json!({
-            "message_id": mail.get("id"), "add": texts(&label.add)?, "remove": texts(&label.remove)?,
+            "id": mail.get("id"), "add": texts(&label.add)?, "remove": texts(&label.remove)?,
         });
         let id = self.effect_id();
         self.out.effects.push(EffectDraft {

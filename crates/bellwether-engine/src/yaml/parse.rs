@@ -329,8 +329,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// In a line with `{ }`, where an expression begins that has a comma or an index in it, and which of
-/// the two cuts it.
+/// In a line with `{ }`, where an expression begins that has a comma or an index in it, and which
+/// of the two cuts it.
 fn cut_expression(line: &str) -> Option<(usize, &'static str)> {
     let open = line.find('{')?;
     let (mut start, mut round, mut quote, mut before) = (None, 0_u32, None, ' ');
@@ -391,5 +391,81 @@ fn style_of(style: ScalarStyle) -> Style {
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
         ScalarStyle::Literal => Style::Literal,
         ScalarStyle::Folded => Style::Folded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> String {
+        let lines = parse(text)
+            .1
+            .into_iter()
+            .map(|problem| problem.in_file("f"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_yaml_allows_and_we_do_not() {
+        let cases = [
+            ("a: &x 1\n", "f:1:"),
+            ("a: 1\nb: *x\n", "f:2:"),
+            ("a: !!str 1\n", "f:1:"),
+            ("<<: { a: 1 }\n", "f:1:1  merge keys"),
+            (
+                "a: 1\na: 2\n",
+                "f:2:1  `a` stands here twice, first in line 1",
+            ),
+            ("a: 1\n---\nb: 2\n", "f:2:1  a second document"),
+            ("? [a, b]\n: 1\n", "f:1:3  a key must be"),
+            ("", "f:1:1  this file is empty"),
+            ("a: \"b\n", "f:"),
+            ("a:\n\t- b\n", "f:2:1  a tab"),
+            ("a: b: c\n", "f:1:5  this is not YAML"),
+        ];
+        for (text, expected) in cases {
+            let said = problems(text);
+            assert!(said.starts_with(expected), "{text:?}\n{said}");
+        }
+    }
+
+    #[test]
+    fn each_letter_of_a_value_knows_its_place_in_the_file() {
+        // The place of X, whatever stands before it.
+        let texts = [
+            "a: some X\n",
+            "a: some\n  folded words X\n",
+            "a: \"tab\\t and \\u20ac \\x41 X\"\n",
+            "a: \"one\n\n   two X\"\n",
+            "a: \"joined\\\n  here X\"\n",
+            "a: 'it''s X'\n",
+            "a: 'it''s\n   more X'\n",
+            "a: |\n  one\n    two X\n",
+            "a:\n  b: |\n\n      one\n       X\n",
+            "a: |2\n    indented\n  X\n",
+            "a: [ä, \"ö X\"]\n",
+            "a: { b: c X }\n",
+        ];
+        for text in texts {
+            let (root, found) = parse(text);
+            assert_eq!(found, [], "{text}");
+            let mut node = root.as_ref().and_then(|root| root.get("a")).unwrap();
+            node = node.get("b").unwrap_or(node);
+            node = node.elements().and_then(<[Node]>::last).unwrap_or(node);
+            let Kind::Scalar {
+                text: value,
+                positions,
+                ..
+            } = &node.kind
+            else {
+                panic!("{text}");
+            };
+            let at = positions.at(value, value.find('X').unwrap());
+            let raw = text.lines().position(|line| line.contains('X')).unwrap();
+            let column = text.lines().nth(raw).unwrap();
+            let column = column.split('X').next().unwrap().chars().count() + 1;
+            assert_eq!(at, (raw + 1, column), "{text}");
+        }
     }
 }

@@ -176,13 +176,12 @@ impl Walk<'_> {
         let own = own.saturating_sub(first_raw.trim_end().len());
         let indent = self.column.saturating_sub(1).saturating_sub(own);
         let blank = text.len() - text.trim_start_matches('\n').len();
-        let mut line = self.line.saturating_sub(blank).max(1);
+        let first = self.line.saturating_sub(blank).max(1);
         let mut offset = 0;
-        for piece in text.split_inclusive('\n') {
+        for (line, piece) in (first..).zip(text.split_inclusive('\n')) {
             self.line = line;
             self.column = indent + 1;
             self.anchor(offset);
-            line += 1;
             offset += piece.len();
         }
         if self.anchors.is_empty() {

@@ -4,8 +4,6 @@
 /// One mail of the story.
 #[derive(Clone, Debug)]
 pub(super) struct StoryMail {
-    /// How the story calls it.
-    pub(super) name: &'static str,
     /// The envelope's sender.
     pub(super) from: &'static str,
     /// The whole message.
@@ -38,7 +36,7 @@ fn with(
          MIME-Version: 1.0\n{headers}Content-Type: text/plain; charset=utf-8\n\
          Content-Transfer-Encoding: 8bit\n\n{body}\n"
     );
-    StoryMail { name, from, text }
+    StoryMail { from, text }
 }
 
 /// An order as the purchasing system writes it.
@@ -118,7 +116,6 @@ fn everything_else() -> Vec<StoryMail> {
             "I am out of the office until Monday.",
         ),
         StoryMail {
-            name: "bounce",
             from: "",
             text: "From: Mail Delivery Subsystem <mailer-daemon@example.org>\nTo: approvals@example.com\n\
                    Subject: Delivery Status Notification (Failure)\nAuto-Submitted: auto-replied\n\
@@ -146,14 +143,12 @@ fn everything_else() -> Vec<StoryMail> {
             "<!doctype html><p>Everything must go.</p>",
         ),
         StoryMail {
-            name: "no-subject",
             from: "scanner@alpenwerk.example.com",
             text: "From: scanner@alpenwerk.example.com\nTo: approvals@example.com\n\
                    Message-ID: <scan-1@alpenwerk.example.com>\n\nScanned document, 2 pages.\n"
                 .to_owned(),
         },
         StoryMail {
-            name: "odd-charset",
             from: "office@example.org",
             text: "From: =?x-unknown?Q?B=FCro?= <office@example.org>\nTo: approvals@example.com\n\
                    Subject: =?x-unknown?Q?Gr=FC=DFe?=\nMessage-ID: <odd@example.org>\n\
@@ -161,7 +156,6 @@ fn everything_else() -> Vec<StoryMail> {
                 .to_owned(),
         },
         StoryMail {
-            name: "broken",
             from: "machine@example.org",
             text: "This line is no header at all\nFrom machine@example.org\nSubject Unclear\n\nbody without order\n"
                 .to_owned(),

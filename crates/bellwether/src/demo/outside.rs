@@ -377,7 +377,7 @@ impl Outside {
         cookie: Option<&str>,
     ) -> Result<String, String> {
         let page = self.page(link, cookie).await?;
-        let token = hidden(&page, "act_token").ok_or("the page has no form")?;
+        let token = hidden(&page, "act_token").ok_or_else(|| format!("the page has no form: {}", words_of(&page)))?;
         let shown = hidden(&page, "shown").ok_or("the page does not say what it shows")?;
         let fields = [
             ("act_token", token.as_str()),
@@ -424,6 +424,25 @@ fn hidden(page: &str, name: &str) -> Option<String> {
     let value = rest.find("value=\"")? + 7;
     let end = rest[value..].find('"')?;
     Some(rest[value..value + end].to_owned())
+}
+
+/// The words of a page, for messages.
+fn words_of(page: &str) -> String {
+    let body = page.split("<main").nth(1).unwrap_or(page);
+    let mut out = String::new();
+    let mut inside = true;
+    for c in body.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                out.push(' ');
+            }
+            c if !inside => out.push(c),
+            _ => {}
+        }
+    }
+    out.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
 }
 
 fn code_in(text: &str) -> Option<String> {

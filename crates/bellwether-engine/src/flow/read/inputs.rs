@@ -274,7 +274,7 @@ fn table(columns: &[(String, InputKind)], json: &Json) -> Result<Value, String> 
         for (name, kind) in columns {
             let cell = row
                 .get(name)
-                .filter(|cell| !cell.is_null() && **cell != Json::from(""));
+                .filter(|cell| !cell.is_null() && cell.as_str() != Some(""));
             let value = match cell {
                 None => Value::from(()),
                 Some(cell) => input_value(kind, cell)

@@ -12,6 +12,7 @@ mod span;
 mod steps;
 #[cfg(test)]
 pub(crate) mod tests;
+mod ways;
 mod when;
 
 use std::sync::Arc;

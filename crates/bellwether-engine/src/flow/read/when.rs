@@ -226,11 +226,12 @@ impl Reading<'_> {
         let mut shape: Option<Shape> = None;
         for node in events {
             self.names.open = false;
-            let nouns = self.event_nouns(node);
-            let found = if self.names.open {
-                Shape::Any
-            } else {
-                Shape::Fields(nouns)
+            let mut nouns = self.event_nouns(node);
+            let found = match nouns.len() {
+                _ if self.names.open => Shape::Any,
+                // As `it_value` has it.
+                1 => nouns.remove(0).1,
+                _ => Shape::Fields(nouns),
             };
             shape = Some(match shape {
                 Some(known) => known.or(found),

@@ -137,7 +137,7 @@ steps:
       approve: [{ push: role('legal'), titel: Approved }]
       expire: []
   - wait: gmail.message.read
-    if: it.mail.subjet == 'x'
+    if: it.subjet == 'x'
     up_to: soon
 tests: {}
 "#;
@@ -150,7 +150,7 @@ tests: {}
     f.yaml:11:29  `no` cannot be a choice: some YAML tools read it as true  say what it means: approve, reject
     f.yaml:12:16  this ladder has no end  add a last rung such as `5 working days: expire`
     f.yaml:14:40  `push` has no key `titel`  did you mean `title`?
-    f.yaml:17:17  it.mail has no field subjet  did you mean it.mail.subject?
+    f.yaml:17:12  it has no field subjet  did you mean it.subject?
     f.yaml:18:12  `soon` is not a length of time; write it as `30 minutes`, `4 working hours` or `2 working days`
     "#);
 }
@@ -162,21 +162,11 @@ fn braces_that_cut_an_expression_are_explained() {
             "bellwether: 1\nflow: a\nwhen: {{ event: webhook.received, if: {inner} }}\nsteps: []\n"
         ))
     };
-    insta::assert_snapshot!(when("body.kind in ('a', 'b')"), @r#"
-    f.yaml:3:38  inside { } the comma cuts this expression  give it its own line: if: body.kind in ('a', 'b')
-    "#);
-    insta::assert_snapshot!(when("body.rows[0].kind == 'a'"), @r#"
-    f.yaml:3:38  inside { } the bracket [ cuts this expression  give it its own line: if: body.rows[0].kind == 'a'
-    "#);
-    insta::assert_snapshot!(when("{{ body.kind }}"), @r#"
-    f.yaml:3:38  a value that begins with {{ needs quotes  write: when: { event: webhook.received, if: "{{ body.kind }}" }
-    "#);
-    insta::assert_snapshot!(when("body.kind in [a, b]"), @r#"
-    f.yaml:3:38  inside { } the bracket [ cuts this expression  give it its own line: if: body.kind in [a, b]
-    "#);
-    insta::assert_snapshot!(when("body.kind | default(a, b)"), @r#"
-    f.yaml:3:38  inside { } the comma ends this expression  give it its own line: if: body.kind | default(a, b)
-    "#);
+    insta::assert_snapshot!(when("body.kind in ('a', 'b')"), @r#"f.yaml:3:38  inside { } the comma cuts this expression  give it its own line: if: body.kind in ('a', 'b')"#);
+    insta::assert_snapshot!(when("body.rows[0].kind == 'a'"), @r#"f.yaml:3:38  inside { } the bracket [ cuts this expression  give it its own line: if: body.rows[0].kind == 'a'"#);
+    insta::assert_snapshot!(when("{{ body.kind }}"), @r#"f.yaml:3:38  a value that begins with {{ needs quotes  write: when: { event: webhook.received, if: "{{ body.kind }}" }"#);
+    insta::assert_snapshot!(when("body.kind in [a, b]"), @r#"f.yaml:3:38  inside { } the bracket [ cuts this expression  give it its own line: if: body.kind in [a, b]"#);
+    insta::assert_snapshot!(when("body.kind | default(a, b)"), @r#"f.yaml:3:38  inside { } the comma ends this expression  give it its own line: if: body.kind | default(a, b)"#);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use fixture::{CATALOG, right, wrong};
 use crate::flow::def::{Block, CommentRule, Importance, RungAct, Span, Verb};
 use crate::flow::{check_inputs, read_checked};
 
-const RECIPE: &str = include_str!("../../../../../../recipes/approval-mail.yaml");
-const APPROVERS: &str = include_str!("../../../../../../recipes/approvers.csv");
+pub(crate) const RECIPE: &str = include_str!("../../../../../../recipes/approval-mail.yaml");
+pub(crate) const APPROVERS: &str = include_str!("../../../../../../recipes/approvers.csv");
 
 #[test]
 fn the_approval_recipe_is_understood() {
@@ -98,7 +98,7 @@ steps:
   - if: trigger == 'mail_came'
     then:
       - wait: [gmail.message.read, gmail.message.received]
-        if: it.mail.message_id == mail.message_id
+        if: it.message_id == mail.message_id
         up_to: 30 working minutes
         as: seen
       - if: seen.timed_out
@@ -153,7 +153,7 @@ steps:
     remove: [New, "{{ body.label }}"]
   - pause: 2 hours
   - wait: webhook.received
-    if: it.body.id == body.id
+    if: it.id == body.id
     up_to: 3 days
     as: answer
   - if: answer.timed_out or answer.body.late
