@@ -377,7 +377,8 @@ impl Outside {
         cookie: Option<&str>,
     ) -> Result<String, String> {
         let page = self.page(link, cookie).await?;
-        let token = hidden(&page, "act_token").ok_or_else(|| format!("the page has no form: {}", words_of(&page)))?;
+        let token = hidden(&page, "act_token")
+            .ok_or_else(|| format!("the page has no form: {}", words_of(&page)))?;
         let shown = hidden(&page, "shown").ok_or("the page does not say what it shows")?;
         let fields = [
             ("act_token", token.as_str()),
@@ -442,7 +443,12 @@ fn words_of(page: &str) -> String {
             _ => {}
         }
     }
-    out.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
+    out.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(300)
+        .collect()
 }
 
 fn code_in(text: &str) -> Option<String> {
