@@ -132,7 +132,10 @@ impl Database {
     /// What was written since the database was opened, without asking the database: the size is
     /// that of the file on disk.
     pub fn counted(&self) -> Stats {
-        let bytes = self.file.as_ref().and_then(|path| std::fs::metadata(path).ok());
+        let bytes = self
+            .file
+            .as_ref()
+            .and_then(|path| std::fs::metadata(path).ok());
         self.counts.stats(bytes.map_or(0, |file| file.len()))
     }
 

@@ -342,9 +342,14 @@ impl Outside {
         }
         let answer = call(&self.http, request).await?;
         let set = answer
-            .header("set-cookie")
-            .and_then(|set| set.split(';').next());
-        Ok((answer.status, set.map(str::to_owned)))
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "set-cookie");
+        let cookies: Vec<&str> = set.filter_map(|(_, set)| set.split(';').next()).collect();
+        Ok((
+            answer.status,
+            (!cookies.is_empty()).then(|| cookies.join("; ")),
+        ))
     }
 
     /// Signs in on a hosted page with the code that comes by mail; the cookie.
@@ -377,7 +382,8 @@ impl Outside {
         cookie: Option<&str>,
     ) -> Result<String, String> {
         let page = self.page(link, cookie).await?;
-        let token = hidden(&page, "act_token").ok_or_else(|| format!("the page has no form: {}", words_of(&page)))?;
+        let token = hidden(&page, "act_token")
+            .ok_or_else(|| format!("the page has no form: {}", words_of(&page)))?;
         let shown = hidden(&page, "shown").ok_or("the page does not say what it shows")?;
         let fields = [
             ("act_token", token.as_str()),
@@ -442,7 +448,12 @@ fn words_of(page: &str) -> String {
             _ => {}
         }
     }
-    out.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
+    out.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(900)
+        .collect()
 }
 
 fn code_in(text: &str) -> Option<String> {
