@@ -59,8 +59,8 @@ fn arrival(n: u64, data: &Value) -> Member {
         state: br#"{"v":1,"ended":"stop"}"#.to_vec(),
         at,
         body: format!(
-            r#"{{"v":1,"input":"event","steps":[{{"id":"push","effect":"{}"}}],"flow_set":3,"directory":4}}"#,
-            effect.id
+            r#"{{"v":1,"input":"event","steps":[{{"id":"push","effect":"{}"}}],{}}}"#,
+            effect.id, r#""flow_set":3,"directory":4"#
         )
         .into_bytes(),
         consumes: Vec::new(),

@@ -1,5 +1,5 @@
-//! Makes `tests/fixtures/format-1.db`: a small database of this release with cells in several states,
-//! for the test that later releases open it. Run it once per schema and keep the file.
+//! Makes `tests/fixtures/format-1.db`: a small database of this release with cells in several
+//! states, for the test that later releases open it. Run it once per schema and keep the file.
 //!
 //! `cargo run -p bellwether-store --example make_fixture -- PATH`
 

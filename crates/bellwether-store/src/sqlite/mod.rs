@@ -1,5 +1,5 @@
-//! SQLite behind the engine's three traits: one writer thread, a few readers, a projector. This file
-//! holds the handle and routes calls; each concern has a file of its own.
+//! SQLite behind the engine's three traits: one writer thread, a few readers, a projector. This
+//! file holds the handle and routes calls; each concern has a file of its own.
 
 mod book;
 mod change;

@@ -204,7 +204,7 @@ impl Writer {
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = cut {
-            tracing::warn!(%error, "the log was not written back at the end; the next start does it");
+            tracing::warn!(%error, "the log was not written back; the next start does it");
         }
     }
 

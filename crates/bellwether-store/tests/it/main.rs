@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "in tests a panic is the answer; helpers are tests too"
 )]
 
