@@ -134,6 +134,40 @@ fn a_database_in_memory_opens_at_once_and_is_alone() {
     });
 }
 
+/// A command that writes while the server runs: both see what the other wrote.
+#[test]
+fn two_openers_of_one_file_do_not_use_a_position_or_word_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("record.db");
+    block_on(async {
+        let (a, b) = (open_at(&path), open_at(&path));
+        let mut positions = Vec::new();
+        for n in 0..6 {
+            let db = if n % 2 == 0 { &a } else { &b };
+            let mut member = simple(n);
+            member.turns[0].program = format!("flow-{n}");
+            member.turns[0].effects[0].lane = format!("lane-{n}");
+            positions.extend(done(&db.commit(vec![member]).await[0]));
+        }
+        let mut unique = positions.clone();
+        unique.dedup();
+        assert_eq!((unique.len(), positions.is_sorted()), (6, true));
+        for n in 0..6 {
+            let cell = CellRef::Id(cell(n, &format!("k{n}")));
+            let found = a.load(&[cell]).await.unwrap().remove(0).unwrap();
+            assert_eq!(found.program, format!("flow-{n}"));
+        }
+        a.projected().await;
+        b.projected().await;
+        for db in [&a, &b] {
+            let overview = db.overview().await.unwrap();
+            assert_eq!((overview.events, overview.outstanding), (6, 6));
+        }
+        a.close();
+        b.close();
+    });
+}
+
 #[test]
 fn unknown_addresses_and_foreign_files_are_refused() {
     for url in ["postgres://x", "record.db", "sqlite:", ""] {
