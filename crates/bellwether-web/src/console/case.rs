@@ -105,7 +105,7 @@ fn one_turn(visit: &Visit, turn: &TurnRow) -> Markup {
                     strong { (clean(&told.input)) }
                 }
                 @if !told.output.is_empty() {
-                    ul.plain { @for said in &told.output { li { (clean(said)) } } }
+                    ul.noted { @for said in &told.output { li { (clean(said)) } } }
                 }
                 (raw(&format!("Turn {}", turn.version), &turn.body))
             }

@@ -229,11 +229,7 @@ fn dead_line(row: &DeadLetterRow) -> Line {
         at: row.at,
         lane: 2,
         icon: "alert",
-        tone: if row.settled_at.is_some() {
-            "plain"
-        } else {
-            "bad"
-        },
+        tone: "bad",
         text: short(&clean(&format!("Not delivered: {}", row.reason)), TEXT_MAX).into_owned(),
         link: Some("/not-delivered".to_owned()),
     }

@@ -25,7 +25,7 @@ pub(crate) fn came_in(event: &Event, names: &Names) -> String {
             .unwrap_or("somebody");
         let choice = field(data, "choice").or_else(|| field(data, "action"));
         let choice = choice.map_or_else(|| kind_words(&envelope.kind), plain);
-        return format!("{}: {choice}", names.first(person));
+        return format!("{} decided: {choice}", names.first(person));
     }
     let noun = data.as_object().and_then(|data| data.keys().next());
     let headline = HEADLINES.iter().find_map(|key| field(data, key));
@@ -177,7 +177,10 @@ fn words(value: &Value, names: &Names) -> Option<String> {
 fn pair(key: &str, value: &Value, names: &Names) -> Option<String> {
     let said = match value {
         Value::String(text) if text.is_empty() => return None,
+        // "event" says nothing beside the type that follows it.
+        Value::String(text) if key == "kind" && text == "event" => return None,
         Value::String(text) => match key {
+            "type" => kind_words(text),
             "person" | "by" | "for" | "on_behalf_of" => names.first(text).to_owned(),
             _ => plain_sentence(text),
         },

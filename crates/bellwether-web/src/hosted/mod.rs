@@ -96,6 +96,10 @@ async fn act(
     web.counters.presses.inc();
     match web.app.hosted.press(&press, &visitor(&headers)).await {
         Ok(pressed) => back(&token, after(&pressed)),
+        Err(HostedError::BadToken) => {
+            let words = words::of(language(&headers));
+            page::sorry(&headers, StatusCode::FORBIDDEN, words.no_form, words.open_again)
+        }
         Err(error) => sorry(&error, &headers),
     }
 }

@@ -44,7 +44,6 @@ pub(crate) fn card(shown: &Shown<'_>) -> Markup {
     let (card, language) = (shown.card, shown.language());
     let words = of(language);
     let title = clean(&card.title);
-    let waiting = matches!(&card.state, CardState::Waiting(ask) if !ask.needs_sign_in);
     html! {
         (DOCTYPE)
         html lang=(language.tag()) data-theme=[theme(shown.theme)] {
@@ -80,7 +79,7 @@ pub(crate) fn card(shown: &Shown<'_>) -> Markup {
                         @if ask.needs_sign_in { (prove(shown, words)) } @else { (choices(shown, ask, words)) }
                     }
                 }
-                footer.foot class=[waiting.then_some("under-bar")] {
+                footer.foot {
                     p { (fill(words.only_you, "name", &clean(&card.person_name))) }
                     p { (fill(words.zone, "zone", &card.zone.replace('_', " "))) }
                 }
