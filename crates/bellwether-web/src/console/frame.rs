@@ -154,7 +154,7 @@ impl Visit {
                         nav aria-label="Pages" {
                             @for (path, name, sign) in PLACES { (self.place(path, name, sign)) }
                             @if let Some(url) = &self.web.app.web.sandbox_url {
-                                a href=(url) { (icon("mail")) span { "Phones and mailboxes" } }
+                                a href=(url) { (icon("mail")) span { "Phones and mail" } }
                             }
                         }
                         (self.foot())

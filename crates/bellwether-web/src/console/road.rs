@@ -157,14 +157,9 @@ pub(crate) async fn recent(web: &Web, names: &Names) -> Result<Vec<Line>, Proble
             .iter()
             .map(|row| notification_line(row, names)),
     );
-    lines.extend(
-        views
-            .dead_letters(list())
-            .await?
-            .items
-            .iter()
-            .map(dead_line),
-    );
+    let dead = views.dead_letters(list()).await?;
+    let open = dead.items.iter().filter(|row| row.settled_at.is_none());
+    lines.extend(open.map(dead_line));
     // Where one moment has several lines, the later lane happened later.
     lines.sort_by_key(|line| std::cmp::Reverse((line.at, line.lane)));
     lines.truncate(LINES_MAX);

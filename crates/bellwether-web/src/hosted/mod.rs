@@ -1,5 +1,5 @@
-//! The page behind a push's link: `/n/{token}`. Looking is GET, deciding is POST with the form's own
-//! token, and every POST ends in a redirect, so that a reload never decides twice.
+//! The page behind a push's link: `/n/{token}`. Looking is GET, deciding is POST with the form's
+//! own token, and every POST ends in a redirect, so that a reload never decides twice.
 
 mod agent;
 mod page;
@@ -98,7 +98,12 @@ async fn act(
         Ok(pressed) => back(&token, after(&pressed)),
         Err(HostedError::BadToken) => {
             let words = words::of(language(&headers));
-            page::sorry(&headers, StatusCode::FORBIDDEN, words.no_form, words.open_again)
+            page::sorry(
+                &headers,
+                StatusCode::FORBIDDEN,
+                words.no_form,
+                words.open_again,
+            )
         }
         Err(error) => sorry(&error, &headers),
     }

@@ -55,7 +55,9 @@ pub(crate) fn card(shown: &Shown<'_>) -> Markup {
                         (state_line(shown, words))
                         h1 { (title) }
                         @if let Some(name) = &card.on_behalf_of {
-                            p.behalf { (icon("person")) " " (fill(words.for_whom, "name", &clean(name))) }
+                            p.behalf {
+                                (icon("person")) " " (fill(words.for_whom, "name", &clean(name)))
+                            }
                         }
                         @if !card.text.is_empty() { p.lead { (clean(&card.text)) } }
                     }
@@ -76,7 +78,11 @@ pub(crate) fn card(shown: &Shown<'_>) -> Markup {
                         }
                     }
                     @if let CardState::Waiting(ask) = &card.state {
-                        @if ask.needs_sign_in { (prove(shown, words)) } @else { (choices(shown, ask, words)) }
+                        @if ask.needs_sign_in {
+                            (prove(shown, words))
+                        } @else {
+                            (choices(shown, ask, words))
+                        }
                     }
                 }
                 footer.foot {
@@ -150,7 +156,9 @@ fn state_line(shown: &Shown<'_>, words: &Words) -> Markup {
         }
         CardState::Notice => html! { p.state.info { (icon("info")) span { (words.notice) } } },
         CardState::NotAllowed(reason) => html! {
-            p.state.warn { (icon("lock")) span { strong { (words.not_allowed) } ". " (clean(reason)) } }
+            p.state.warn {
+                (icon("lock")) span { strong { (words.not_allowed) } ". " (clean(reason)) }
+            }
         },
     }
 }

@@ -160,7 +160,8 @@ async fn deciding_for_somebody_names_who_did_it() {
     let body = r#"{"person":"alice","choice":"approve","comment":"by phone"}"#;
     let answer = server.post_json(&path, body).await;
     assert_eq!(answer.status, 200);
-    let said = json!({ "result": "decided", "choice": "approve", "by": "alice", "at": "2026-03-02T09:42:00Z" });
+    let at = "2026-03-02T09:42:00Z";
+    let said = json!({ "result": "decided", "choice": "approve", "by": "alice", "at": at });
     assert_eq!(answer.json(), said);
     assert_eq!(
         *lock(&server.fake.decided_for),

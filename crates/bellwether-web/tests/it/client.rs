@@ -1,5 +1,5 @@
-//! A server on free ports and the plainest client: one connection per request, so that the tests see
-//! exactly what is on the wire.
+//! A server on free ports and the plainest client: one connection per request, so that the tests
+//! see exactly what is on the wire.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Server {
     /// Stops both listeners and waits until they drained.
     pub async fn stop(self) {
         for stop in self.stops {
-            drop(stop.send(()));
+            stop.send(()).expect("it still serves");
         }
         for task in self.tasks {
             let ended = tokio::time::timeout(Duration::from_secs(20), task).await;

@@ -2,7 +2,8 @@
 
 use crate::client::{Answer, Server, send, start};
 use crate::fake::lock;
-use crate::samples::{HOSTILE, empty, hostile, id, morning};
+use crate::hostile::{HOSTILE, hostile};
+use crate::samples::{empty, id, morning};
 
 const FORM: &str = "content-type: application/x-www-form-urlencoded";
 

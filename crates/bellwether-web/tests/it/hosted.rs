@@ -4,7 +4,8 @@ use bellwether_engine::seam::{CardState, OpenGrade};
 
 use crate::client::{Answer, Server, send, start};
 use crate::fake::lock;
-use crate::samples::{HOSTILE, ask, hostile, morning};
+use crate::hostile::{HOSTILE, hostile};
+use crate::samples::{ask, morning};
 
 const APPROVE: &str = "act_token=act-waiting&shown=hash-1&choice=approve&needs_comment=reject";
 const REJECT: &str = "act_token=act-waiting&shown=hash-1&choice=reject&needs_comment=reject";
@@ -39,7 +40,11 @@ async fn a_waiting_card_has_facts_deadline_and_two_equal_buttons() {
         r#"<input type="hidden" name="shown" value="hash-1">"#,
         r#"<label for="comment">Comment <span class="meta">needed for Reject</span></label>"#,
         // Reject stands at the left; both are plain buttons of one grid.
-        r#"<div class="choices"><button type="submit" name="choice" value="reject">Reject</button><button type="submit" name="choice" value="approve">Approve</button></div>"#,
+        concat!(
+            r#"<div class="choices">"#,
+            r#"<button type="submit" name="choice" value="reject">Reject</button>"#,
+            r#"<button type="submit" name="choice" value="approve">Approve</button></div>"#
+        ),
         r#"<details class="other"><summary>Ask a question</summary>"#,
     ];
     for piece in pieces {

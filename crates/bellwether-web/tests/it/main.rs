@@ -10,6 +10,7 @@ mod console;
 mod fake;
 mod hooks;
 mod hosted;
+mod hostile;
 mod live;
 mod samples;
 mod style;

@@ -10,7 +10,7 @@ use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::id::Id;
 use bellwether_model::notification::{Delivery, Engagement};
 use bellwether_model::time::{Millis, Time};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::fake::{Fake, directory, document};
 
@@ -62,7 +62,8 @@ pub fn empty() -> Arc<Fake> {
 }
 
 pub fn mail(position: i64, subject: &str, from: &str, minutes: u64) -> Event {
-    let data = json!({ "mail": { "subject": subject, "from": { "name": from, "address": "sap@example.com" } } });
+    let sender = json!({ "name": from, "address": "sap@example.com" });
+    let data = json!({ "mail": { "subject": subject, "from": sender } });
     let mut envelope = NewEvent::new(
         "approvals",
         format!("m{position}"),
@@ -119,8 +120,9 @@ pub fn detail(row: RunRow, title: &str) -> RunDetail {
     let at = row.opened_at.0;
     let turns = [
         json!({ "at": at, "input": { "kind": "event", "type": "gmail.message.received" },
-            "notes": ["Alice, because row 1 of Who approves what fits: up to €5,000"], "effects": ["e"] }),
-        json!({ "at": at + 60_000_000, "input": { "kind": "opened", "person": "alice" }, "notes": [] }),
+            "notes": ["Alice, because row 1 of Who approves what fits: up to €5,000"],
+            "effects": ["e"] }),
+        json!({ "at": at + 60_000_000, "input": { "kind": "opened", "person": "alice" } }),
     ];
     let journal = (1..)
         .zip(turns)
@@ -261,7 +263,7 @@ fn notifications() -> Vec<NotificationRow> {
     ]
 }
 
-fn dead(n: u8, settled_at: Option<Time>) -> DeadLetterRow {
+pub fn dead(n: u8, settled_at: Option<Time>) -> DeadLetterRow {
     DeadLetterRow {
         id: id(n),
         run: Some(id(11)),
@@ -415,113 +417,4 @@ fn cards() -> HashMap<String, Card> {
     .into_iter()
     .map(|(token, card)| (token.to_owned(), card))
     .collect()
-}
-
-/// What a hostile sender writes into every field.
-pub const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u{202E}evil";
-
-/// A stand-in whose every text is hostile.
-pub fn hostile() -> Arc<Fake> {
-    let h = || HOSTILE.to_owned();
-    let bad_card = |state| Card {
-        person_name: h(),
-        on_behalf_of: Some(h()),
-        title: h(),
-        text: h(),
-        facts: vec![Fact {
-            label: h(),
-            value: h(),
-        }],
-        quoted: Some((h(), h(), h())),
-        talk: vec![(h(), h())],
-        ..Card {
-            state,
-            ..card("waiting")
-        }
-    };
-    let choice = ChoiceView {
-        id: h(),
-        label: h(),
-        comment: "required",
-        settles: true,
-    };
-    let other = ChoiceView {
-        settles: false,
-        ..choice.clone()
-    };
-    let asked = Ask {
-        choices: vec![choice, other],
-        shown: h(),
-        act_token: h(),
-        ..ask("waiting")
-    };
-    let decided = CardState::Decided {
-        said: h(),
-        by: h(),
-        by_reader: false,
-        at: now(),
-        comment: h(),
-    };
-    let mut run = run_row(11, HOSTILE, "open", 12);
-    run.flow = h();
-    let mut detail = detail(run, HOSTILE);
-    detail.state = json!({ HOSTILE: HOSTILE });
-    detail.journal = vec![TurnRow {
-        version: 1,
-        body: json!({ "input": HOSTILE, "notes": [HOSTILE] }),
-    }];
-    detail.effects[0].reason = Some(h());
-    detail.effects[0].person = Some(h());
-    let mut row = notification(21, HOSTILE, HOSTILE, 1);
-    row.failure = Some(h());
-    row.connection = h();
-    let letter = DeadLetterRow {
-        code: h(),
-        reason: h(),
-        ..dead(1, None)
-    };
-    let failing = ConnectionHealth::Failing {
-        since: ago(1),
-        reason: h(),
-    };
-    let view = ConnectionView {
-        name: h(),
-        connector: h(),
-        health: failing,
-        has_source: true,
-        in_flight: 1,
-        waiting: 1,
-    };
-    let mut event = mail(4, HOSTILE, HOSTILE, 1);
-    event.envelope.source = h();
-    event.envelope.kind = h();
-    let people: Value = json!({ "people": { "alice": { "name": HOSTILE } } });
-    let tokens = [
-        ("waiting", CardState::Waiting(asked)),
-        ("late", decided),
-        ("refused", CardState::NotAllowed(h())),
-    ];
-    Arc::new(Fake {
-        events: Mutex::new(vec![event]),
-        runs: Mutex::new(vec![detail]),
-        notifications: Mutex::new(vec![row]),
-        dead: Mutex::new(vec![letter]),
-        connections: Mutex::new(vec![view]),
-        cards: Mutex::new(
-            tokens
-                .map(|(t, s)| (t.to_owned(), bad_card(s)))
-                .into_iter()
-                .collect(),
-        ),
-        documents: Mutex::new(vec![
-            document("directory", "people", people),
-            document(
-                "flow",
-                HOSTILE,
-                json!({ "about": HOSTILE, "source": HOSTILE }),
-            ),
-        ]),
-        now: Mutex::new(now()),
-        ..Fake::default()
-    })
 }
