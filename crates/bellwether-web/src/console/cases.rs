@@ -69,7 +69,9 @@ fn rows(visit: &Visit, page: &Page<RunRow>, query: &ListQuery) -> Markup {
                             @if row.epoch > 1 { " · " (row.epoch) }
                         }
                         td data-label="Flow" {
-                            a.quiet href={ "/cases?flow=" (encode(&row.flow)) } { (clean(&row.flow)) }
+                            a.quiet href={ "/cases?flow=" (encode(&row.flow)) } {
+                                (clean(&row.flow))
+                            }
                         }
                         td data-label="State" { (words::run(row.status).show()) }
                         td data-label="Began" { (visit.time(row.opened_at)) }

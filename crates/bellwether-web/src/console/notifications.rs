@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::frame::Visit;
 use super::road;
 use crate::api::notification_words;
-use crate::pieces::{chip, columns, empty, icon, next};
+use crate::pieces::{columns, empty, icon, next};
 use crate::query::Fields;
 use crate::text::clean;
 use crate::web::Web;

@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::language;
 use super::words::{Tone, Words, of};
 use crate::note::Note;
-use crate::pieces::{THEME_COOKIE, head, icon, theme};
+use crate::pieces::{THEME_COOKIE, encode, head, icon, theme};
 use crate::text::clean;
 use crate::when::{self, Language};
 
@@ -198,7 +198,7 @@ fn choices(shown: &Shown<'_>, ask: &Ask, words: &Words) -> Markup {
         .is_some_and(|note| note.word == "comment_missing");
     html! {
         @for choice in others { (other(shown, ask, choice, words)) }
-        form.decide method="post" action={ "/n/" (shown.token) "/act" } {
+        form.decide method="post" action={ "/n/" (encode(shown.token)) "/act" } {
             (hidden(ask))
             input type="hidden" name="needs_comment" value=(needs.join(" "));
             @if takes_comment {
@@ -245,7 +245,7 @@ fn other(shown: &Shown<'_>, ask: &Ask, choice: &ChoiceView, words: &Words) -> Ma
     html! {
         details.other {
             summary { (clean(&choice.label)) }
-            form method="post" action={ "/n/" (shown.token) "/act" } {
+            form method="post" action={ "/n/" (encode(shown.token)) "/act" } {
                 (hidden(ask))
                 @if required { input type="hidden" name="needs_comment" value=(choice.id); }
                 @if choice.comment != "none" {
@@ -275,10 +275,10 @@ fn prove(shown: &Shown<'_>, words: &Words) -> Markup {
     html! {
         section.prove {
             p { (words.code_why) }
-            form method="post" action={ "/n/" (shown.token) "/code" } {
+            form method="post" action={ "/n/" (encode(shown.token)) "/code" } {
                 button.plain type="submit" { (words.code_send) }
             }
-            form method="post" action={ "/n/" (shown.token) "/verify" } {
+            form method="post" action={ "/n/" (encode(shown.token)) "/verify" } {
                 label for="code" { (words.code_label) }
                 input #code name="code" type="text" inputmode="numeric" required
                     autocomplete="one-time-code" maxlength="16"

@@ -33,6 +33,8 @@ pub struct Fake {
     pub decided_for: Mutex<Vec<String>>,
     pub received: Mutex<Vec<(String, RawRequest)>>,
     pub now: Mutex<Time>,
+    /// What the connection `slow` waits for before it answers.
+    pub go: tokio::sync::Notify,
 }
 
 pub fn lock<T>(cell: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -88,7 +90,12 @@ impl Inlets for Fake {
             },
         };
         lock(&self.received).push((connection.to_owned(), request));
-        done(answer)
+        Box::pin(async move {
+            if connection == "slow" {
+                self.go.notified().await;
+            }
+            answer
+        })
     }
 }
 

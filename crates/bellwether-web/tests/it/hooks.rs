@@ -78,6 +78,32 @@ async fn back_pressure_names_a_time_and_unknown_connections_are_the_engines_answ
 }
 
 #[tokio::test]
+async fn what_is_in_flight_ends_well_when_the_server_stops() {
+    let server = start(empty(), "").await;
+    let (fake, public) = (server.fake.clone(), server.public);
+    let slow = tokio::spawn(async move { send(public, "POST", "/hooks/slow", &[], "{}").await });
+    let arrived = async {
+        while lock(&fake.received).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let arrived = tokio::time::timeout(std::time::Duration::from_secs(10), arrived).await;
+    arrived.expect("it arrived");
+    let stopping = tokio::spawn(server.stop());
+    // New callers are turned away while the one in flight is still served.
+    let refused = async {
+        while tokio::net::TcpStream::connect(public).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let refused = tokio::time::timeout(std::time::Duration::from_secs(10), refused).await;
+    refused.expect("it takes nobody new");
+    fake.go.notify_one();
+    assert_eq!(slow.await.expect("no panic").status, 202);
+    stopping.await.expect("it drained");
+}
+
+#[tokio::test]
 async fn the_public_listener_has_no_console_and_no_api() {
     let server = start(empty(), "").await;
     for path in ["/", "/api/overview", "/metrics", "/cases", "/readyz"] {
