@@ -43,7 +43,11 @@ async fn happen(app: bellwether_engine::seam::App) {
         ),
         (LiveKind::Notification, vec!["push", "alice"], None),
         (LiveKind::Delivery, vec!["push", "alice", "accepted"], None),
-        (LiveKind::Decision, vec!["alice", "approve"], None),
+        (
+            LiveKind::Decision,
+            vec!["alice", "approve by phone", "PO-4711"],
+            None,
+        ),
     ];
     for (kind, words, event) in lines.iter().cycle() {
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;

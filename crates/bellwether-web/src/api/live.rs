@@ -179,6 +179,8 @@ fn body(web: &Web, told: &Told, names: &Names) -> Value {
         "icon": shown.icon,
         "tone": shown.tone,
         "link": shown.link,
+        // The opening has a line of its own: a page need not show its event as well.
+        "quiet": told.event.as_ref().is_some_and(road::is_said_otherwise),
         "clock": crate::when::clock(line.at, web.app.flow_clock.now(), names.zone()),
     })
 }

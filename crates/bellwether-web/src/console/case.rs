@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::{Visit, back};
-use super::{road, story};
+use super::{journal, road, story};
 use crate::api;
 use crate::guard::Posted;
 use crate::note::Note;
@@ -57,7 +57,7 @@ fn show(visit: &Visit, detail: &RunDetail) -> Markup {
             (fact("Began", &visit.time(run.opened_at)))
             (fact("Last turn", &visit.time(run.last_turn_at)))
             @for (name, due) in &detail.timers {
-                (fact(&format!("Next: {}", clean(&words::plain(name))), &visit.time(*due)))
+                (fact(&format!("Next: {}", clean(&journal::timer(name))), &visit.time(*due)))
             }
         }
         (line_of_time(visit, detail))
@@ -102,7 +102,7 @@ fn line_of_time(visit: &Visit, detail: &RunDetail) -> Markup {
 }
 
 fn one_turn(visit: &Visit, turn: &TurnRow) -> Markup {
-    let told = story::turn(&turn.body, &visit.names);
+    let told = journal::turn(&turn.body, &visit.names);
     let at = turn.body.get("at").and_then(when);
     html! {
         li {
@@ -110,7 +110,10 @@ fn one_turn(visit: &Visit, turn: &TurnRow) -> Markup {
             div {
                 p {
                     @if let Some(at) = at { (visit.time(at)) " · " }
-                    strong { (clean(&told.input)) }
+                    @match told.event {
+                        Some(position) => a href={ "/events/" (position) } { (clean(&told.input)) },
+                        None => strong { (clean(&told.input)) },
+                    }
                 }
                 @if !told.output.is_empty() {
                     ul.noted { @for said in &told.output { li { (clean(said)) } } }

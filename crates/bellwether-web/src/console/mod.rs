@@ -7,6 +7,7 @@ mod connections;
 mod events;
 mod flows;
 mod frame;
+mod journal;
 mod not_delivered;
 mod notifications;
 mod overview;

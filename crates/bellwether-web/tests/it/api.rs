@@ -61,10 +61,7 @@ async fn lists_are_paged_and_filtered() {
         }
     }
     assert_eq!(seen, [1, 2, 3, 4, 5]);
-    assert_eq!(
-        server.json("/api/events?type=people.decided").await["total"],
-        1
-    );
+    assert_eq!(server.json("/api/events?type=push.acted").await["total"], 1);
     assert_eq!(
         server.json("/api/events?newest=true&limit=1").await["items"][0]["position"],
         5
@@ -90,13 +87,13 @@ async fn a_run_comes_with_journal_effects_timers_and_what_opened_it() {
     let run = server.json(&format!("/api/runs/{}", id(11))).await;
     assert_eq!(run["key"], "PO-4711");
     assert_eq!(run["opened_at"], "2026-03-02T09:30:00Z");
-    assert_eq!(run["journal"].as_array().map(Vec::len), Some(2));
+    assert_eq!(run["journal"].as_array().map(Vec::len), Some(3));
     assert_eq!(run["effects"][0]["delivery"], "accepted");
     assert_eq!(run["effects"][0]["expires_at"], "2026-03-02T17:30:00Z");
     assert_eq!(run["effects"][1]["state"], "maybe_sent");
     assert_eq!(
         run["timers"][0],
-        json!({ "name": "remind", "due": "2026-03-02T11:30:00Z" })
+        json!({ "name": "rung/approval", "due": "2026-03-02T11:30:00Z" })
     );
     assert_eq!(run["opened_by"]["type"], "gmail.message.received");
 }

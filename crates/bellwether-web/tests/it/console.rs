@@ -183,7 +183,7 @@ async fn the_overview_names_its_numbers_and_shows_the_road_in_order() {
         "missing mails",
         "may have been sent",
         "Mail: PO-4712 €18,900.00 Steiner AG, from Ariba",
-        "Dora decided: approve",
+        "Dora pressed approve on the phone",
         "€4,200.00 · Huber GmbH → Alice’s phone, opened",
         "approval-mails began: PO-4711",
     ] {
@@ -203,11 +203,14 @@ async fn a_case_tells_its_story_in_words() {
     for piece in [
         "<h1>€4,200.00 · Huber GmbH</h1>",
         "Message received",
-        "Alice, because row 1 of Who approves what fits: up to €5,000",
-        "Opened, by Alice",
+        "Carl is away",
+        "Asked Alice: for Carl",
+        "Dora approved by phone",
+        "Told: it was decided before",
+        "The time came: remind or pass on, approval",
         "given to OpenText",
         "may have been sent, we cannot know",
-        "Next: remind",
+        "Next: remind or pass on, approval",
         r#"<option value="alice" selected>Alice Arnold</option>"#,
         r#"name="choice" value="approve">Approve</button>"#,
     ] {

@@ -75,7 +75,12 @@ async fn lines_come_as_json_with_their_words() {
         &["push", "alice", "accepted"],
         None,
     );
-    say(&server, LiveKind::Decision, &["dora", "approve"], None);
+    say(
+        &server,
+        LiveKind::Decision,
+        &["dora", "approve by phone", "PO-4711"],
+        None,
+    );
     let text = read(&mut stream, |text| text.matches("data: ").count() >= 3).await;
     assert!(text.contains("content-type: text/event-stream"), "{text}");
     assert!(
@@ -93,7 +98,7 @@ async fn lines_come_as_json_with_their_words() {
     assert_eq!(lines[1]["text"], "Alice’s phone: given to OpenText");
     assert_eq!(
         (&lines[2]["text"], &lines[2]["lane"]),
-        (&"Dora decided: approve".into(), &3.into())
+        (&"Dora approved by phone: PO-4711".into(), &3.into())
     );
 }
 

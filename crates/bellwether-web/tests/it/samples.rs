@@ -86,13 +86,13 @@ fn event(position: i64, envelope: NewEvent, minutes: u64) -> Event {
 }
 
 fn events() -> Vec<Event> {
-    let pressed = json!({ "decision": { "person": "dora", "choice": "approve" } });
+    let pressed = json!({ "push": { "person": "dora", "choice": "approve", "means": "phone" } });
     vec![
         mail(1, "PO-4709 €980.00 Brandl KG", "SAP", 102),
         mail(2, "Canteen menu for this week", "Kitchen", 75),
         event(
             3,
-            NewEvent::new("people", "p1", "people.decided", ago(61), pressed),
+            NewEvent::new("people", "p1", "push.acted", ago(61), pressed),
             61,
         ),
         mail(4, "PO-4711 €4,200.00 Huber GmbH", "SAP", 12),
@@ -119,10 +119,13 @@ pub fn detail(row: RunRow, title: &str) -> RunDetail {
     let closed = row.status != "open";
     let at = row.opened_at.0;
     let turns = [
-        json!({ "at": at, "input": { "kind": "event", "type": "gmail.message.received" },
-            "notes": ["Alice, because row 1 of Who approves what fits: up to €5,000"],
-            "effects": ["e"] }),
-        json!({ "at": at + 60_000_000, "input": { "kind": "opened", "person": "alice" } }),
+        json!({ "v": 1, "at": at, "input": { "type": "gmail.message.received" }, "effects": ["e"],
+            "notes": [{ "what": "on_leave", "person": "carl" },
+                { "what": "asked", "person": "alice", "step": "approval", "why": "for carl" }] }),
+        json!({ "v": 1, "at": at + 60_000_000, "input": { "event": 3, "type": "push.acted" },
+            "notes": [{ "what": "decided", "person": "dora", "why": "approve by phone" }],
+            "said": { "result": "already_decided" } }),
+        json!({ "v": 1, "at": at + 120_000_000, "input": { "timer": "rung/approval" } }),
     ];
     let journal = (1..)
         .zip(turns)
@@ -154,7 +157,7 @@ pub fn detail(row: RunRow, title: &str) -> RunDetail {
                 Delivery::MaybeSent,
             ),
         ],
-        timers: vec![("remind".to_owned(), row.opened_at + Millis::hours(2))],
+        timers: vec![("rung/approval".to_owned(), row.opened_at + Millis::hours(2))],
         opened_by: Some(mail(4, title, "SAP", 12)),
         run: row,
     }
