@@ -1,7 +1,7 @@
 //! The live road: one line in words for each thing that happened, in the lane where it belongs.
 //! The same sentences serve the rendered page and the live feed.
 
-use bellwether_engine::seam::LiveKind;
+use bellwether_engine::seam::{LiveKind, LiveLine};
 use bellwether_engine::store::{DeadLetterRow, EventQuery, ListQuery, NotificationRow, RunRow};
 use bellwether_model::event::Event;
 use bellwether_model::notification::Engagement;
@@ -72,23 +72,8 @@ pub(crate) fn line_of(told: &Told, names: &Names) -> Line {
             format!("{} ended: {}", word(0), word(1)),
             run,
         ),
-        LiveKind::Notification => {
-            let state = match word(2) {
-                "held" => "held back",
-                "suppressed" => "not sent",
-                _ => "on its way",
-            };
-            let text = format!("{}, {state}", to_whom(word(0), Some(word(1)), names));
-            (2, channel_icon(word(0)), "info", text, run)
-        }
-        LiveKind::Delivery => {
-            let to = to_whom(word(0), Some(word(1)), names);
-            let text = format!("{to}: {}", words::state_word(word(2), word(0)));
-            let tone = match word(2) {
-                "failed" => "bad",
-                "maybe_sent" => "warn",
-                _ => "plain",
-            };
+        LiveKind::Notification | LiveKind::Delivery => {
+            let (tone, text) = sent(line, names);
             (2, channel_icon(word(0)), tone, text, run)
         }
         LiveKind::Opened => {
@@ -118,6 +103,25 @@ pub(crate) fn line_of(told: &Told, names: &Names) -> Line {
         tone,
         text: short(&clean(&text), TEXT_MAX).into_owned(),
         link,
+    }
+}
+
+/// How far a notification has come.
+fn sent(line: &LiveLine, names: &Names) -> (&'static str, String) {
+    let word = |n: usize| line.words.get(n).map_or("", String::as_str);
+    let to = to_whom(word(0), Some(word(1)), names);
+    match (line.kind, word(2)) {
+        (LiveKind::Notification, "held") => ("info", format!("{to}, held back")),
+        (LiveKind::Notification, "suppressed") => ("info", format!("{to}, not sent")),
+        (LiveKind::Notification, _) => ("info", format!("{to}, on its way")),
+        (_, state) => {
+            let tone = match state {
+                "failed" => "bad",
+                "maybe_sent" => "warn",
+                _ => "plain",
+            };
+            (tone, format!("{to}: {}", words::state_word(state, word(0))))
+        }
     }
 }
 
