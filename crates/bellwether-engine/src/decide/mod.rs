@@ -3,13 +3,16 @@
 //! backtest and explain.
 
 mod act;
+mod again;
 mod ask;
 mod draft;
 mod ladder;
 mod mail_reply;
 mod message;
+mod requester;
 mod state;
 mod values;
+mod wait;
 mod walk;
 mod words;
 

@@ -14,6 +14,7 @@ mod lane;
 mod prepare;
 mod ready;
 mod receive;
+mod rim;
 mod setup;
 mod tokens;
 mod turn;

@@ -102,11 +102,7 @@ impl Engine {
         let mut lines = Vec::new();
         for draft in &turn.effects {
             let Some(lane) = self.lane_of(setup, draft) else {
-                let role = format!("{:?}", draft.role()).to_lowercase();
-                dead.push((
-                    "no_connection".to_owned(),
-                    format!("no connection is set up that can {role}: connect one, then retry"),
-                ));
+                dead.push(no_connection(draft));
                 continue;
             };
             let (write, slot) = self.effect_write(setup, &taker, draft, &lane, now).await;
@@ -119,41 +115,19 @@ impl Engine {
                 (EffectState::Queued | EffectState::Held, _) => queued.push(Arc::clone(&lane)),
                 _ => {}
             }
-            lines.push((
-                LiveKind::Notification,
-                vec![
-                    role_word(write.role).to_owned(),
-                    write.person.clone().unwrap_or_default(),
-                    write.state.word().to_owned(),
-                ],
-            ));
+            lines.push(said_of(&write));
             effects.push(write);
         }
         let body = journal(setup, &turn, input, &effects, now);
         let emits = emits(setup, &taker, &turn, now);
-        let dead_letters: Vec<_> = dead
-            .into_iter()
-            .enumerate()
-            .map(|(index, (code, reason))| DeadLetterWrite {
-                id: Id::derive(
-                    now,
-                    &[
-                        taker.cell.bytes(),
-                        &(taker.version + 1).to_be_bytes(),
-                        b"dead",
-                        &index.to_be_bytes(),
-                    ],
-                ),
-                cell: Some(taker.cell),
-                effect: None,
-                event: None,
-                code,
-                reason,
-                at: now,
-            })
-            .collect();
+        let dead_letters = dead_letters(&taker, dead, now);
         let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
         let sets_timer = turn.timers.iter().any(|(_, due)| due.is_some());
+        let status = if turn.closed {
+            CellStatus::Closed
+        } else {
+            CellStatus::Open
+        };
         Prepared {
             sets_timer,
             write: Some(TurnWrite {
@@ -165,11 +139,7 @@ impl Engine {
                 epoch: taker.epoch,
                 expects: taker.version,
                 opened_by: taker.opened_by,
-                status: if turn.closed {
-                    CellStatus::Closed
-                } else {
-                    CellStatus::Open
-                },
+                status,
                 state: turn.state.write(),
                 at: now,
                 body,
@@ -382,6 +352,41 @@ fn emits(setup: &Setup, taker: &Taker, turn: &Turn, now: Time) -> Vec<EventWrite
         }
     };
     turn.emits.iter().enumerate().map(write).collect()
+}
+
+/// What is said of a draft that no connection can take.
+fn no_connection(draft: &EffectDraft) -> (String, String) {
+    let role = format!("{:?}", draft.role()).to_lowercase();
+    (
+        "no_connection".to_owned(),
+        format!("no connection is set up that can {role}: connect one, then retry"),
+    )
+}
+
+/// What an effect says on the live feed.
+fn said_of(write: &EffectWrite) -> (LiveKind, Vec<String>) {
+    let person = write.person.clone().unwrap_or_default();
+    let words = [role_word(write.role), &person, write.state.word()];
+    (LiveKind::Notification, words.map(str::to_owned).to_vec())
+}
+
+/// Dead letters with ids of their own, so that the same turn decided again writes them once.
+fn dead_letters(taker: &Taker, dead: Vec<(String, String)>, now: Time) -> Vec<DeadLetterWrite> {
+    let version = (taker.version + 1).to_be_bytes();
+    let numbered = dead.into_iter().enumerate();
+    let letter = |(index, (code, reason)): (usize, (String, String))| DeadLetterWrite {
+        id: Id::derive(
+            now,
+            &[taker.cell.bytes(), &version, b"dead", &index.to_be_bytes()],
+        ),
+        cell: Some(taker.cell),
+        effect: None,
+        event: None,
+        code,
+        reason,
+        at: now,
+    };
+    numbered.map(letter).collect()
 }
 
 fn job_of(
