@@ -17,6 +17,8 @@ const STARTS: usize = 5;
 const IDLE: Duration = Duration::from_secs(5);
 /// How long the pushes of the starts may take.
 const PUSH_MAX: Duration = Duration::from_secs(10);
+/// How long a failing server may take to say why.
+const LOG_WAIT: Duration = Duration::from_millis(500);
 /// How often the sink is asked.
 const ASK: Duration = Duration::from_millis(20);
 
@@ -73,7 +75,15 @@ async fn first_event(bench: &mut Bench, home: &Home) -> Outcome<(Server, f64)> {
     let mut server = home.start()?;
     server.listening().await?;
     let mut line = Line::open(&home.public).await?;
-    let status = line.post(request.fill(id, micros() / SECOND_US)).await?;
+    let status = match line.post(request.fill(id, micros() / SECOND_US)).await {
+        Ok(status) => status,
+        Err(why) => {
+            // A server that ends while it starts says why only in its log, and a little later.
+            tokio::time::sleep(LOG_WAIT).await;
+            let log = home.log_end();
+            return fault(format!("the first event: {why}; the log ends:\n{log}"));
+        }
+    };
     let ms = began.elapsed().as_secs_f64() * 1000.0;
     if !(200..300).contains(&status) {
         let words = String::from_utf8_lossy(line.body()).into_owned();

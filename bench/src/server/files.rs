@@ -71,7 +71,7 @@ fn flow(name: &str, number: usize) -> String {
          steps:\n\
          \x20 - push: person('alice')\n\
          \x20   title: \"{{{{ order.number }}}} from {{{{ order.customer.name }}}}\"\n\
-         \x20   text: \"{{{{ order.lines | length }}}} lines, {{{{ order.total }}}} \
+         \x20   text: \"{{{{ order.lines | count }}}} lines, {{{{ order.total }}}} \
          {{{{ order.currency }}}}, to {{{{ order.customer.city }}}}\"\n"
     )
 }

@@ -46,7 +46,7 @@ pub(super) fn decision_value(
         ..Person::default()
     };
     let person = directory.people.get(by).unwrap_or(&nameless);
-    Value::from_iter([
+    Value::from_pairs([
         ("choice".to_owned(), Value::from(choice)),
         ("by".to_owned(), person_value(person)),
         ("at".to_owned(), instant_value(at)),

@@ -424,7 +424,11 @@ pub(crate) fn role_word(role: Role) -> &'static str {
     }
 }
 
-/// A reference to an event for the journal.
+/// A reference to an event for the journal: by position, or by its key when it is only arriving.
 pub(crate) fn event_input(event: &Event) -> Json {
-    json!({ "event": event.position, "type": event.envelope.kind })
+    if event.position > 0 {
+        return json!({ "event": event.position, "type": event.envelope.kind });
+    }
+    let key = bellwether_model::id::hex(&event.envelope.seen_key());
+    json!({ "key": key, "type": event.envelope.kind })
 }

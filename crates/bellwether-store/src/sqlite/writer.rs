@@ -204,7 +204,7 @@ impl Writer {
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = cut {
-            tracing::warn!(%error, "the log was not written back at the end; the next start does it");
+            tracing::warn!(%error, "the log was not written back; the next start does it");
         }
     }
 
@@ -260,6 +260,10 @@ impl Writer {
         let all = |e: rusqlite::Error| Trouble::All(e.to_string());
         let before = self.conn.total_changes();
         run_sql(&self.conn, "BEGIN IMMEDIATE").map_err(all)?;
+        if let Err(error) = self.book.refresh(&self.conn) {
+            self.take_back();
+            return Err(all(error));
+        }
         let mut outcomes = Vec::with_capacity(units.len());
         let mut projected = 0;
         for (index, unit) in units.iter().enumerate() {

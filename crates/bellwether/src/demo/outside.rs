@@ -342,9 +342,14 @@ impl Outside {
         }
         let answer = call(&self.http, request).await?;
         let set = answer
-            .header("set-cookie")
-            .and_then(|set| set.split(';').next());
-        Ok((answer.status, set.map(str::to_owned)))
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "set-cookie");
+        let cookies: Vec<&str> = set.filter_map(|(_, set)| set.split(';').next()).collect();
+        Ok((
+            answer.status,
+            (!cookies.is_empty()).then(|| cookies.join("; ")),
+        ))
     }
 
     /// Signs in on a hosted page with the code that comes by mail; the cookie.
@@ -447,7 +452,7 @@ fn words_of(page: &str) -> String {
         .collect::<Vec<_>>()
         .join(" ")
         .chars()
-        .take(300)
+        .take(900)
         .collect()
 }
 

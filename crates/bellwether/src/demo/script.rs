@@ -185,7 +185,12 @@ async fn from_the_console(outside: &Outside) -> Result<(), String> {
 /// PO-4720 is withdrawn by its sender while it waits.
 async fn taken_back(outside: &Outside) -> Result<(), String> {
     outside.push("alice", "780.50").await?;
-    send(outside, &mails::withdrawal()).await
+    send(outside, &mails::withdrawal()).await?;
+    let replaced = |push: &super::outside::Push| push.state == "replaced";
+    outside
+        .push_such("alice", "780.50", replaced)
+        .await
+        .map(drop)
 }
 
 /// PO-4722: the push is refused for good, the question comes by mail, and the reply decides.

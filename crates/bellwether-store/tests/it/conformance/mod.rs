@@ -1,5 +1,5 @@
-//! The conformance suite: what the engine relies on, written against the three traits alone. A second
-//! database implements [`Backend`] and runs the same tests.
+//! The conformance suite: what the engine relies on, written against the three traits alone. A
+//! second database implements [`Backend`] and runs the same tests.
 
 mod alias;
 mod commit;

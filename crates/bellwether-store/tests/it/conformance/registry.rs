@@ -1,4 +1,4 @@
-//! Documents: versions without holes, conflicts, removal, and an audit chain that anybody can check.
+//! Documents: versions without holes, conflicts, removal, and an audit chain to be checked.
 
 use bellwether_engine::store::RegistryError;
 use bellwether_store::audit_hash;

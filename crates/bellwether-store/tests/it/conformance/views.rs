@@ -173,46 +173,51 @@ fn a_run_is_read_whole_and_without_lag() {
     });
 }
 
+/// Outcomes for some of the twelve notifications, and a label, which is none.
+async fn settle(db: &dyn Everything) {
+    let mut label = turn(opening(20, "label"));
+    let mut effect = push(20, "label");
+    effect.role = Role::Label;
+    label.turns[0].effects.push(effect);
+    done(&one(db, label).await);
+    let outcome = |n: i64, name: &str| EffectUpdate::Done {
+        id: effect_id(n, name),
+        attempt: 1,
+        owner: us(),
+        delivery: Delivery::Accepted,
+        reference: Some(format!("ref {name}")),
+        aliases: Vec::new(),
+        at: at(30),
+    };
+    let member = Member {
+        effects: vec![
+            outcome(1, "k01"),
+            outcome(5, "k05"),
+            EffectUpdate::Fail {
+                id: effect_id(6, "k06"),
+                attempt: 1,
+                owner: us(),
+                failure: Failure::reject("unknown_recipient", "Nobody has that address."),
+                at: at(31),
+            },
+            EffectUpdate::Report {
+                id: effect_id(5, "k05"),
+                delivery: Some(Delivery::Delivered),
+                engagement: Some(Engagement::Opened),
+                at: at(32),
+            },
+        ],
+        ..Member::default()
+    };
+    done(&one(db, member).await);
+    db.projected().await;
+}
+
 #[test]
 fn notifications_are_filtered_by_person_flow_and_word() {
     each(|db| async move {
         fill(&*db).await;
-        let mut label = turn(opening(20, "label"));
-        let mut effect = push(20, "label");
-        effect.role = Role::Label;
-        label.turns[0].effects.push(effect);
-        done(&one(&*db, label).await);
-        let outcome = |n: i64, name: &str| EffectUpdate::Done {
-            id: effect_id(n, name),
-            attempt: 1,
-            owner: us(),
-            delivery: Delivery::Accepted,
-            reference: Some(format!("ref {name}")),
-            aliases: Vec::new(),
-            at: at(30),
-        };
-        let member = Member {
-            effects: vec![
-                outcome(1, "k01"),
-                outcome(5, "k05"),
-                EffectUpdate::Fail {
-                    id: effect_id(6, "k06"),
-                    attempt: 1,
-                    owner: us(),
-                    failure: Failure::reject("unknown_recipient", "Nobody has that address."),
-                    at: at(31),
-                },
-                EffectUpdate::Report {
-                    id: effect_id(5, "k05"),
-                    delivery: Some(Delivery::Delivered),
-                    engagement: Some(Engagement::Opened),
-                    at: at(32),
-                },
-            ],
-            ..Member::default()
-        };
-        done(&one(&*db, member).await);
-        db.projected().await;
+        settle(&*db).await;
         let with = |flow: Option<&str>, status: Option<&str>, person: Option<&str>| ListQuery {
             flow: flow.map(Into::into),
             status: status.map(Into::into),
@@ -237,28 +242,38 @@ fn notifications_are_filtered_by_person_flow_and_word() {
             assert_eq!(page.total, total, "{label}");
             assert_eq!(page.items.len() as u64, total, "{label}");
         }
-        let failed = with(None, Some("failed"), None);
+        assert_eq!(db.overview().await.unwrap().outstanding, 10);
+    });
+}
+
+#[test]
+fn a_notification_says_what_became_of_it() {
+    each(|db| async move {
+        fill(&*db).await;
+        settle(&*db).await;
+        let failed = ListQuery {
+            status: Some("failed".into()),
+            ..query(20)
+        };
         let row = db.notifications(failed).await.unwrap().items.remove(0);
         assert_eq!((row.state, row.delivery), ("failed", Delivery::Failed));
         assert_eq!(row.failure.as_deref(), Some("Nobody has that address."));
         assert_eq!((row.title.as_str(), row.channel), ("Approve k06?", "push"));
         assert_eq!((row.run, row.flow.as_str()), (cell(6, "k06"), "flow"));
         assert_eq!((row.attempts, row.connection.as_str()), (1, "phones"));
-        let page = db
-            .notifications(ListQuery {
-                limit: 5,
-                ..query(5)
-            })
-            .await
-            .unwrap();
-        let after = page.next;
+    });
+}
+
+#[test]
+fn notifications_page_from_the_newest() {
+    each(|db| async move {
+        fill(&*db).await;
+        let page = db.notifications(query(5)).await.unwrap();
         assert_eq!(page.items[4].id, effect_id(7, "k07"));
-        let rest = db
-            .notifications(ListQuery { after, ..query(20) })
-            .await
-            .unwrap();
+        let after = page.next;
+        let rest = ListQuery { after, ..query(20) };
+        let rest = db.notifications(rest).await.unwrap();
         assert_eq!((rest.items.len(), rest.next), (7, None));
-        assert_eq!(db.overview().await.unwrap().outstanding, 10);
     });
 }
 
