@@ -1,5 +1,5 @@
-//! The accounting: what the sender, the server's own lists and the provider say of every event, laid
-//! side by side, and every disagreement named.
+//! The accounting: what the sender, the server's own lists and the provider say of every event,
+//! laid side by side, and every disagreement named.
 
 use std::collections::BTreeMap;
 

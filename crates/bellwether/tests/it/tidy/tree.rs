@@ -30,9 +30,10 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// Whether the file holds tests only.
+    /// Whether the file holds tests or examples only: nothing of the product.
     pub(super) fn is_test(&self) -> bool {
-        self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
+        let folders = ["/tests/", "/examples/"];
+        folders.iter().any(|folder| self.path.contains(folder)) || self.path.ends_with("/tests.rs")
     }
 }
 
