@@ -368,8 +368,8 @@ impl Turner<'_> {
         }
     }
 
-    /// An effect of a question was given up: a push is repeated as a mail, once; when the mail fails
-    /// too, that is a dead letter.
+    /// An effect of a question was given up: a push is repeated as a mail, once; when the mail
+    /// fails too, that is a dead letter.
     pub(super) fn unreached(
         &mut self,
         effect: &EffectRow,

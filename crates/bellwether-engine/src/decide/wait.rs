@@ -1,4 +1,5 @@
-//! `wait` and `pause`: stopping until an event comes or time is up, and keeping what came too early.
+//! `wait` and `pause`: stopping until an event comes or time is up, and keeping what came too
+//! early.
 
 use std::sync::Arc;
 

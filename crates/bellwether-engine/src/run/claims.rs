@@ -1,5 +1,5 @@
-//! Claims: effects that wait are asked through the gate once more, marked `started` in one commit and
-//! let out; and what an earlier process left `started` is adopted and cleared up.
+//! Claims: effects that wait are asked through the gate once more, marked `started` in one commit
+//! and let out; and what an earlier process left `started` is adopted and cleared up.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Attempts: from a committed `started` marker to the provider and back. One task per attempt; a lane's
-//! loop claims what could not start at once.
+//! Attempts: from a committed `started` marker to the provider and back. One task per attempt; a
+//! lane's loop claims what could not start at once.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The way in: one event, with everything that it causes, in one commit; only then is its sender told
-//! "accepted". The hot path of the server.
+//! The way in: one event, with everything that it causes, in one commit; only then is its sender
+//! told "accepted". The hot path of the server.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,5 +1,5 @@
-//! From a decided turn to what the store writes: connections chosen, the gate asked, slots taken, the
-//! journal entry written down.
+//! From a decided turn to what the store writes: connections chosen, the gate asked, slots taken,
+//! the journal entry written down.
 
 use std::sync::Arc;
 

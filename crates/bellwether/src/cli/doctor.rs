@@ -1,4 +1,5 @@
-//! `doctor`: checks a set-up from the configuration file on, and says what to do about each finding.
+//! `doctor`: checks a set-up from the configuration file on, and says what to do about each
+//! finding.
 
 use std::path::PathBuf;
 use std::sync::Arc;

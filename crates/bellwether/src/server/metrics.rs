@@ -1,5 +1,5 @@
-//! What `/metrics` says of engine and store, in the text form of Prometheus. Counters of the web are the
-//! web's own.
+//! What `/metrics` says of engine and store, in the text form of Prometheus. Counters of the web
+//! are the web's own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! The running server: parts put together, started, watched for changes, stopped. `compose` is the only
-//! place that names concrete parts.
+//! The running server: parts put together, started, watched for changes, stopped. `compose` is the
+//! only place that names concrete parts.
 
 mod compose;
 mod flows;

@@ -1,12 +1,12 @@
-//! Reading the source tree: every text file with its path from the root, and what the package manager
-//! says of the manifests. No rule here.
+//! Reading the source tree: every text file with its path from the root, and what the package
+//! manager says of the manifests. No rule here.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Folders that hold no source of ours.
+/// Folders that hold no source of ours (`.git` is a file in a linked working tree).
 const NOT_OURS: [&str; 6] = [
     "target",
     ".git",
@@ -59,11 +59,12 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let path = entry.path();
+        if NOT_OURS.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         let kind = entry.file_type().unwrap();
         if kind.is_dir() {
-            if !NOT_OURS.iter().any(|name| entry.file_name() == *name) {
-                walk(root, &path, found);
-            }
+            walk(root, &path, found);
         } else if kind.is_file()
             && let Ok(text) = std::fs::read_to_string(&path)
         {
