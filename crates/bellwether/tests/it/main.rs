@@ -1,0 +1,3 @@
+//! Tests over several crates: the recipes' own stories, decisions and their invariants, the tree.
+
+mod story;
