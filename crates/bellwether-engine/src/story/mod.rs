@@ -4,10 +4,12 @@
 
 mod card;
 mod expect;
+mod hands;
 mod people;
 mod play;
 mod post;
 mod read;
+mod read_mail;
 mod stage;
 mod steps;
 mod watch;

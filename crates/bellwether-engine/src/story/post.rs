@@ -186,30 +186,7 @@ impl Post {
                 put(mail, name, Json::from(people(all)));
             }
         }
-        let (auto, replied) = match words.auto.as_deref() {
-            Some("replied") => ("auto-replied", true),
-            Some("generated") => ("auto-generated", false),
-            _ => ("no", false),
-        };
-        put(mail, "auto_submitted", json!(auto));
-        put(mail, "auto_reply", json!(replied || words.dsn));
-        put(mail, "dsn", json!(words.dsn));
-        put(mail, "html_only", json!(words.html_only));
-        put(mail, "bulk", json!(words.list.is_some()));
-        if let Some(list) = &words.list {
-            put(mail, "list_id", json!(list));
-        }
-        if !words.labels.is_empty() {
-            put(mail, "labels", json!(words.labels));
-        }
-        let file = |name: &String| json!({ "name": name, "size": 1000, "type": "application/pdf" });
-        if !words.attachments.is_empty() {
-            put(
-                mail,
-                "attachments",
-                words.attachments.iter().map(file).collect(),
-            );
-        }
+        marks(mail, words);
         if let Some(original) = &words.forwarded_from {
             let mut original = person(writing.directory, original);
             original["unverified"] = json!(true);
@@ -308,6 +285,34 @@ impl Post {
         event.time = now;
         event.data = std::sync::Arc::new(json!({ MAIL: mail }));
         Ok(event)
+    }
+}
+
+/// How a mail was written and what is on it.
+fn marks(mail: &mut Json, words: &MailWords) {
+    let (auto, replied) = match words.auto.as_deref() {
+        Some("replied") => ("auto-replied", true),
+        Some("generated") => ("auto-generated", false),
+        _ => ("no", false),
+    };
+    put(mail, "auto_submitted", json!(auto));
+    put(mail, "auto_reply", json!(replied || words.dsn));
+    put(mail, "dsn", json!(words.dsn));
+    put(mail, "html_only", json!(words.html_only));
+    put(mail, "bulk", json!(words.list.is_some()));
+    if let Some(list) = &words.list {
+        put(mail, "list_id", json!(list));
+    }
+    if !words.labels.is_empty() {
+        put(mail, "labels", json!(words.labels));
+    }
+    let file = |name: &String| json!({ "name": name, "size": 1000, "type": "application/pdf" });
+    if !words.attachments.is_empty() {
+        put(
+            mail,
+            "attachments",
+            words.attachments.iter().map(file).collect(),
+        );
     }
 }
 
