@@ -275,18 +275,16 @@ impl Turner<'_> {
             );
             return Ok(());
         };
-        let person = self
-            .case
-            .world
-            .directory
-            .by_email(&to)
-            .cloned()
-            .unwrap_or_default();
-        let scope = self.scope();
-        let scope = if person.id.is_empty() {
-            scope
-        } else {
-            scope.for_reader(&person.language, &person.zone)
+        // Somebody outside the directory reads the times of the one who owns it.
+        let directory = &self.case.world.directory;
+        let owner = directory
+            .owner
+            .as_deref()
+            .and_then(|id| directory.person(id));
+        let scope = match (directory.by_email(&to), owner) {
+            (Some(person), _) => self.scope().for_reader(&person.language, &person.zone),
+            (None, Some(owner)) => self.scope().for_reader("en", &owner.zone),
+            (None, None) => self.scope(),
         };
         let text = scope.text(&reply.text)?;
         let mail = basis.envelope.data.get("mail").cloned().unwrap_or_default();

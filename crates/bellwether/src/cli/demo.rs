@@ -36,7 +36,7 @@ impl Demo {
         telemetry::start(self.json, tracing::Level::WARN);
         let settings = Settings {
             port: self.port,
-            public_port: self.public_port.unwrap_or(self.port.saturating_add(1)),
+            public_port: self.public_port.unwrap_or(next(self.port)),
             sandbox_port: self.sandbox_port,
             data: self.data,
             story: !self.no_story,
@@ -45,4 +45,9 @@ impl Demo {
         };
         demo::run(settings).await
     }
+}
+
+/// The port after; any free one after any free one.
+fn next(port: u16) -> u16 {
+    if port == 0 { 0 } else { port.saturating_add(1) }
 }

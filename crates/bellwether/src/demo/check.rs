@@ -142,7 +142,7 @@ async fn record(stage: &Stage, outside: &Outside, lines: &mut Vec<Line>) {
         .await
     {
         Ok(answer) => {
-            let gaps = answer.get("gaps").and_then(Value::as_u64);
+            let gaps = answer.get("missing").and_then(Value::as_u64);
             lines.push(Line::of(what, gaps == Some(0), answer.to_string()));
         }
         Err(error) => lines.push(Line::failed(what, error)),

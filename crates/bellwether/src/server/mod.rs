@@ -7,7 +7,7 @@ mod import;
 mod metrics;
 
 pub(crate) use compose::{Composed, Options};
-pub(crate) use flows::{FlowDocument, catalog, read_folder};
+pub(crate) use flows::{FlowDocument, FlowFile, catalog, read_folder};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
