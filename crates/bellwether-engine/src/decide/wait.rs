@@ -82,7 +82,8 @@ impl Turner<'_> {
         if self.out.said.is_none() {
             self.out.said = Some(TurnSaid::Noted);
         }
-        if event.envelope.kind == act::OPENED || event.envelope.kind == act::REPORTED {
+        if let Some(person) = act::looked_at(event) {
+            self.out.notes.push(Note::of("opened").about(&person));
             return;
         }
         if self.state.kept.len() >= KEPT_MAX {

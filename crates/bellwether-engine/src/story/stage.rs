@@ -46,7 +46,7 @@ pub struct Stage {
     pub(super) catalog: crate::flow::Catalog,
     pub(super) flow: Arc<crate::flow::Flow>,
     inputs: Value,
-    versions: u64,
+    process: u64,
 }
 
 /// The inputs with something fitting for what is not given: the owner of stories, a connection named
@@ -73,9 +73,39 @@ impl Stage {
     /// # Errors
     /// The inputs do not fit.
     pub fn new(scene: Scene<'_>, stored: Stored) -> Result<Self, Vec<Problem>> {
+        let clock = Arc::new(StoryClock::at(BEGINS));
+        Self::of(scene, stored, clock, Arc::new(Record::default()), 1)
+    }
+
+    /// The engine of the next process: over the same record, at the same time, after the process of
+    /// `before` ended in whatever state. What that one left in flight is cleared up.
+    ///
+    /// # Errors
+    /// As for [`Stage::new`].
+    pub async fn next_process(
+        scene: Scene<'_>,
+        stored: Stored,
+        before: &Self,
+    ) -> Result<Self, Vec<Problem>> {
+        let scene = Scene {
+            people: &before.directory,
+            ..scene
+        };
+        let (clock, record) = (Arc::clone(&before.clock), Arc::clone(&before.record));
+        let stage = Self::of(scene, stored, clock, record, before.process + 1)?;
+        stage.engine.rescue().await;
+        Ok(stage)
+    }
+
+    fn of(
+        scene: Scene<'_>,
+        stored: Stored,
+        clock: Arc<StoryClock>,
+        record: Arc<Record>,
+        process: u64,
+    ) -> Result<Self, Vec<Problem>> {
         let (store, views) = stored;
         let inputs = check_inputs(scene.flow, &filled(scene), scene.file)?;
-        let clock = Arc::new(StoryClock::at(BEGINS));
         let watched = Arc::new(Watched::new(store));
         let engine = Engine::new(Parts {
             store: Arc::clone(&watched) as _,
@@ -83,20 +113,20 @@ impl Stage {
             flow_clock: Arc::clone(&clock) as _,
             transport_clock: Arc::clone(&clock) as _,
             keys: Arc::new(Keyring::new(vec![(1, OWNER_KEY)])),
-            owner: Owner(Id::derive(BEGINS, &[b"story"])),
+            owner: Owner(Id::derive(BEGINS, &[b"story", &process.to_be_bytes()])),
             public_url: "https://bellwether.example".to_owned(),
             live: Live::default(),
         });
         let stage = Self {
             engine,
             clock,
-            record: Arc::new(Record::default()),
+            record,
             watched,
             directory: scene.people.clone(),
             catalog: scene.catalog,
             flow: Arc::clone(scene.flow),
             inputs,
-            versions: 1,
+            process,
         };
         stage.set_up();
         Ok(stage)
@@ -173,7 +203,7 @@ impl Stage {
         let mut programs = self.engine.setup().programs.clone();
         programs.insert(program.hash, Arc::clone(&program));
         self.engine.set_up(Setup {
-            flows: FlowSet::new(self.versions, vec![active]),
+            flows: FlowSet::new(1, vec![active]),
             programs,
             active: HashMap::from([(self.flow.name.clone(), program)]),
             directory: Arc::new(self.directory.clone()),

@@ -5,5 +5,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod decisions;
 mod story;
 mod tidy;
+mod world;
