@@ -5,7 +5,9 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod crash;
 mod decisions;
+mod properties;
 mod story;
 mod tidy;
 mod world;
