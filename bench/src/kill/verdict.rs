@@ -75,7 +75,8 @@ pub(super) struct Counts {
     pub(super) unsettled: u64,
     /// Notifications with more than one attempt, or in the state `maybe_sent`.
     pub(super) ambiguous: u64,
-    /// The most of them that one kill left.
+    /// The most that came after one kill. When a server is killed while it clears up what the kill
+    /// before had left, the rest comes later and is counted there, so this may pass the limit.
     pub(super) ambiguous_per_kill_max: u64,
 }
 
