@@ -30,7 +30,10 @@ impl Engine {
             let Launch { lane, slot, job } = launch;
             engine.attempt(&lane, &job).await;
             drop(slot);
-            lane.freed();
+            if job.ordered {
+                // Others of its order key may go now.
+                lane.queue();
+            }
             drop(working);
         });
     }

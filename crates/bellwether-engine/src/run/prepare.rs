@@ -63,6 +63,8 @@ pub(crate) struct Job {
     pub(crate) args: Arc<Json>,
     pub(crate) saved: Option<Json>,
     pub(crate) reports: bool,
+    /// Whether others wait for it by order key.
+    pub(crate) ordered: bool,
     pub(crate) expires_at: Option<Time>,
     pub(crate) made_at: Time,
 }
@@ -408,6 +410,7 @@ fn job_of(
         args: Arc::new(std::mem::take(&mut draft.args)),
         saved: None,
         reports: write.reports,
+        ordered: write.order_key.is_some(),
         expires_at: write.expires_at,
         made_at: now,
     }
