@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bellwether_engine::run::Purpose;
 use bellwether_engine::seam::{Intake as _, TurnSaid};
-use bellwether_engine::story::{Sent, Stage, What};
+use bellwether_engine::story::{Fault, Sent, Stage, What};
 use bellwether_model::time::{Millis, Time};
 use serde_json::{Value as Json, json};
 
@@ -327,4 +327,24 @@ async fn stage_press(stage: &Stage, form: &bellwether_engine::seam::Press) -> Re
     use bellwether_engine::seam::{Hosted as _, Visitor};
     let pressed = stage.engine.press(form, &Visitor::default()).await;
     pressed.map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn every_device_that_shows_a_question_hears_that_it_is_over() {
+    let mut play = Play::approval();
+    let alice = play.people.people.get_mut("alice").unwrap();
+    alice.push = vec!["phone".to_owned(), "tablet".to_owned()];
+    for lost in ["phone", "tablet"] {
+        let stage = play.stage(memory().unwrap());
+        stage.record.fail("push", lost, Fault::Unregistered);
+        let event = order(stage.now(), "PO-1", "900,00 EUR");
+        stage.engine.submit(event).await.unwrap();
+        stage.settle().await.unwrap();
+        let push = sent(&stage, What::Push, "alice").pop().unwrap();
+        assert_eq!(tap(&stage, &push, "a", "approve").await, "decided");
+        stage.settle().await.unwrap();
+        let told = sent(&stage, What::Update, &push.address);
+        assert_eq!(told.len(), 1, "{lost} is lost");
+        assert_eq!(sent(&stage, What::Update, lost).len(), 0, "{lost} is lost");
+    }
 }
