@@ -1,6 +1,6 @@
 //! Working time and quiet hours of a person, in his zone: when something is due that is counted in
-//! working hours or days, and until when somebody may not be disturbed. Wall-clock times that do not
-//! exist move forward over the gap; those that exist twice mean the first.
+//! working hours or days, and until when somebody may not be disturbed. Wall-clock times that do
+//! not exist move forward over the gap; those that exist twice mean the first.
 
 use bellwether_model::directory::Person;
 use bellwether_model::time::{Millis, Time};
@@ -16,7 +16,8 @@ const DAYS_MAX: u32 = 800;
 /// When a span that begins at `from` ends for this person.
 ///
 /// * `4 hours` is counted by the clock.
-/// * `4 working hours` is counted only while he works: not at night, on days off, on holidays, away.
+/// * `4 working hours` is counted only while he works: not at night, on days off, on holidays or
+///   when he is away.
 /// * `2 working days` is the same time of day two working days later; what begins outside working
 ///   hours counts as if it began with the next ones.
 ///
@@ -296,6 +297,13 @@ mod tests {
         assert!(zones > 400, "{zones}");
     }
 
+    const ZONES: [&str; 4] = [
+        "Europe/Berlin",
+        "America/St_Johns",
+        "Australia/Lord_Howe",
+        "UTC",
+    ];
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -304,7 +312,7 @@ mod tests {
             start in 0_i64..4_000_000_000,
             minutes in 1_u64..10_000,
             more in 0_u64..5_000,
-            zone in prop::sample::select(vec!["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC"]),
+            zone in prop::sample::select(ZONES.to_vec()),
         ) {
             let from = Time(start * 1_000_000);
             let anyone = person(zone);

@@ -104,7 +104,8 @@ async fn add_fault(State(world): State<Arc<World>>, Json(fault): Json<Fault>) ->
         return refuse(StatusCode::BAD_REQUEST, message);
     }
     let allowed = fault.status.is_none_or(|s| (100..600).contains(&s));
-    if !allowed || (fault.kind == FaultKind::Status && fault.status.is_none()) {
+    let needs = matches!(fault.kind, FaultKind::Status | FaultKind::StatusAfter);
+    if !allowed || (needs && fault.status.is_none()) {
         return refuse(
             StatusCode::BAD_REQUEST,
             "a status fault needs a status of 100 to 599",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -31,6 +31,8 @@ pub(crate) const REQUEST_LIMIT: usize = 160 * 1024 * 1024;
 pub(crate) enum FaultKind {
     /// The given status is answered; the call is not handled.
     Status,
+    /// The call is handled fully, then the given status is answered instead.
+    StatusAfter,
     /// The connection is reset before the call is handled.
     ResetBefore,
     /// The call is handled fully, then the connection is reset without an answer.
@@ -49,6 +51,7 @@ impl FaultKind {
     fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::StatusAfter => "status_after",
             Self::ResetBefore => "reset_before",
             Self::ResetAfter => "reset_after",
             Self::Slow => "slow",
@@ -156,12 +159,10 @@ impl Faults {
 
 /// Puts a stand-in's routes behind the faults of `target` and records each call.
 pub(crate) fn guard(router: Router, world: &Arc<World>, target: &'static str) -> Router {
-    router
-        .layer(middleware::from_fn_with_state(
-            (Arc::clone(world), target),
-            apply,
-        ))
-        .layer(DefaultBodyLimit::max(REQUEST_LIMIT))
+    router.layer(middleware::from_fn_with_state(
+        (Arc::clone(world), target),
+        apply,
+    ))
 }
 
 async fn apply(
@@ -218,10 +219,12 @@ async fn hit(fault: &Fault, request: Request, next: Next) -> Option<Response> {
         FaultKind::Status => Some(instead(fault, request).await),
         FaultKind::Html => Some(outage(fault)),
         FaultKind::ResetBefore => None,
+        FaultKind::StatusAfter => {
+            handle(request, next).await;
+            Some(answer_status(fault))
+        }
         FaultKind::ResetAfter => {
-            let answer = next.run(request).await;
-            // Handled fully means: the body of the answer was made too.
-            drop(axum::body::to_bytes(answer.into_body(), REQUEST_LIMIT).await);
+            handle(request, next).await;
             None
         }
         FaultKind::Slow => {
@@ -242,10 +245,21 @@ async fn pause(fault: &Fault) {
     tokio::time::sleep(Duration::from_millis(delay).min(DELAY_LIMIT)).await;
 }
 
+/// Handles a call fully and throws its answer away.
+async fn handle(request: Request, next: Next) {
+    let answer = next.run(request).await;
+    // Handled fully means: the body of the answer was made too.
+    drop(axum::body::to_bytes(answer.into_body(), REQUEST_LIMIT).await);
+}
+
 async fn instead(fault: &Fault, request: Request) -> Response {
     // The body is read first, as a real server behind a proxy would; an unread body would make the
     // client see a reset instead of the status.
     drop(axum::body::to_bytes(request.into_body(), REQUEST_LIMIT).await);
+    answer_status(fault)
+}
+
+fn answer_status(fault: &Fault) -> Response {
     let status = fault.status.and_then(|s| StatusCode::from_u16(s).ok());
     let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let body = fault.body.clone().unwrap_or_else(|| default_body(status));

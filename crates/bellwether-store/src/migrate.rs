@@ -125,3 +125,60 @@ fn run(conn: &Connection, script: &[&Migration]) -> rusqlite::Result<()> {
     }
     conn.execute_batch("COMMIT")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: [Migration; 2] = [
+        Migration {
+            version: 1,
+            release: "0.1.0",
+            sql: "CREATE TABLE a (n INTEGER) STRICT; INSERT INTO a VALUES (7);",
+        },
+        Migration {
+            version: 2,
+            release: "0.2.0",
+            sql: "ALTER TABLE a ADD COLUMN m INTEGER; UPDATE a SET m = n * 2;",
+        },
+    ];
+
+    #[test]
+    fn an_existing_database_is_copied_and_then_migrated() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("record.db");
+        let conn = Connection::open(&file).unwrap();
+        migrate(&conn, Some(&file), &TWO[..1]).unwrap();
+        migrate(&conn, Some(&file), &TWO).unwrap();
+        migrate(&conn, Some(&file), &TWO).unwrap();
+        let m: i64 = conn.query_row("SELECT m FROM a", [], |r| r.get(0)).unwrap();
+        assert_eq!(m, 14);
+        let copy = Connection::open(dir.path().join("record.db.before-schema-2")).unwrap();
+        let n: i64 = copy.query_row("SELECT n FROM a", [], |r| r.get(0)).unwrap();
+        assert_eq!(n, 7);
+        assert_eq!(newest(&copy).unwrap(), (1, "0.1.0".to_owned()));
+        assert_eq!(newest(&conn).unwrap(), (2, "0.2.0".to_owned()));
+    }
+
+    #[test]
+    fn a_fresh_database_needs_no_copy_and_a_failed_step_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("record.db");
+        let conn = Connection::open(&file).unwrap();
+        let broken = [
+            Migration { ..TWO[0] },
+            Migration {
+                sql: "CREATE TABLE b (n INTEGER) STRICT; UPDATE missing SET x = 1;",
+                ..TWO[1]
+            },
+        ];
+        let error = migrate(&conn, Some(&file), &broken).unwrap_err();
+        assert!(error.to_string().contains("missing"), "{error}");
+        let tables: i64 = conn
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))
+            .unwrap();
+        assert_eq!(tables, 0);
+        migrate(&conn, Some(&file), &TWO).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

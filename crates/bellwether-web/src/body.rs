@@ -70,7 +70,7 @@ pub(crate) async fn limited(request: Request, next: Next) -> Response {
         Err(_) => Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
             "slow",
-            "this took longer than a minute and was given up; look at the list before you repeat it",
+            "this took longer than a minute; look at the list before you repeat it",
         )
         .into_response(),
     }

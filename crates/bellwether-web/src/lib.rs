@@ -34,8 +34,8 @@ use web::Web;
 pub fn public(app: App) -> Router {
     let web = Web::new(app);
     let pages = hosted::routes()
-        .layer(from_fn_with_state(web.clone(), headers::of_pages))
-        .layer(from_fn(body::limited));
+        .layer(from_fn(body::limited))
+        .layer(from_fn_with_state(web.clone(), headers::of_hosted));
     let rest = statics::routes().route("/healthz", get(api::healthz));
     // The hooks carry no layer at all: they are the busy path, and they limit their own body.
     hooks::routes().merge(pages).merge(rest).with_state(web)
@@ -44,15 +44,18 @@ pub fn public(app: App) -> Router {
 /// The routes of the console and the API. Never reachable from the internet.
 pub fn internal(app: App) -> Router {
     let web = Web::new(app);
-    let pages = console::routes().layer(from_fn_with_state(web.clone(), headers::of_pages));
-    let guarded = pages
+    let guarded = console::routes()
         .merge(api::routes())
         .layer(from_fn(body::limited))
-        .merge(statics::routes())
-        .layer(from_fn_with_state(web.clone(), guard::host));
+        .layer(from_fn_with_state(web.clone(), guard::host))
+        .layer(from_fn_with_state(web.clone(), headers::of_console));
     let probes = Router::new()
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz));
-    // Probes come with whatever Host their runner uses and learn nothing, so they pass unguarded.
-    probes.merge(guarded).with_state(web)
+    // Probes come with whatever Host their runner uses and learn nothing, and the style is no
+    // secret: these pass unguarded.
+    probes
+        .merge(statics::routes())
+        .merge(guarded)
+        .with_state(web)
 }

@@ -32,7 +32,7 @@ const ICONS: [(&str, &str); 20] = [
     ("lock", "M3.5 7.2h9v6.3h-9zM5.4 7V5a2.6 2.6 0 0 1 5.2 0v2"),
     (
         "person",
-        "M8 2.2a2.8 2.8 0 1 0 0 5.6a2.8 2.8 0 1 0 0-5.6M2.6 14c.5-3 2.6-4.4 5.4-4.4s4.9 1.4 5.4 4.4",
+        "M8 2.2a2.8 2.8 0 1 0 0 5.6a2.8 2.8 0 1 0 0-5.6M2.6 14c.9-5.9 9.9-5.9 10.8 0",
     ),
     ("mail", "M1.8 3.6h12.4v8.8H1.8zM2 4l6 4.9L14 4"),
     ("phone", "M4.6 1.6h6.8v12.8H4.6zM7.2 12.2h1.6"),
@@ -43,7 +43,7 @@ const ICONS: [(&str, &str); 20] = [
     ("flow", "M2 8h7.6M7 4.8L10.2 8L7 11.2M13.6 3v10"),
     (
         "eye",
-        "M1.4 8S3.8 3.6 8 3.6 14.6 8 14.6 8 12.2 12.4 8 12.4 1.4 8 1.4 8zM8 6.2a1.8 1.8 0 1 0 0 3.6a1.8 1.8 0 1 0 0-3.6",
+        "M1.4 8q6.6-8.8 13.2 0q-6.6 8.8-13.2 0M8 6.2a1.8 1.8 0 1 0 0 3.6a1.8 1.8 0 1 0 0-3.6",
     ),
     ("hold", "M5.4 3.4v9.2M10.6 3.4v9.2"),
     (
@@ -115,6 +115,21 @@ impl Pill {
 /// An instant in the console's zone, exact in its title.
 pub(crate) fn time(at: Time, now: Time, zone: &str) -> Markup {
     html! { time datetime=(at) title=(at) { (when::clock(at, now, zone)) } }
+}
+
+/// One line of a list of facts.
+pub(crate) fn fact(name: &str, value: &Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+/// A filter as a link.
+pub(crate) fn chip(link: &str, chosen: bool, name: &str) -> Markup {
+    html! { a href=(link) aria-current=[chosen.then_some("true")] { (clean(name)) } }
+}
+
+/// The head of a table.
+pub(crate) fn columns(names: &[&str]) -> Markup {
+    html! { thead { tr { @for name in names { th { (name) } } } } }
 }
 
 /// What a list says when nothing is in it.

@@ -91,6 +91,12 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Json(json!({ "error": self.code, "message": self.message }));
         let mut answer = (self.status, body).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            answer
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
         if let Some(seconds) = self.retry_after_s {
             let headers = answer.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

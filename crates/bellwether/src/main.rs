@@ -1,3 +1,16 @@
-//! The `bellwether` executable: nothing here but the entry point.
+//! The `bellwether` executable: the entry point and nothing else.
 
-fn main() {}
+mod cli;
+mod clock;
+mod config;
+mod demo;
+mod keys;
+mod output;
+mod server;
+mod vault;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -50,7 +50,7 @@ pub(super) fn spec() -> Spec {
         Field::new(
             "poll_seconds",
             Integer,
-            "How often to look for new mail, in seconds (5 to 3600).",
+            "How often to look for new mail, in seconds (1 to 3600).",
         )
         .or("30"),
         Field::new(
@@ -123,7 +123,7 @@ impl Setup {
                 .trim_end_matches('/')
                 .to_owned(),
             authserv: settings.require("authserv_id")?.to_owned(),
-            poll: Millis::seconds(bounded("poll_seconds", 30, 5, 3600)?),
+            poll: Millis::seconds(bounded("poll_seconds", 30, 1, 3600)?),
             sweep: Millis::minutes(bounded("sweep_minutes", 30, 1, 1440)?),
             can_draft: settings.flag("can_draft"),
             units: u32::try_from(units).unwrap_or(u32::MAX),

@@ -1,13 +1,13 @@
-//! The mailbox as a source: what came since a cursor, one mail by its id, and the mailbox's own list
-//! for recounts. How a mail is read is in `parse`; what is done with the event is the engine's.
+//! The mailbox as a source: what came since a cursor, one mail by its id, and the mailbox's own
+//! list for recounts. How a mail is read is in `parse`; what is done with the event is the
+//! engine's.
 //!
-//! Ids in the ledger: `m:<id>` a message that came, `a:<id>` a message that counts only now (a draft
-//! that was sent, a mail that a person took out of spam), `r:<id>:<history>` a message that was
-//! read. Drafts and chats are never events; spam and trash are ignored when they are fetched, and
-//! the listing leaves them out as well, so that both ways count the same.
+//! Ids in the ledger: `m:<id>` a message that came, `a:<id>` a message that counts only now (a
+//! draft that was sent, a mail that a person took out of spam), `r:<id>:<history>` a message that
+//! was read. Drafts and chats are never events; spam and trash are ignored when they are fetched,
+//! and the listing leaves them out as well, so that both ways count the same.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use bellwether_model::BoxFuture;
@@ -15,7 +15,7 @@ use bellwether_model::connector::{Discovered, Fetched, Listing, Source};
 use bellwether_model::event::{Alias, NewEvent};
 use bellwether_model::failure::{Failure, FailureClass};
 use bellwether_model::time::{Millis, Time};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::client::{ANSWER_TOO_DEEP, ANSWER_TOO_LARGE, Call, decode, path};
 use super::parse::{self, Input, Mail, Rules};
@@ -26,14 +26,14 @@ use super::{Gmail, READ, RECEIVED, SENT};
 
 /// A mail up to this size is read as it was transmitted; a larger one without its attachments.
 const RAW_MAX: usize = 2 << 20;
-/// The answer that holds such a mail: base64 and the JSON around it.
-const RAW_ANSWER_MAX: usize = RAW_MAX / 3 * 4 + 64 * 1024;
+/// Up to this size several mails are read at the same time.
+const SMALL_MAX: usize = 512 << 10;
 /// The tree of a mail without attachments is not read beyond this; its header still is.
 const TREE_ANSWER_MAX: usize = 8 << 20;
 /// A history page holds at most this many records, and a listing this many ids.
 const PAGE: &str = "500";
-/// From this answer size on a fetch is large, and one large fetch runs at a time in the process:
-/// several at once would not fit the memory that the server promises to keep within.
+/// One large fetch runs at a time in the process: several at once would not fit the memory that the
+/// server promises to keep within.
 static LARGE: Semaphore = Semaphore::const_new(1);
 /// So many ids with failures that were the provider's are remembered.
 const CLEAN_MAX: usize = 1000;
@@ -42,8 +42,22 @@ const CLEAN_MAX: usize = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Depth {
     Raw,
+    LargeRaw,
     Tree,
     Head,
+}
+
+/// A message that was fetched, and the right to have a large one in memory.
+#[derive(Debug)]
+struct InHand {
+    message: Message,
+    depth: Depth,
+    large: Option<SemaphorePermit<'static>>,
+}
+
+/// The answer that holds a mail of that size: base64 and the JSON around it.
+const fn answer_of(size: usize) -> usize {
+    size / 3 * 4 + 64 * 1024
 }
 
 /// Attempts that ended in a refusal by the provider. They say nothing against the mail itself, so
@@ -240,16 +254,16 @@ impl Gmail {
             (Entry::Came(_), 2) => Depth::Tree,
             (Entry::Came(_), _) => Depth::Head,
         };
-        let found = self.message(entry.message(), depth).await;
-        let (message, depth) = match found {
-            Ok(found) => found,
+        let fetched = match self.message(entry.message(), depth).await {
+            Ok(fetched) => fetched,
             Err(failure) if refusal::is_gone(&failure) => return Ok(Fetched::Gone),
             Err(failure) => return Err(failure),
         };
-        if let Some(reason) = ignored(&message) {
+        if let Some(reason) = ignored(&fetched.message) {
             return Ok(Fetched::Ignored(reason));
         }
-        let (mut message, mut mail) = self.read(message, depth).await?;
+        let depth = fetched.depth;
+        let (mut message, mut mail) = self.read(fetched).await?;
         if depth == Depth::Head && matches!(entry, Entry::Came(_)) {
             mail.unreadable = true;
             mail.text_cut = true;
@@ -269,26 +283,33 @@ impl Gmail {
     }
 
     /// Gets a message as deep as asked for, or less deep when it is too large for that.
-    async fn message(&self, id: &str, mut depth: Depth) -> Result<(Message, Depth), Failure> {
+    async fn message(&self, id: &str, mut depth: Depth) -> Result<InHand, Failure> {
         loop {
             let (format, most) = match depth {
-                Depth::Raw => ("raw", RAW_ANSWER_MAX),
+                Depth::Raw => ("raw", answer_of(SMALL_MAX)),
+                Depth::LargeRaw => ("raw", answer_of(RAW_MAX)),
                 Depth::Tree => ("full", TREE_ANSWER_MAX),
                 Depth::Head => ("metadata", 1 << 20),
             };
             let call = Call::get(path(&["messages", id]), Lane::Fetch, 20)
                 .with("format", format)
                 .at_most(most);
-            // Only large mails come here a second time, so only they wait for each other.
-            let _one_at_a_time = match depth {
-                Depth::Tree => LARGE.acquire().await.ok(),
+            let large = match depth {
+                Depth::LargeRaw | Depth::Tree => LARGE.acquire().await.ok(),
                 Depth::Raw | Depth::Head => None,
             };
             match self.client.json::<Message>(call).await {
-                Ok(message) => return Ok((message, depth)),
+                Ok(message) => {
+                    return Ok(InHand {
+                        message,
+                        depth,
+                        large,
+                    });
+                }
                 Err(failure) if [ANSWER_TOO_LARGE, ANSWER_TOO_DEEP].contains(&&*failure.code) => {
                     depth = match depth {
-                        Depth::Raw => Depth::Tree,
+                        Depth::Raw => Depth::LargeRaw,
+                        Depth::LargeRaw => Depth::Tree,
                         Depth::Tree => Depth::Head,
                         Depth::Head => {
                             return Err(Failure::bug("unreadable_mail", failure.message));
@@ -300,10 +321,14 @@ impl Gmail {
         }
     }
 
-    /// Reads the mail on a thread of its own, where a hostile mail costs neither the reactor's time
-    /// nor, by a panic, more than itself.
-    async fn read(&self, mut message: Message, depth: Depth) -> Result<(Message, Mail), Failure> {
+    /// Reads the mail apart from the reactor, where a hostile one costs nobody else's time.
+    async fn read(&self, fetched: InHand) -> Result<(Message, Mail), Failure> {
         let (mailbox, authserv) = (self.setup.mailbox.clone(), self.setup.authserv.clone());
+        let InHand {
+            mut message,
+            depth,
+            large,
+        } = fetched;
         let reading = tokio::task::spawn_blocking(move || {
             let rules = Rules {
                 mailbox: &mailbox,
@@ -317,14 +342,15 @@ impl Gmail {
                 (None, Depth::Head) => Input::Head(tree),
                 (None, _) => Input::Tree(tree),
             };
-            let mail = catch_unwind(AssertUnwindSafe(|| parse::read(input, rules))).ok()?;
-            Some((message, mail))
+            let mail = parse::read(input, rules);
+            (message, mail)
         });
-        reading.await.ok().flatten().ok_or_else(|| {
-            Failure::bug(
-                "unreadable_mail",
-                "a mail made its reader fail; it is read more simply next",
-            )
+        let read = reading.await;
+        drop(large);
+        // A panic ends that task alone.
+        read.map_err(|_| {
+            let message = "a mail made its reader fail; it is read more simply next";
+            Failure::bug("unreadable_mail", message)
         })
     }
 
@@ -360,7 +386,8 @@ impl Gmail {
             Entry::Came(id) if message.has("SENT") && !message.has("INBOX") => {
                 (SENT, id.to_owned())
             }
-            // Mail to oneself carries both labels; what counts is that it arrived, unless we sent it.
+            // Mail to oneself carries both labels; what counts is that it arrived, unless we sent
+            // it.
             Entry::Came(id) if message.has("SENT") && mail.own => (SENT, id.to_owned()),
             Entry::Came(id) => (RECEIVED, id.to_owned()),
         };

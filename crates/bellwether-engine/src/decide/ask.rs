@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use bellwether_model::directory::Person;
-use bellwether_model::event::Event;
 use bellwether_model::id::EffectId;
 use bellwether_model::notification::Delivery;
 use serde_json::json;
 
 use super::draft::{EffectDraft, Note, Via};
 use super::message::Content;
-use super::state::{AskState, Asked, event_key};
+use super::state::{AskState, Asked};
 use super::values::is_person;
 use super::walk::{Turner, Way, find};
 use super::words;
@@ -351,16 +350,32 @@ impl Turner<'_> {
                     words::over(how, &person.language)
                 }
             };
-            self.update(step, person, *last, &text);
+            let title = self.title_for(step, person);
+            self.update(step, person, *last, (&title, &text));
         }
     }
 
-    pub(super) fn update(&mut self, step: &str, person: &Person, last: EffectId, text: &str) {
+    /// What the matter is called on this person's devices.
+    pub(super) fn title_for(&self, step: &str, person: &Person) -> String {
+        let flow = Arc::clone(self.case.flow);
+        let ask = ask_step(&flow.steps, step);
+        let content = ask.and_then(|ask| Content::of(self, ask, person, None).ok());
+        content.map(|content| content.title).unwrap_or_default()
+    }
+
+    pub(super) fn update(
+        &mut self,
+        step: &str,
+        person: &Person,
+        last: EffectId,
+        says: (&str, &str),
+    ) {
+        let (title, text) = says;
         for address in &person.push {
             let id = self.effect_id();
             let last = self.latest_at(step, person, address).unwrap_or(last);
             let args = json!({
-                "title": text, "text": "", "kind": "update", "step": step, "address": address,
+                "title": title, "text": text, "kind": "update", "step": step, "address": address,
                 "collapse": self.collapse(step, &person.id), "language": person.language,
                 "zone": person.zone, "privacy": "full", "facts": [], "choices": [], "shown": "",
                 "after": last,
@@ -384,46 +399,8 @@ impl Turner<'_> {
         }
     }
 
-    /// Shows the matter again to everybody for whom it now reads differently.
-    fn show_changed(&mut self, step: &str, ask: &Ask) {
-        let directory = Arc::clone(&self.case.world.directory);
-        let asked = self
-            .state
-            .asks
-            .get(step)
-            .map(|state| state.asked.clone())
-            .unwrap_or_default();
-        let mut changed = false;
-        for entry in asked {
-            let Some(person) = directory.person(&entry.person) else {
-                continue;
-            };
-            let absent = entry.on_behalf_of.as_deref();
-            match Content::of(self, ask, person, absent) {
-                Ok(content) if content.shown != entry.shown => {
-                    changed = true;
-                    self.put_to(step, ask, person, absent, false);
-                }
-                Ok(_) => {}
-                Err(error) => self.dead("text_failed", format!("step {step}: {error}")),
-            }
-        }
-        self.out
-            .notes
-            .push(Note::of(if changed { "changed" } else { "came_again" }).at(step));
-    }
-
-    pub(super) fn withdraw(&mut self, step: &str) {
-        self.out.notes.push(Note::of("withdrawn").at(step));
-        if let Some(state) = self.state.asks.get_mut(step) {
-            state.over = Some(("withdrawn".to_owned(), self.case.now));
-        }
-        self.quiet_down(step, None);
-        self.go_on(Some("withdrawn"));
-    }
-
-    /// An effect of a question was given up: a push is repeated as a mail, once; when the mail fails
-    /// too, that is a dead letter.
+    /// An effect of a question was given up: a push is repeated as a mail, once; when the mail
+    /// fails too, that is a dead letter.
     pub(super) fn unreached(
         &mut self,
         effect: &EffectRow,
@@ -487,88 +464,6 @@ impl Turner<'_> {
         let flow = Arc::clone(self.case.flow);
         find(&flow.steps, &self.state.at).is_some_and(|at| at.id == step)
     }
-}
-
-impl<'a> Turner<'a> {
-    // ---- the same matter again, and its thread ----------------------------------------------
-
-    /// A further event with this case's key. The same mail in a second mailbox asks nobody again; a
-    /// mail by which the sender takes the matter back ends it; a changed matter is shown again.
-    pub(super) fn again(&mut self, event: &'a Event) {
-        self.set_current(event);
-        let same = |name: &str| {
-            let field = |event: &Event| {
-                event
-                    .envelope
-                    .data
-                    .get("mail")
-                    .and_then(|mail| mail.get(name))
-                    .cloned()
-            };
-            field(event).is_some() && field(event) == field(self.case.opened_by)
-        };
-        if same("rfc_message_id") {
-            self.out
-                .notes
-                .push(Note::of("seen_before").because("the same mail"));
-            return;
-        }
-        let flow = Arc::clone(self.case.flow);
-        let Some((step, ask)) = self.waiting_ask(&flow.steps) else {
-            self.out.notes.push(Note::of("came_again"));
-            return;
-        };
-        if takes_back(event) {
-            self.withdraw(step);
-            return;
-        }
-        if is_reply(event) {
-            self.out
-                .notes
-                .push(Note::of("came_again").because("a reply in the thread"));
-            return;
-        }
-        let step = step.to_owned();
-        self.state.basis = Some(event_key(&event.envelope));
-        if self.reroute(&step, ask) {
-            return;
-        }
-        self.show_changed(&step, ask);
-    }
-}
-
-/// Whether a mail says that the matter is off: one of the words in the subject, or alone on the
-/// first line of its new text.
-pub(super) fn takes_back(event: &Event) -> bool {
-    let text = |name: &str| {
-        let mail = event.envelope.data.get("mail");
-        let value = mail
-            .and_then(|mail| mail.get(name))
-            .and_then(serde_json::Value::as_str);
-        value.unwrap_or_default().to_lowercase()
-    };
-    let subject = text("subject");
-    let mut subject_words = subject.split(|c: char| !c.is_alphanumeric());
-    let new_text = if text("new_text").is_empty() {
-        text("text")
-    } else {
-        text("new_text")
-    };
-    let first = new_text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
-    let first = first.trim_matches(|c: char| !c.is_alphanumeric());
-    subject_words.any(|word| words::WITHDRAWN.contains(&word)) || words::WITHDRAWN.contains(&first)
-}
-
-fn is_reply(event: &Event) -> bool {
-    event
-        .envelope
-        .data
-        .get("mail")
-        .is_some_and(|mail| mail.get("in_reply_to").is_some())
 }
 
 /// The key under which everything that asks one person one question is taken back.

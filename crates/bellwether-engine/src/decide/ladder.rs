@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::ask::ask_step;
 use super::draft::{EffectDraft, Note, Via};
-use super::message::{answer_address, subject_of};
+use super::requester::{answer_address, subject_of};
 use super::state::event_key;
 use super::walk::Turner;
 use super::words;

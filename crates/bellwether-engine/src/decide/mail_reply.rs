@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::act::{Act, Assurance};
 use super::draft::{EffectDraft, Note, Via};
-use super::message::subject_of;
+use super::requester::{answer_address, subject_of};
 use super::walk::Turner;
 use super::words;
 use crate::flow::{Ask, Choice, Importance};
@@ -228,7 +228,7 @@ impl Turner<'_> {
             Some(from.to_ascii_lowercase())
         };
         let opener = address(self.case.opened_by.envelope.data.get("mail"));
-        let answers_to = super::message::answer_address(self.case.opened_by);
+        let answers_to = answer_address(self.case.opened_by);
         let from = address(Some(mail));
         let is_he = from.is_some()
             && (from == opener || from == answers_to.map(|address| address.to_ascii_lowercase()));
@@ -249,7 +249,7 @@ impl Turner<'_> {
         let paused = state.is_some_and(|state| state.paused.is_some());
         if !open {
             self.out.notes.push(Note::of("mail_after_the_end").at(step));
-        } else if super::ask::takes_back(event) {
+        } else if super::again::takes_back(event) {
             self.withdraw(step);
         } else if paused {
             self.answered(step, ask, event);

@@ -1,6 +1,6 @@
-//! The verbs that say something: push, mail, reply, label, emit; and the content of a question as one
-//! person reads it. Texts are worked out here once and kept in the effect, so that what was shown can
-//! be proved; links are added at each attempt.
+//! The verbs that say something: push, mail, reply, label, emit; and the content of a question as
+//! one person reads it. Texts are worked out here once and kept in the effect, so that what was
+//! shown can be proved; links are added at each attempt.
 
 use bellwether_model::connector::Role;
 use bellwether_model::directory::Person;
@@ -9,6 +9,7 @@ use bellwether_model::id::{hash, hex, key16};
 use serde_json::{Value as Json, json};
 
 use super::draft::{EffectDraft, Note, Via};
+use super::requester::{answer_address, sender_name, subject_of};
 use super::walk::Turner;
 use super::words;
 use crate::flow::{Ask, CommentRule, Emit, Importance, Label, Message, Privacy, Reply, Step};
@@ -274,18 +275,16 @@ impl Turner<'_> {
             );
             return Ok(());
         };
-        let person = self
-            .case
-            .world
-            .directory
-            .by_email(&to)
-            .cloned()
-            .unwrap_or_default();
-        let scope = self.scope();
-        let scope = if person.id.is_empty() {
-            scope
-        } else {
-            scope.for_reader(&person.language, &person.zone)
+        // Somebody outside the directory reads the times of the one who owns it.
+        let directory = &self.case.world.directory;
+        let owner = directory
+            .owner
+            .as_deref()
+            .and_then(|id| directory.person(id));
+        let scope = match (directory.by_email(&to), owner) {
+            (Some(person), _) => self.scope().for_reader(&person.language, &person.zone),
+            (None, Some(owner)) => self.scope().for_reader("en", &owner.zone),
+            (None, None) => self.scope(),
         };
         let text = scope.text(&reply.text)?;
         let mail = basis.envelope.data.get("mail").cloned().unwrap_or_default();
@@ -323,7 +322,7 @@ impl Turner<'_> {
         };
         let mail = basis.envelope.data.get("mail").cloned().unwrap_or_default();
         let args = json!({
-            "message_id": mail.get("id"), "add": texts(&label.add)?, "remove": texts(&label.remove)?,
+            "id": mail.get("id"), "add": texts(&label.add)?, "remove": texts(&label.remove)?,
         });
         let id = self.effect_id();
         self.out.effects.push(EffectDraft {
@@ -428,88 +427,16 @@ impl Turner<'_> {
     }
 }
 
-/// Whom an answer to a mail goes to: Reply-To, else From, else the requester whom the text names;
-/// never a no-reply address, never everybody.
-pub(super) fn answer_address(event: &Event) -> Option<String> {
-    let mail = event.envelope.data.get("mail")?;
-    let address = |value: Option<&Json>| {
-        let address = value?.get("address")?.as_str()?;
-        (!is_no_reply(address)).then(|| address.to_owned())
-    };
-    address(mail.get("reply_to").and_then(|list| list.get(0)))
-        .or_else(|| address(mail.get("from")))
-        .or_else(|| named_requester(mail.get("text")?.as_str()?))
-}
-
-fn is_no_reply(address: &str) -> bool {
-    let local = address
-        .split('@')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let plain: String = local.chars().filter(char::is_ascii_alphanumeric).collect();
-    ["noreply", "donotreply", "mailerdaemon", "nichtantworten"]
-        .iter()
-        .any(|word| plain.starts_with(word))
-}
-
-/// The mail address on a line such as `Requested by: J. Berger <j.berger@example.com>`.
-fn named_requester(text: &str) -> Option<String> {
-    const LABELS: [&str; 6] = [
-        "requester",
-        "requested by",
-        "requestor",
-        "angefordert von",
-        "besteller",
-        "antragsteller",
-    ];
-    text.lines().find_map(|line| {
-        let (label, value) = line.split_once(':')?;
-        if !LABELS.contains(&label.trim().to_lowercase().as_str()) {
-            return None;
-        }
-        let separators = |c: char| c.is_whitespace() || "<>()[],;\"".contains(c);
-        let found = value
-            .split(separators)
-            .find(|word| word.contains('@') && word.len() > 3)?;
-        Some(found.to_owned())
-    })
-}
-
-/// The subject of an answer.
-pub(super) fn subject_of(mail: &Json) -> String {
-    let subject = mail
-        .get("subject")
-        .and_then(Json::as_str)
-        .unwrap_or_default();
-    let lower = subject.to_ascii_lowercase();
-    if lower.starts_with("re:") || lower.starts_with("aw:") {
-        subject.to_owned()
-    } else {
-        format!("Re: {subject}")
-    }
-}
-
-fn sender_name(event: &Event) -> String {
-    let from = event
-        .envelope
-        .data
-        .get("mail")
-        .and_then(|mail| mail.get("from"));
-    let text = |name: &str| from.and_then(|from| from.get(name)).and_then(Json::as_str);
-    text("name")
-        .or_else(|| text("address"))
-        .unwrap_or_default()
-        .to_owned()
-}
-
 /// Without control, bidirectional and zero-width characters, which could make a title read other
 /// than it is.
 fn clean(text: &str) -> String {
-    let hidden = |c: &char| {
-        matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-            || (c.is_control() && *c != '\n')
+    let unseen = |c: char| {
+        ('\u{200b}'..='\u{200f}').contains(&c)
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2060}'..='\u{2069}').contains(&c)
+            || c == '\u{feff}'
     };
+    let hidden = |c: &char| unseen(*c) || (c.is_control() && *c != '\n');
     text.chars()
         .filter(|c| !hidden(c))
         .collect::<String>()

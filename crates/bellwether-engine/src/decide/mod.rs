@@ -3,14 +3,17 @@
 //! backtest and explain.
 
 mod act;
+mod again;
 mod ask;
 mod draft;
 mod ladder;
 mod mail_reply;
 mod message;
+mod requester;
 mod reroute;
 mod state;
 mod values;
+mod wait;
 mod walk;
 mod words;
 
@@ -26,7 +29,7 @@ use crate::flow::Flow;
 use crate::lang::{Scope, Value, World};
 use crate::store::{EffectRow, Query};
 
-pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, OPENED, REPORTED};
+pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED, REPORTED, is_delivery_only};
 pub use draft::{EffectDraft, Emitted, Note, Turn, Via};
 pub use mail_reply::{NotADecision, judge};
 pub use message::shown_hash;

@@ -1,5 +1,5 @@
-//! A changed matter may be somebody else's to decide: a larger amount has another approver. Then it is
-//! taken from those who were asked and put to those whom it concerns now.
+//! A changed matter may be somebody else's to decide: a larger amount has another approver. Then it
+//! is taken from those who were asked and put to those whom it concerns now.
 
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ impl Turner<'_> {
             let person = directory.people.get(&asked.person);
             if let (Some(person), Some(last)) = (person, asked.pushes.last()) {
                 let text = words::over("passed_on", &person.language);
-                self.update(step, person, *last, &text);
+                let title = self.title_for(step, person);
+                self.update(step, person, *last, (&title, &text));
             }
         }
         let base = first

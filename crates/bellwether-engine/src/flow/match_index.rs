@@ -14,7 +14,8 @@ use crate::lang::ast::{Ast, Comparison, Kind, Path};
 /// The most literals that one trigger may be filed under.
 const LITERALS_MAX: usize = 64;
 
-/// Triggers by event type and literal test. A trigger is known by the number that it was added with.
+/// Triggers by event type and literal test. A trigger is known by the number that it was added
+/// with.
 #[derive(Debug, Default)]
 pub(crate) struct MatchIndex {
     types: HashMap<String, TypeIndex>,
@@ -59,7 +60,8 @@ impl MatchIndex {
         }
     }
 
-    /// The numbers of the triggers that the event could fire, in the order in which they were added.
+    /// The numbers of the triggers that the event could fire, in the order in which they were
+    /// added.
     pub(crate) fn candidates(&self, event: &NewEvent) -> Vec<u32> {
         let Some(index) = self.types.get(&event.kind) else {
             return Vec::new();

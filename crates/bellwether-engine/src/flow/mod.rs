@@ -4,6 +4,8 @@ pub mod def;
 mod match_index;
 pub mod read;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub use def::{
     Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Message,

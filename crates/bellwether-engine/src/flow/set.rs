@@ -113,6 +113,12 @@ impl FlowSet {
         self.flows.iter().find(|active| active.flow.hash == *hash)
     }
 
+    /// The triggers that are asked about an event.
+    #[cfg(test)]
+    pub(super) fn asked(&self, event: &NewEvent) -> Vec<u32> {
+        self.index.candidates(event)
+    }
+
     /// The flows that the event starts or continues. An event that went through too many of our own
     /// hands starts nothing.
     pub fn matches(&self, event: &NewEvent, world: &Arc<World>) -> Matches {

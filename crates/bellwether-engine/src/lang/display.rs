@@ -118,6 +118,8 @@ fn file_name(value: &Value) -> Option<String> {
         (!found.is_undefined() && !found.is_none()).then_some(found)
     };
     present("size")?;
-    let name = present("filename").or_else(|| present("name"))?;
+    let name = present("filename").or_else(|| present("name"));
+    // An attachment may have no name at all; then its type must do.
+    let name = name.or_else(|| present("type"))?;
     name.as_str().map(str::to_owned)
 }

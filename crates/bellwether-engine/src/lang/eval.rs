@@ -1,5 +1,5 @@
-//! Works an expression out. Bounded by the parser's limits: no loops, no calls of its own, at most a
-//! few hundred nodes, so it runs on the caller's thread.
+//! Works an expression out. Bounded by the parser's limits: no loops, no calls of its own, at most
+//! a few hundred nodes, so it runs on the caller's thread.
 
 use std::cmp::Ordering;
 
@@ -50,7 +50,7 @@ impl Fault {
         })
     }
 
-    pub(crate) fn placed(self: Box<Self>, place: impl Fn(usize) -> (usize, usize)) -> EvalError {
+    pub(crate) fn placed(self, place: impl Fn(usize) -> (usize, usize)) -> EvalError {
         let (line, column) = self.place.unwrap_or_else(|| place(self.at));
         EvalError {
             message: self.message,
@@ -200,6 +200,10 @@ pub(crate) fn equal(left: &Value, right: &Value, at: usize) -> Result<bool, Box<
     let (a, b) = (Sort::of(left), Sort::of(right));
     if a == Sort::Absent || b == Sort::Absent {
         return Ok(a == b);
+    }
+    if a == Sort::Money && b == Sort::Money {
+        let money = |value: &Value| value.downcast_object_ref::<Money>().copied();
+        return Ok(money(left) == money(right));
     }
     if a == b {
         return Ok(left == right);

@@ -230,8 +230,8 @@ fn in_zone(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Wo
     Ok(Value::from(scope.language().date_time(time, &zone)))
 }
 
-/// The first row of a table in which every named column fits: an amount is a limit (`up to`), a text
-/// is a list of words of which one must occur. An empty cell fits everything.
+/// The first row of a table in which every named column fits: an amount is a limit (`up to`), a
+/// text is a list of words of which one must occur. An empty cell fits everything.
 fn first_row(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
     if is_absent(value) {
         return Ok(absent());
@@ -288,7 +288,8 @@ pub(crate) fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(index, found)| {
         let before = text[..index].chars().next_back();
         let after = text[index + found.len()..].chars().next();
-        !before.is_some_and(char::is_alphanumeric)
-            && !(short && after.is_some_and(char::is_alphanumeric))
+        let begins = before.is_none_or(|c| !c.is_alphanumeric());
+        let ends = after.is_none_or(|c| !c.is_alphanumeric());
+        begins && (ends || !short)
     })
 }

@@ -1,10 +1,11 @@
 //! The expression language of flows: MiniJinja's syntax and values, a closed list of filters, tests
-//! and functions, and strict comparisons. It is parsed and worked out here instead of by MiniJinja's
-//! machine for three reasons: unlike types must be an error (there they have an order), messages
-//! need the place in the flow file, and compiled expressions must live as long as their flow
-//! without borrowing from an environment. A test compares the two on what both understand.
+//! and functions, and strict comparisons. It is parsed and worked out here instead of by
+//! MiniJinja's machine for three reasons: unlike types must be an error (there they have an order),
+//! messages need the place in the flow file, and compiled expressions must live as long as their
+//! flow without borrowing from an environment. A test compares the two on what both understand.
 
 pub(crate) mod ast;
+mod calls;
 mod display;
 mod eval;
 mod expr;
@@ -25,7 +26,7 @@ pub use minijinja::Value;
 pub use money::Money;
 pub use scope::{Scope, World};
 pub(crate) use values::PERSON_FIELDS;
-pub use values::{instant_value, json_of, money_value, person_value, value_of};
+pub use values::{instant_value, it_value, json_of, money_value, person_value, value_of};
 pub use who::PersonOrAddress;
 pub use words::Language;
 

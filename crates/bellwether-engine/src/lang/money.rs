@@ -61,9 +61,10 @@ static AMOUNT: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
     // The number is taken with everything that could belong to it, so that a form which is not
     // clear is refused as a whole instead of being read in part.
     let number = r"-?\d[\d.,'’\u{a0}\u{202f}]*(?: \d{3}\b[\d.,]*)*";
-    let pattern = format!(
-        r"(?i)(?:(?P<before>{unit})[ \u{{a0}}\u{{202f}}]?(?P<right>{number}))|(?:(?P<left>{number})[ \u{{a0}}\u{{202f}}]?(?P<after>{unit}))"
-    );
+    let gap = r"[ \u{a0}\u{202f}]?";
+    let before = format!("(?P<before>{unit}){gap}(?P<right>{number})");
+    let after = format!("(?P<left>{number}){gap}(?P<after>{unit})");
+    let pattern = format!("(?i)(?:{before})|(?:{after})");
     regex::Regex::new(&pattern).ok()
 });
 

@@ -6,20 +6,13 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use super::ast::{
-    Arguments, Ast, Comparison, Entry, FILTERS, FUNCTIONS, Filter, Function, Kind, Operator, TESTS,
-    Test, Wrong,
-};
-use super::money::Money;
+use super::ast::{Ast, Comparison, Kind, Operator, Wrong};
 use super::token::{Lexeme, Token, tokens};
-use crate::yaml::near::nearest;
 
 /// The most operators, calls and field accesses in one expression.
 pub(crate) const OPERATORS_MAX: usize = 200;
 /// How deep brackets may nest.
 const DEPTH_MAX: usize = 24;
-/// The most memory that one compiled pattern may take.
-const PATTERN_BYTES_MAX: usize = 256 * 1024;
 
 /// Parses a whole expression.
 pub(crate) fn parse(source: &str) -> Result<Ast, Wrong> {
@@ -41,24 +34,24 @@ pub(crate) fn parse(source: &str) -> Result<Ast, Wrong> {
     }
 }
 
-struct Parser {
-    lexemes: Vec<Lexeme>,
-    place: usize,
+pub(super) struct Parser {
+    pub(super) lexemes: Vec<Lexeme>,
+    pub(super) place: usize,
     end: usize,
     operators: usize,
     depth: usize,
 }
 
 impl Parser {
-    fn peek(&self) -> Option<&Lexeme> {
+    pub(super) fn peek(&self) -> Option<&Lexeme> {
         self.lexemes.get(self.place)
     }
 
-    fn at(&self) -> usize {
+    pub(super) fn at(&self) -> usize {
         self.peek().map_or(self.end, |lexeme| lexeme.at)
     }
 
-    fn is_sign(&self, sign: &str) -> bool {
+    pub(super) fn is_sign(&self, sign: &str) -> bool {
         matches!(self.peek(), Some(Lexeme { token: Token::Sign(found), .. }) if *found == sign)
     }
 
@@ -66,19 +59,25 @@ impl Parser {
         matches!(self.peek(), Some(Lexeme { token: Token::Word(found), .. }) if found == word)
     }
 
-    fn take_sign(&mut self, sign: &str) -> bool {
+    /// Whether the token after the next one is this word.
+    fn is_word_after(&self, word: &str) -> bool {
+        let after = self.lexemes.get(self.place + 1);
+        matches!(after, Some(Lexeme { token: Token::Word(found), .. }) if found == word)
+    }
+
+    pub(super) fn take_sign(&mut self, sign: &str) -> bool {
         let found = self.is_sign(sign);
         self.place += usize::from(found);
         found
     }
 
-    fn take_word(&mut self, word: &str) -> bool {
+    pub(super) fn take_word(&mut self, word: &str) -> bool {
         let found = self.is_word(word);
         self.place += usize::from(found);
         found
     }
 
-    fn need_sign(&mut self, sign: &str, hint: &str) -> Result<(), Wrong> {
+    pub(super) fn need_sign(&mut self, sign: &str, hint: &str) -> Result<(), Wrong> {
         if self.take_sign(sign) {
             return Ok(());
         }
@@ -105,7 +104,7 @@ impl Parser {
     }
 
     /// Counts one operator.
-    fn count(&mut self, at: usize) -> Result<(), Wrong> {
+    pub(super) fn count(&mut self, at: usize) -> Result<(), Wrong> {
         self.operators += 1;
         if self.operators > OPERATORS_MAX {
             return Err(Wrong::new(
@@ -130,7 +129,7 @@ impl Parser {
         out
     }
 
-    fn choice(&mut self) -> Result<Ast, Wrong> {
+    pub(super) fn choice(&mut self) -> Result<Ast, Wrong> {
         self.deeper(|this| {
             let value = this.or()?;
             let at = this.at();
@@ -223,9 +222,7 @@ impl Parser {
             self.count(at)?;
             let right = self.sum()?;
             Kind::In(Box::new(left), Box::new(right))
-        } else if self.is_word("not")
-            && matches!(self.lexemes.get(self.place + 1), Some(Lexeme { token: Token::Word(word), .. }) if word == "in")
-        {
+        } else if self.is_word("not") && self.is_word_after("in") {
             self.place += 2;
             self.count(at)?;
             let right = self.sum()?;
@@ -332,7 +329,7 @@ impl Parser {
         }
     }
 
-    fn word(&mut self, what: &str) -> Result<(String, usize), Wrong> {
+    pub(super) fn word(&mut self, what: &str) -> Result<(String, usize), Wrong> {
         match self.peek() {
             Some(Lexeme {
                 token: Token::Word(word),
@@ -376,104 +373,6 @@ impl Parser {
         };
         self.need_sign("]", "an index is a single number or text, as in rows[0]")?;
         Ok(out)
-    }
-
-    fn filter(&mut self, value: Ast) -> Result<Ast, Wrong> {
-        let (name, at) = self.word("the name of a filter")?;
-        let entry = lookup(&FILTERS, "filter", &name, at)?;
-        let mut arguments = self.arguments(entry)?;
-        if entry.what == Filter::Find {
-            arguments.pattern = Some(pattern(&arguments)?);
-        }
-        if entry.what == Filter::InZone {
-            check_zone(&arguments)?;
-        }
-        Ok(Ast {
-            at,
-            kind: Kind::Filter(entry.what, Box::new(value), arguments),
-        })
-    }
-
-    fn test(&mut self, value: Ast) -> Result<Ast, Wrong> {
-        let negated = self.take_word("not");
-        let (name, at) = self.word("the name of a test")?;
-        let entry = lookup(&TESTS, "test", &name, at)?;
-        let mut arguments = self.arguments(entry)?;
-        if entry.what == Test::Matching {
-            arguments.pattern = Some(pattern(&arguments)?);
-        }
-        let test = Ast {
-            at,
-            kind: Kind::Test(entry.what, Box::new(value), arguments),
-        };
-        if !negated {
-            return Ok(test);
-        }
-        Ok(Ast {
-            at,
-            kind: Kind::Not(Box::new(test)),
-        })
-    }
-
-    fn arguments<T>(&mut self, entry: &Entry<T>) -> Result<Arguments, Wrong> {
-        let at = self.at();
-        let mut out = Arguments::default();
-        if self.take_sign("(") {
-            while !self.take_sign(")") {
-                if !out.plain.is_empty() || !out.named.is_empty() {
-                    self.need_sign(",", "arguments are separated by commas and closed by )")?;
-                    if self.take_sign(")") {
-                        break;
-                    }
-                }
-                self.argument(&mut out)?;
-            }
-        }
-        let (least, most) = entry.plain;
-        let count = out.plain.len();
-        if count < least || count > most || (!entry.named && !out.named.is_empty()) {
-            let takes = match (least, most) {
-                (0, 0) if entry.named => "named columns only".to_owned(),
-                (0, 0) => "nothing in brackets".to_owned(),
-                (least, most) if least == most => format!("{least} in brackets"),
-                (least, most) => format!("{least} to {most} in brackets"),
-            };
-            return Err(Wrong::new(at, format!("{} takes {takes}", entry.name)).hint(entry.about));
-        }
-        if entry.named && out.named.is_empty() {
-            return Err(
-                Wrong::new(at, format!("{} needs a named column", entry.name)).hint(entry.about),
-            );
-        }
-        Ok(out)
-    }
-
-    fn argument(&mut self, out: &mut Arguments) -> Result<(), Wrong> {
-        let named = matches!(
-            (self.peek(), self.lexemes.get(self.place + 1)),
-            (
-                Some(Lexeme {
-                    token: Token::Word(_),
-                    ..
-                }),
-                Some(Lexeme {
-                    token: Token::Sign("="),
-                    ..
-                })
-            )
-        );
-        if !named {
-            out.plain.push(self.choice()?);
-            return Ok(());
-        }
-        let (name, at) = self.word("a name")?;
-        self.place += 1;
-        if out.named.iter().any(|(known, _)| **known == *name) {
-            return Err(Wrong::new(at, format!("{name} is given twice")));
-        }
-        let value = self.choice()?;
-        out.named.push((Arc::from(name), value));
-        Ok(())
     }
 
     fn primary(&mut self) -> Result<Ast, Wrong> {
@@ -527,15 +426,7 @@ impl Parser {
                     format!("a value is missing before `{word}`"),
                 ));
             }
-            _ if self.is_sign("(") => {
-                self.count(at)?;
-                let entry = lookup(&FUNCTIONS, "function", word, at)?;
-                let arguments = self.arguments(entry)?;
-                if entry.what == Function::Money {
-                    return fixed_money(&arguments, at);
-                }
-                Kind::Call(entry.what, arguments)
-            }
+            _ if self.is_sign("(") => return self.call(word, at),
             _ => Kind::Name(Arc::from(word)),
         };
         Ok(Ast { at, kind })
@@ -557,75 +448,4 @@ fn one_or(mut all: Vec<Ast>, many: fn(Vec<Ast>) -> Kind) -> Ast {
         at: all[0].at,
         kind: many(all),
     }
-}
-
-fn lookup<'a, T>(
-    entries: &'a [Entry<T>],
-    what: &str,
-    name: &str,
-    at: usize,
-) -> Result<&'a Entry<T>, Wrong> {
-    if let Some(entry) = entries.iter().find(|entry| entry.name == name) {
-        return Ok(entry);
-    }
-    let hint = match nearest(name, entries.iter().map(|entry| entry.name)) {
-        Some(near) => format!("did you mean {near}?"),
-        None => {
-            let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
-            format!("there are: {}", names.join(", "))
-        }
-    };
-    Err(Wrong::new(at, format!("there is no {what} {name}")).hint(&hint))
-}
-
-fn fixed_text(arguments: &Arguments) -> Option<(&str, usize)> {
-    match arguments.plain.first() {
-        Some(Ast {
-            kind: Kind::Literal(value),
-            at,
-        }) => value.as_str().map(|text| (text, *at)),
-        _ => None,
-    }
-}
-
-fn pattern(arguments: &Arguments) -> Result<regex::Regex, Wrong> {
-    let Some((text, at)) = fixed_text(arguments) else {
-        let at = arguments.plain.first().map_or(0, |ast| ast.at);
-        return Err(Wrong::new(at, "the pattern must be a fixed text in quotes"));
-    };
-    regex::RegexBuilder::new(text)
-        .size_limit(PATTERN_BYTES_MAX)
-        .build()
-        .map_err(|error| {
-            let said = error.to_string();
-            let last = said.lines().last().unwrap_or_default().trim();
-            let last = last.strip_prefix("error: ").unwrap_or(last);
-            Wrong::new(at, format!("this pattern cannot be used: {last}"))
-        })
-}
-
-fn check_zone(arguments: &Arguments) -> Result<(), Wrong> {
-    let Some((name, at)) = fixed_text(arguments) else {
-        return Ok(());
-    };
-    match jiff::tz::TimeZone::get(name) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Wrong::new(at, format!("there is no time zone {name}"))
-            .hint("write an IANA name such as Europe/Vienna")),
-    }
-}
-
-fn fixed_money(arguments: &Arguments, at: usize) -> Result<Ast, Wrong> {
-    let Some((text, inner)) = fixed_text(arguments) else {
-        return Err(Wrong::new(at, "money( ) takes a fixed text in quotes")
-            .hint("an amount in a text is read with `text | money`"));
-    };
-    let money = Money::parse(text).ok_or_else(|| {
-        Wrong::new(inner, format!("'{text}' is not a clear amount"))
-            .hint("write it as '5000 EUR' or '5000.00 EUR'")
-    })?;
-    Ok(Ast {
-        at,
-        kind: Kind::Literal(Value::from_object(money)),
-    })
 }

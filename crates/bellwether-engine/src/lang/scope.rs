@@ -1,5 +1,6 @@
 //! What an expression can see: the event's nouns, the flow's inputs and named values, the case, and
-//! what the step adds (`decision`, `it`). Cheap to clone; the event's value is built once and shared.
+//! what the step adds (`decision`, `it`). Cheap to clone; the event's value is built once and
+//! shared.
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
@@ -329,8 +330,10 @@ impl Scope {
     }
 }
 
-/// Signs that could make a text look like something else.
+/// Signs that could make a text look like something else: invisible, or changing its direction.
 fn unwanted(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+    let control = c.is_control() && c != '\n' && c != '\t';
+    let invisible = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    let direction = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
+    control || invisible || direction
 }

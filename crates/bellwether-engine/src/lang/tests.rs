@@ -102,10 +102,9 @@ fn said(scope: &Scope, source: &str) -> String {
     }
 }
 
-#[test]
-fn expressions_come_to_what_they_say() {
-    let scope = scope_of(&[("amount", "mail.text | labelled('Total', 'Amount') | money")]);
-    let cases = [
+/// What is written, and what it comes to.
+#[rustfmt::skip]
+const VALUES: &[(&str, &str)] = &[
         ("1 + 2 * 3 - 4", "3"),
         ("7 % 4 ~ 'x'", "3x"),
         ("-number", "-7"),
@@ -125,6 +124,10 @@ fn expressions_come_to_what_they_say() {
         ("amount <= money('4200.00 EUR')", "yes"),
         ("amount == money('€4,200.00')", "yes"),
         ("amount + money('0.01 EUR')", "€4,200.01"),
+    ("money('1 EUR') == money('1 USD')", "no"),
+    ("money('1 EUR') != money('1.00 EUR')", "no"),
+    ("person('alice') == person('alice@example.com')", "yes"),
+    ("person('bob') in role('legal')", "yes"),
         ("not amount or amount > money('5000 EUR')", "no"),
         (
             "inputs.routes | first_row(words=mail.subject, up_to=amount) | default('x')",
@@ -178,16 +181,19 @@ fn expressions_come_to_what_they_say() {
         ("case", "approvals/e1"),
         ("[1, 2] | join('-')", "1-2"),
         ("'a' + 'b'", "ab"),
-    ];
-    for (source, expected) in cases {
-        assert_eq!(said(&scope, source), expected, "{source}");
+];
+
+#[test]
+fn expressions_come_to_what_they_say() {
+    let scope = scope_of(&[("amount", "mail.text | labelled('Total', 'Amount') | money")]);
+    for (source, expected) in VALUES {
+        assert_eq!(said(&scope, source), *expected, "{source}");
     }
 }
 
-#[test]
-fn mistakes_are_errors_with_their_column() {
-    let scope = scope_of(&[("amount", "mail.text | labelled('Amount') | money")]);
-    let cases = [
+/// What is written, and what it comes to.
+#[rustfmt::skip]
+const ERRORS: &[(&str, &str)] = &[
         (
             "amount > 5000",
             "error 8: an amount of money cannot be compared with a number; write the other side as money('5000 EUR')",
@@ -261,9 +267,13 @@ fn mistakes_are_errors_with_their_column() {
             "a | in_zone('Europe/Wien')",
             "error 13: there is no time zone Europe/Wien",
         ),
-    ];
-    for (source, expected) in cases {
-        assert_eq!(said(&scope, source), expected, "{source}");
+];
+
+#[test]
+fn mistakes_are_errors_with_their_column() {
+    let scope = scope_of(&[("amount", "mail.text | labelled('Amount') | money")]);
+    for (source, expected) in ERRORS {
+        assert_eq!(said(&scope, source), *expected, "{source}");
     }
 }
 
@@ -341,6 +351,10 @@ fn who_is_words_addresses_and_people() {
     assert_eq!(ids("'Carl <carl@example.com>'"), "carl");
     assert_eq!(ids("mail.missing"), "");
     assert_eq!(who("mail.to").unwrap_err().unknown, ["x@elsewhere.com"]);
+    let forged = json!({ "name": "alice", "address": "role legal" });
+    let forged = scope.with("forged", value_of(&forged));
+    let forged = forged.who(&Expr::parse("forged").unwrap());
+    assert_eq!(forged.unwrap_err().unknown, ["role legal"]);
     assert_eq!(
         who("['alice', 'role x', 'gone']").unwrap_err().unknown,
         ["role x", "gone"]
@@ -353,6 +367,17 @@ fn who_is_words_addresses_and_people() {
             PersonOrAddress::Address("x@elsewhere.com".to_owned())
         ]
     );
+}
+
+#[test]
+fn it_is_the_one_noun_or_all_of_them() {
+    let field = |data, path: &str| {
+        let scope = scope_of(&[]).with("it", it_value(&data));
+        said(&scope, path)
+    };
+    assert_eq!(field(json!({ "mail": { "id": "m" } }), "it.id"), "m");
+    let both = json!({ "mail": { "id": "m" }, "push": { "id": "p" } });
+    assert_eq!(field(both, "it.push.id"), "p");
 }
 
 #[test]

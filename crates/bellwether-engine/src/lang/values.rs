@@ -173,6 +173,15 @@ pub fn value_of(json: &serde_json::Value) -> Value {
     }
 }
 
+/// What `it` is inside a wait, from the new event's payload: the one noun that it brings
+/// (`it.thread_id`), or all of them when there are several (`it.mail.thread_id`).
+pub fn it_value(data: &serde_json::Value) -> Value {
+    match data.as_object() {
+        Some(nouns) if nouns.len() == 1 => nouns.values().next().map_or(Value::from(()), value_of),
+        _ => value_of(data),
+    }
+}
+
 /// A value as plain data: an amount as `4200.00 EUR`, a person as his id, a time in RFC 3339.
 pub fn json_of(value: &Value) -> serde_json::Value {
     use serde_json::Value as Json;

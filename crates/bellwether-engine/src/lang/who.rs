@@ -4,7 +4,7 @@
 use bellwether_model::directory::{Person, PersonId};
 use minijinja::Value;
 
-use super::eval::{Fault, Worked, is_absent};
+use super::eval::{Fault, Worked};
 use super::scope::Scope;
 use super::values::{PersonValue, Sort, person_value};
 
@@ -77,15 +77,22 @@ fn collect(value: &Value, scope: &Scope, out: &mut Vec<PersonId>, missing: &mut 
                 }
             }
         }
-        // A person in a payload has an address (mail) or an id (our own events).
+        // A person in a payload has an address (mail) or an id (our own events). Both are looked up
+        // as such and never read as words: whoever writes a mail must not become `role legal`.
         Sort::Map => {
-            let text = |key| value.get_attr(key).ok().filter(|found| !is_absent(found));
-            match text("address")
-                .or_else(|| text("email"))
-                .or_else(|| text("id"))
-            {
-                Some(key) => collect(&key, scope, out, missing),
-                None => missing.push("a group of fields without address or id".to_owned()),
+            let text = |key| {
+                let found = value.get_attr(key).ok()?;
+                found.as_str().map(str::to_owned)
+            };
+            let address = text("address").or_else(|| text("email"));
+            let found = match (&address, text("id")) {
+                (Some(address), _) => directory.by_email(address),
+                (None, Some(id)) => directory.person(&id),
+                (None, None) => None,
+            };
+            match found {
+                Some(person) => add(person.id.clone(), out),
+                None => missing.push(address.unwrap_or_else(|| scope.display(value))),
             }
         }
         other => missing.push(other.words().to_owned()),

@@ -1,5 +1,5 @@
-//! Whom an event is for: the notification that it names by id or by reply token, and the cells whose
-//! aliases it carries. Everything here is read from the event's nouns, not from its source.
+//! Whom an event is for: the notification that it names by id or by reply token, and the cells
+//! whose aliases it carries. Everything here is read from the event's nouns, not from its source.
 
 use bellwether_model::event::{Alias, NewEvent};
 use bellwether_model::id::{CellId, EffectId};

@@ -1,5 +1,5 @@
-//! Claims: effects that wait are asked through the gate once more, marked `started` in one commit and
-//! let out; and what an earlier process left `started` is adopted and cleared up.
+//! Claims: effects that wait are asked through the gate once more, marked `started` in one commit
+//! and let out; and what an earlier process left `started` is adopted and cleared up.
 
 use std::sync::Arc;
 
@@ -108,51 +108,31 @@ impl Engine {
                 .and_then(|id| setup.directory.people.get(id)),
             replaces: replaced,
         };
-        Ok(match gate(&gated, now) {
+        let (id, at) = (row.id, now);
+        let waits = match gate(&gated, now) {
             Gate::Send => {
-                let owner = self.owner();
-                (
-                    EffectUpdate::Claim {
-                        id: row.id,
-                        attempt: row.attempt,
-                        owner,
-                        at: now,
-                    },
-                    true,
-                )
+                let claim = EffectUpdate::Claim {
+                    id,
+                    attempt: row.attempt,
+                    owner: self.owner(),
+                    at,
+                };
+                return Ok((claim, true));
             }
-            Gate::Hold { until, reason } => {
-                let until = Some(self.transport_at(until));
-                let reason = reason.to_owned();
-                (
-                    EffectUpdate::Hold {
-                        id: row.id,
-                        until,
-                        reason,
-                        at: now,
-                    },
-                    false,
-                )
-            }
-            Gate::Suppress { reason } => {
-                let reason = reason.to_owned();
-                (
-                    EffectUpdate::Suppress {
-                        id: row.id,
-                        reason,
-                        at: now,
-                    },
-                    false,
-                )
-            }
-            Gate::Expire => (
-                EffectUpdate::Expire {
-                    id: row.id,
-                    at: now,
-                },
-                false,
-            ),
-        })
+            Gate::Hold { until, reason } => EffectUpdate::Hold {
+                id,
+                until: Some(self.transport_at(until)),
+                reason: reason.to_owned(),
+                at,
+            },
+            Gate::Suppress { reason } => EffectUpdate::Suppress {
+                id,
+                reason: reason.to_owned(),
+                at,
+            },
+            Gate::Expire => EffectUpdate::Expire { id, at },
+        };
+        Ok((waits, false))
     }
 
     /// What an earlier process left in flight: nobody knows whether it was sent. Adopts each, asks

@@ -76,7 +76,7 @@ impl Connections for Engine {
             let source = link.connection.source().ok_or_else(no_source)?;
             let state = self.store().inlet(name, InletStep::Look).await;
             let state = state.map_err(|error| failure(NotRead::Store(error)))?;
-            let since = state.since.unwrap_or_else(|| self.transport_now());
+            let since = state.since.unwrap_or_else(|| self.now());
             self.sweep_since(&link, source, since)
                 .await
                 .map_err(failure)

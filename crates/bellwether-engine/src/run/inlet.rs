@@ -1,12 +1,14 @@
-//! Inlets: reading sources that are polled, in two steps (ids with the cursor, then one by one), with
-//! a recount against the provider's own listing. One reader per connection at a time.
+//! Inlets: reading sources that are polled, in two steps (ids with the cursor, then one by one),
+//! with a recount against the provider's own listing. One reader per connection at a time. What is
+//! asked of the listing is flow time: it is compared with when mail came in, as people see it.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use bellwether_model::connector::{Discovered, Fetched, Source};
 use bellwether_model::event::NewEvent;
-use bellwether_model::failure::Failure;
+use bellwether_model::failure::{Failure, FailureClass};
 use bellwether_model::id::Id;
 use bellwether_model::time::{Millis, Time};
 use futures_util::FutureExt as _;
@@ -32,6 +34,8 @@ const PAGES_MAX: usize = 2_000;
 /// The wait after a failed read; doubled up to a limit.
 const BACKOFF: Millis = Millis::seconds(1);
 const BACKOFF_MAX: Millis = Millis::minutes(2);
+/// What the provider asks for is waited out up to this.
+const ASKED_MAX: Millis = Millis::minutes(15);
 
 /// One connection's inlet at work.
 #[derive(Debug, Default)]
@@ -40,6 +44,8 @@ pub(crate) struct Inlet {
     reading: Mutex<()>,
     /// Read now.
     pub(crate) hint: Notify,
+    /// Items that were settled since the start: whether a read came further than the one before.
+    settled: AtomicU64,
 }
 
 /// Why reading stopped.
@@ -47,6 +53,19 @@ pub(crate) struct Inlet {
 pub(crate) enum NotRead {
     Provider(Failure),
     Store(StoreError),
+}
+
+impl NotRead {
+    /// How long the provider asked to be left alone.
+    fn asked_wait(&self) -> Millis {
+        match self {
+            Self::Provider(Failure {
+                class: FailureClass::Retry { after: Some(after) },
+                ..
+            }) => (*after).min(ASKED_MAX),
+            Self::Provider(_) | Self::Store(_) => Millis(0),
+        }
+    }
 }
 
 impl From<Failure> for NotRead {
@@ -101,6 +120,7 @@ impl Engine {
             let Some(source) = link.connection.source() else {
                 return;
             };
+            let before = inlet.settled.load(Ordering::Relaxed);
             let wait = match self.read(&link, source).await {
                 Ok(()) => {
                     backoff = BACKOFF;
@@ -112,7 +132,11 @@ impl Engine {
                         connection.name = name,
                         "the source could not be read: {error}"
                     );
-                    let wait = backoff;
+                    // A long backlog with a refusal now and then must not wait longer each time.
+                    if inlet.settled.load(Ordering::Relaxed) > before {
+                        backoff = BACKOFF;
+                    }
+                    let wait = backoff.max(error.asked_wait());
                     backoff = Millis((backoff.0 * 2).min(BACKOFF_MAX.0));
                     wait
                 }
@@ -150,7 +174,7 @@ impl Engine {
         loop {
             match source.discover(state.cursor.as_deref()).await? {
                 Discovered::New { ids, cursor, more } => {
-                    let at = self.transport_now();
+                    let at = self.now();
                     let step = InletStep::Discovered {
                         ids,
                         cursor: Some(cursor),
@@ -180,12 +204,11 @@ impl Engine {
             let sentence = "the provider gives no new cursor";
             return Err(Failure::retry("no_cursor", sentence, None).into());
         };
-        let since = state
-            .read_at
-            .or(state.since)
-            .unwrap_or_else(|| self.transport_now());
+        // The latest read may have ended in the middle of many pages; the latest recount had all.
+        let since = state.read_at.min(state.counted_at).or(state.since);
+        let since = since.unwrap_or_else(|| self.now());
         let ids = self.listed(source, since - OVERLAP).await?;
-        let at = self.transport_now();
+        let at = self.now();
         let step = InletStep::Discovered {
             ids,
             cursor: Some(cursor),
@@ -210,8 +233,11 @@ impl Engine {
         Ok(ids)
     }
 
-    /// Reads every pending item. Fetches several at a time, takes them in in order.
+    /// Reads every pending item. Fetches several at a time, takes them in in order. What was fetched
+    /// is taken in even when a neighbour was refused: dropped, its counted attempts would add up
+    /// until a healthy item is given up.
     async fn drain(&self, link: &Link, source: &dyn Source) -> Result<(), NotRead> {
+        let inlet = self.inlet_of(&link.name);
         loop {
             let step = InletStep::Pending { limit: PENDING };
             let pending = self.store().inlet(&link.name, step).await?.pending;
@@ -221,9 +247,24 @@ impl Engine {
             for group in pending.chunks(FETCHES) {
                 let fetched =
                     join_all(group.iter().map(|(id, _)| self.fetch(link, source, id))).await;
+                let mut stopped = None;
                 for result in fetched {
-                    let arriving = result?;
-                    self.settle(arriving).await?;
+                    let settled = match result {
+                        Ok(Settling::Later) => continue,
+                        Ok(settling) => self.settle(settling).await,
+                        Err(error) => Err(error),
+                    };
+                    match settled {
+                        Ok(()) => {
+                            inlet.settled.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(error) => {
+                            stopped.get_or_insert(error);
+                        }
+                    }
+                }
+                if let Some(error) = stopped {
+                    return Err(error);
                 }
                 if self.stopping() {
                     return Ok(());
@@ -288,7 +329,7 @@ impl Engine {
     }
 
     fn give_up_on(&self, link: &Link, source: &dyn Source, id: &str, reason: &str) -> Settling {
-        let event: NewEvent = source.stub(id, reason, self.transport_now());
+        let event: NewEvent = source.stub(id, reason, self.now());
         let now = self.now();
         let mut arriving = Arriving::of(event);
         arriving.ledger = Some(LedgerWrite {
@@ -339,14 +380,16 @@ impl Engine {
                 return;
             }
         };
-        let now = self.transport_now();
+        let now = self.now();
         let last = state.counted_at.or(state.since).unwrap_or(now);
         if now.since(last) < source.sweep_every() {
             return;
         }
-        let since = state
-            .counted_at
-            .map_or(state.since, |at| Some(at - OVERLAP));
+        // A recount that found gaps repaired nothing; they may be older than it looks back.
+        let since = match state.counted_at {
+            Some(at) if state.gaps == 0 => Some(at - OVERLAP),
+            _ => state.since,
+        };
         if let Err(error) = self.sweep_since(link, source, since.unwrap_or(now)).await {
             tracing::warn!(connection.name = %link.name, "the recount failed: {error}");
         }
@@ -380,13 +423,11 @@ impl Engine {
         source: &dyn Source,
     ) -> Result<u64, NotRead> {
         let state = self.store().inlet(&link.name, InletStep::Look).await?;
-        let since = state.since.unwrap_or_else(|| self.transport_now());
+        let since = state.since.unwrap_or_else(|| self.now());
         let missing = self.missing(link, source, since).await?;
         let gaps = missing.len() as u64;
-        let step = InletStep::Counted {
-            gaps,
-            at: self.transport_now(),
-        };
+        let at = self.now();
+        let step = InletStep::Counted { gaps, at };
         self.store().inlet(&link.name, step).await?;
         Ok(gaps)
     }
@@ -400,7 +441,7 @@ impl Engine {
     ) -> Result<u64, NotRead> {
         let missing = self.missing(link, source, since).await?;
         let found = missing.len() as u64;
-        let at = self.transport_now();
+        let at = self.now();
         if found > 0 {
             tracing::warn!(connection.name = %link.name, found, "items were missing; they are read now");
             let counted = InletStep::Counted { gaps: found, at };
@@ -435,6 +476,5 @@ enum Settling {
 
 /// Whether a failure is our own (the item cannot be read), not the provider's absence.
 fn is_ours(failure: &Failure) -> bool {
-    use bellwether_model::failure::FailureClass;
     matches!(failure.class, FailureClass::Bug | FailureClass::Reject)
 }

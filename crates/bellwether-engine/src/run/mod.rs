@@ -1,5 +1,6 @@
 //! The engine at work: intake, turns, dispatch, timers, inlets, hosted pages, over the traits of
-//! the store and the connectors. Decisions are made in `decide` and `gate`; no SQL and no HTTP here.
+//! the store and the connectors. Decisions are made in `decide` and `gate`; no SQL and no HTTP
+//! here.
 
 mod address;
 mod cards;
@@ -14,6 +15,7 @@ mod lane;
 mod prepare;
 mod ready;
 mod receive;
+mod rim;
 mod setup;
 mod tokens;
 mod turn;

@@ -1,5 +1,5 @@
-//! From a decided turn to what the store writes: connections chosen, the gate asked, slots taken, the
-//! journal entry written down.
+//! From a decided turn to what the store writes: connections chosen, the gate asked, slots taken,
+//! the journal entry written down.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ impl Engine {
         &self,
         setup: &Setup,
         taker: Taker,
-        turn: Turn,
+        mut turn: Turn,
         input: &Json,
         aliases: Vec<Alias>,
         now: Time,
@@ -100,13 +100,13 @@ impl Engine {
         let mut queued: Vec<Arc<Lane>> = Vec::new();
         let mut dead = turn.dead_letters.clone();
         let mut lines = Vec::new();
-        for draft in &turn.effects {
+        for mut draft in std::mem::take(&mut turn.effects) {
+            let draft = &mut draft;
+            if draft.role() != Role::Push {
+                draft.args["hop"] = json!(taker.hop.saturating_add(1));
+            }
             let Some(lane) = self.lane_of(setup, draft) else {
-                let role = format!("{:?}", draft.role()).to_lowercase();
-                dead.push((
-                    "no_connection".to_owned(),
-                    format!("no connection is set up that can {role}: connect one, then retry"),
-                ));
+                dead.push(no_connection(draft));
                 continue;
             };
             let (write, slot) = self.effect_write(setup, &taker, draft, &lane, now).await;
@@ -119,41 +119,19 @@ impl Engine {
                 (EffectState::Queued | EffectState::Held, _) => queued.push(Arc::clone(&lane)),
                 _ => {}
             }
-            lines.push((
-                LiveKind::Notification,
-                vec![
-                    role_word(write.role).to_owned(),
-                    write.person.clone().unwrap_or_default(),
-                    write.state.word().to_owned(),
-                ],
-            ));
+            lines.push(said_of(&write));
             effects.push(write);
         }
         let body = journal(setup, &turn, input, &effects, now);
         let emits = emits(setup, &taker, &turn, now);
-        let dead_letters: Vec<_> = dead
-            .into_iter()
-            .enumerate()
-            .map(|(index, (code, reason))| DeadLetterWrite {
-                id: Id::derive(
-                    now,
-                    &[
-                        taker.cell.bytes(),
-                        &(taker.version + 1).to_be_bytes(),
-                        b"dead",
-                        &index.to_be_bytes(),
-                    ],
-                ),
-                cell: Some(taker.cell),
-                effect: None,
-                event: None,
-                code,
-                reason,
-                at: now,
-            })
-            .collect();
+        let dead_letters = dead_letters(&taker, dead, now);
         let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
         let sets_timer = turn.timers.iter().any(|(_, due)| due.is_some());
+        let status = if turn.closed {
+            CellStatus::Closed
+        } else {
+            CellStatus::Open
+        };
         Prepared {
             sets_timer,
             write: Some(TurnWrite {
@@ -165,11 +143,7 @@ impl Engine {
                 epoch: taker.epoch,
                 expects: taker.version,
                 opened_by: taker.opened_by,
-                status: if turn.closed {
-                    CellStatus::Closed
-                } else {
-                    CellStatus::Open
-                },
+                status,
                 state: turn.state.write(),
                 at: now,
                 body,
@@ -213,10 +187,6 @@ impl Engine {
         lane: &Arc<Lane>,
         now: Time,
     ) -> (EffectWrite, Option<OwnedSemaphorePermit>) {
-        let mut args = draft.args.clone();
-        if draft.role() != Role::Push {
-            args["hop"] = json!(taker.hop.saturating_add(1));
-        }
         let person = draft
             .person
             .as_deref()
@@ -239,7 +209,9 @@ impl Engine {
             expires_at: draft.expires_at,
             cancel_key: draft.cancel_key.clone(),
             reports: draft.reports,
-            args: serde_json::to_string(&args).unwrap_or_default().into(),
+            args: serde_json::to_string(&draft.args)
+                .unwrap_or_default()
+                .into(),
             reason: None,
             at: now,
         };
@@ -384,17 +356,48 @@ fn emits(setup: &Setup, taker: &Taker, turn: &Turn, now: Time) -> Vec<EventWrite
     turn.emits.iter().enumerate().map(write).collect()
 }
 
+/// What is said of a draft that no connection can take.
+fn no_connection(draft: &EffectDraft) -> (String, String) {
+    let role = format!("{:?}", draft.role()).to_lowercase();
+    (
+        "no_connection".to_owned(),
+        format!("no connection is set up that can {role}: connect one, then retry"),
+    )
+}
+
+/// What an effect says on the live feed.
+fn said_of(write: &EffectWrite) -> (LiveKind, Vec<String>) {
+    let person = write.person.clone().unwrap_or_default();
+    let words = [role_word(write.role), &person, write.state.word()];
+    (LiveKind::Notification, words.map(str::to_owned).to_vec())
+}
+
+/// Dead letters with ids of their own, so that the same turn decided again writes them once.
+fn dead_letters(taker: &Taker, dead: Vec<(String, String)>, now: Time) -> Vec<DeadLetterWrite> {
+    let version = (taker.version + 1).to_be_bytes();
+    let numbered = dead.into_iter().enumerate();
+    let letter = |(index, (code, reason)): (usize, (String, String))| DeadLetterWrite {
+        id: Id::derive(
+            now,
+            &[taker.cell.bytes(), &version, b"dead", &index.to_be_bytes()],
+        ),
+        cell: Some(taker.cell),
+        effect: None,
+        event: None,
+        code,
+        reason,
+        at: now,
+    };
+    numbered.map(letter).collect()
+}
+
 fn job_of(
-    draft: &EffectDraft,
+    draft: &mut EffectDraft,
     taker: &Taker,
     write: &EffectWrite,
     lane: &Arc<Lane>,
     now: Time,
 ) -> Job {
-    let mut args = draft.args.clone();
-    if draft.role() != Role::Push {
-        args["hop"] = json!(taker.hop.saturating_add(1));
-    }
     Job {
         effect: write.id,
         cell: taker.cell,
@@ -402,7 +405,7 @@ fn job_of(
         lane: lane.name.clone(),
         person: write.person.clone(),
         attempt: 1,
-        args: Arc::new(args),
+        args: Arc::new(std::mem::take(&mut draft.args)),
         saved: None,
         reports: write.reports,
         expires_at: write.expires_at,
@@ -419,7 +422,11 @@ pub(crate) fn role_word(role: Role) -> &'static str {
     }
 }
 
-/// A reference to an event for the journal.
+/// A reference to an event for the journal: by position, or by its key when it is only arriving.
 pub(crate) fn event_input(event: &Event) -> Json {
-    json!({ "event": event.position, "type": event.envelope.kind })
+    if event.position > 0 {
+        return json!({ "event": event.position, "type": event.envelope.kind });
+    }
+    let key = bellwether_model::id::hex(&event.envelope.seen_key());
+    json!({ "key": key, "type": event.envelope.kind })
 }

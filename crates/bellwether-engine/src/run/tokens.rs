@@ -1,6 +1,6 @@
 //! Tokens of links, reply addresses and codes: capabilities made at the moment of use from the
-//! server's keys and never stored. A token names a notification, a purpose and an expiry; the person
-//! and the case come from the notification.
+//! server's keys and never stored. A token names a notification, a purpose and an expiry; the
+//! person and the case come from the notification.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -42,7 +42,42 @@ impl Purpose {
             Self::Reply => b'm',
         }
     }
+
+    // A reply address has 64 characters before the @ in all, so its token is shorter: the day of
+    // its expiry and ten bytes of MAC.
+
+    fn expiry_len(self) -> usize {
+        if self == Self::Reply { 2 } else { 5 }
+    }
+
+    fn mac_len(self) -> usize {
+        if self == Self::Reply { 10 } else { 16 }
+    }
+
+    fn expiry(self, expires: Time) -> Vec<u8> {
+        let seconds = expires.seconds().max(0);
+        if self == Self::Reply {
+            let day = u16::try_from(seconds / DAY + 1).unwrap_or(u16::MAX);
+            return day.to_be_bytes().to_vec();
+        }
+        seconds.to_be_bytes()[3..].to_vec()
+    }
+
+    fn expires(self, bytes: &[u8]) -> Time {
+        let mut number = [0; 8];
+        number[8 - bytes.len()..].copy_from_slice(bytes);
+        let number = i64::from_be_bytes(number);
+        let seconds = if self == Self::Reply {
+            number * DAY
+        } else {
+            number
+        };
+        Time(seconds.saturating_mul(1_000_000))
+    }
 }
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// Why a token was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +137,12 @@ impl Keyring {
         let (id, key) = self.newest();
         let mut bytes = vec![purpose.letter(), *id];
         bytes.extend_from_slice(effect.bytes());
-        bytes.extend_from_slice(&expires.seconds().max(0).to_be_bytes()[3..]);
+        bytes.extend_from_slice(purpose.expiry(expires).as_slice());
         let mac = Self::mac(key, &bytes, &[bound.as_bytes()]);
-        bytes.extend_from_slice(&mac);
+        bytes.extend_from_slice(&mac[..purpose.mac_len()]);
         if purpose == Purpose::Reply {
             // Mail addresses do not keep upper and lower case apart.
-            return bellwether_model::id::hex(&bytes[1..]);
+            return base32(&bytes[1..]);
         }
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -124,24 +159,24 @@ impl Keyring {
         bound: &str,
     ) -> Result<EffectId, BadToken> {
         let bytes = if purpose == Purpose::Reply {
-            unhex(token).map(|rest| [b"m", rest.as_slice()].concat())
+            unbase32(token).map(|rest| [b"m", rest.as_slice()].concat())
         } else {
             URL_SAFE_NO_PAD.decode(token).ok()
         };
+        let signed = 18 + purpose.expiry_len();
+        let whole = signed + purpose.mac_len();
         let bytes = bytes
-            .filter(|bytes| bytes.len() == 39)
+            .filter(|bytes| bytes.len() == whole)
             .ok_or(BadToken::Forged)?;
         if bytes[0] != purpose.letter() {
             return Err(BadToken::Forged);
         }
         let key = self.key(bytes[1]).ok_or(BadToken::Forged)?;
-        let mac = Self::mac(key, &bytes[..23], &[bound.as_bytes()]);
-        if !bool::from(mac.ct_eq(&bytes[23..])) {
+        let mac = Self::mac(key, &bytes[..signed], &[bound.as_bytes()]);
+        if !bool::from(mac[..purpose.mac_len()].ct_eq(&bytes[signed..])) {
             return Err(BadToken::Forged);
         }
-        let mut seconds = [0; 8];
-        seconds[3..].copy_from_slice(&bytes[18..23]);
-        if now.seconds() >= i64::from_be_bytes(seconds) {
+        if now >= purpose.expires(&bytes[18..signed]) {
             return Err(BadToken::Expired);
         }
         let mut effect = [0; 16];
@@ -208,12 +243,38 @@ impl Signer for Keyring {
     }
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
+const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// RFC 4648 base32 in lower case without padding: what a mail address can carry.
+fn base32(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 8 / 5 + 1);
+    let (mut held, mut bits) = (0_u32, 0);
+    for byte in bytes {
+        held = (held << 8) | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            out.push(char::from(DIGITS[(held >> bits) as usize & 31]));
+        }
     }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
-        .collect()
+    if bits > 0 {
+        out.push(char::from(DIGITS[(held << (5 - bits)) as usize & 31]));
+    }
+    out
+}
+
+fn unbase32(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() * 5 / 8);
+    let (mut held, mut bits) = (0_u32, 0);
+    for byte in text.bytes() {
+        let lower = byte.to_ascii_lowercase();
+        let value = DIGITS.iter().position(|digit| *digit == lower)?;
+        held = (held << 5) | u32::try_from(value).ok()?;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            out.push(u8::try_from((held >> bits) & 255).ok()?);
+        }
+    }
+    Some(out)
 }

@@ -125,6 +125,9 @@ pub struct Ready {
     pub next_timer: Option<Time>,
 }
 
+/// Effects that may start, oldest first, and when the next one becomes due.
+pub type DueEffects = (Vec<EffectRow>, Option<Time>);
+
 /// A question that `decide` asked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Query {
@@ -202,7 +205,7 @@ pub trait Store: Send + Sync + Debug {
         now: Time,
         limit: usize,
         left_by_others: Option<Owner>,
-    ) -> BoxFuture<'a, Result<(Vec<EffectRow>, Option<Time>), StoreError>>;
+    ) -> BoxFuture<'a, Result<DueEffects, StoreError>>;
 
     /// One step on a connection's inlet (cursor, hint, ledger), durable when it returns.
     fn inlet<'a>(

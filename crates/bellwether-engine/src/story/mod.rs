@@ -1,6 +1,6 @@
-//! Stories: a flow's tests. Things happen, time passes, people tap, then something is expected; what
-//! is sent and not expected fails. The engine is the real one on a clock that is moved by hand, and
-//! connections write down instead of sending.
+//! Stories: a flow's tests. Things happen, time passes, people tap, then something is expected;
+//! what is sent and not expected fails. The engine is the real one on a clock that is moved by
+//! hand, and connections write down instead of sending.
 
 mod card;
 mod expect;

@@ -1,5 +1,5 @@
-//! The people of stories: whom a flow's tests may speak of without introducing them. A story changes
-//! them, or adds others, with `people:`.
+//! The people of stories: whom a flow's tests may speak of without introducing them. A story
+//! changes them, or adds others, with `people:`.
 
 use bellwether_model::directory::{Directory, Person};
 use serde_json::Value as Json;

@@ -1,5 +1,5 @@
-//! The stage of a story: an engine with one flow switched on, on a clock that is moved by hand. Tests
-//! of the engine use it too, so it knows nothing of YAML.
+//! The stage of a story: an engine with one flow switched on, on a clock that is moved by hand.
+//! Tests of the engine use it too, so it knows nothing of YAML.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -49,8 +49,8 @@ pub struct Stage {
     process: u64,
 }
 
-/// The inputs with something fitting for what is not given: the owner of stories, a connection named
-/// like its input.
+/// The inputs with something fitting for what is not given: the owner of stories, a connection
+/// named like its input.
 fn filled(scene: Scene<'_>) -> Json {
     let mut given = scene.inputs.as_object().cloned().unwrap_or_default();
     for input in &scene.flow.inputs {

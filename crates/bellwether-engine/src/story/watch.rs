@@ -1,5 +1,6 @@
-//! A store that is watched: what the engine commits besides effects (dead letters, events of its own,
-//! journal notes, runs that end) is what a story wants to see. Everything is passed on unchanged.
+//! A store that is watched: what the engine commits besides effects (dead letters, events of its
+//! own, journal notes, runs that end) is what a story wants to see. Everything is passed on
+//! unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -318,24 +318,62 @@ impl<'a> Builder<'a> {
         if let Some(at) = content.find(": {{") {
             return Some(self.quote_this(line, content[..at + 2].chars().count() + 1));
         }
-        let open = content.find("{ ")?;
-        let inner = content[open + 2..].split('}').next()?;
-        // A bracket that follows a name directly is an expression's, not a list's.
-        let bracket = inner
-            .char_indices()
-            .zip(inner.chars().skip(1))
-            .find(|((_, c), next)| *next == '[' && (c.is_alphanumeric() || *c == ')'))?;
-        let start = inner[..bracket.0.0]
-            .rfind(", ")
-            .map_or(0, |comma| comma + 2);
-        let column = content[..open + 2 + start].chars().count() + 1;
-        let expression = inner[start..].trim();
-        let problem = Problem::error(
-            (line, column),
-            "inside { } the bracket [ cuts this expression",
-        );
-        Some(problem.hint(format!("give it its own line: {expression}")))
+        let (start, cut) = cut_expression(content)?;
+        let column = content[..start].chars().count() + 1;
+        let message = format!("inside {{ }} the {cut} cuts this expression");
+        let expression = whole_expression(&content[start..]);
+        let key = content[..start].trim_end().trim_end_matches(':');
+        let key = key.rsplit(['{', ',']).next().unwrap_or_default().trim();
+        let hint = format!("give it its own line: {key}: {expression}");
+        Some(Problem::error((line, column), message).hint(hint))
     }
+}
+
+/// In a line with `{ }`, where an expression begins that has a comma or an index in it, and which
+/// of the two cuts it.
+fn cut_expression(line: &str) -> Option<(usize, &'static str)> {
+    let open = line.find('{')?;
+    let (mut start, mut round, mut quote, mut before) = (None, 0_u32, None, ' ');
+    for (index, c) in line.char_indices().skip_while(|(index, _)| *index <= open) {
+        match quote {
+            Some(mark) if c == mark => quote = None,
+            Some(_) => {}
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            None if c == ' ' && before == ':' => {
+                start = Some(index + 1);
+                round = 0;
+            }
+            None if c == '(' => round += 1,
+            None if c == ')' => round = round.saturating_sub(1),
+            None if c == ',' && round > 0 => return Some((start?, "comma")),
+            None if c == '[' && (before.is_alphanumeric() || before == ')') => {
+                return Some((start?, "bracket ["));
+            }
+            None if c == '[' && start.is_some_and(|start| start < index) && before == ' ' => {
+                return Some((start?, "bracket ["));
+            }
+            None => {}
+        }
+        before = c;
+    }
+    None
+}
+
+/// The expression up to the comma or brace that YAML means.
+fn whole_expression(rest: &str) -> &str {
+    let (mut depth, mut quote) = (0_u32, None);
+    for (index, c) in rest.char_indices() {
+        match quote {
+            Some(mark) if c == mark => quote = None,
+            Some(_) => {}
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            None if matches!(c, '(' | '[') => depth += 1,
+            None if matches!(c, ')' | ']') => depth = depth.saturating_sub(1),
+            None if depth == 0 && matches!(c, ',' | '}') => return rest[..index].trim(),
+            None => {}
+        }
+    }
+    rest.trim()
 }
 
 fn open_bracket(text: &str) -> bool {
@@ -353,5 +391,81 @@ fn style_of(style: ScalarStyle) -> Style {
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
         ScalarStyle::Literal => Style::Literal,
         ScalarStyle::Folded => Style::Folded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> String {
+        let lines = parse(text)
+            .1
+            .into_iter()
+            .map(|problem| problem.in_file("f"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_yaml_allows_and_we_do_not() {
+        let cases = [
+            ("a: &x 1\n", "f:1:"),
+            ("a: 1\nb: *x\n", "f:2:"),
+            ("a: !!str 1\n", "f:1:"),
+            ("<<: { a: 1 }\n", "f:1:1  merge keys"),
+            (
+                "a: 1\na: 2\n",
+                "f:2:1  `a` stands here twice, first in line 1",
+            ),
+            ("a: 1\n---\nb: 2\n", "f:2:1  a second document"),
+            ("? [a, b]\n: 1\n", "f:1:3  a key must be"),
+            ("", "f:1:1  this file is empty"),
+            ("a: \"b\n", "f:"),
+            ("a:\n\t- b\n", "f:2:1  a tab"),
+            ("a: b: c\n", "f:1:5  this is not YAML"),
+        ];
+        for (text, expected) in cases {
+            let said = problems(text);
+            assert!(said.starts_with(expected), "{text:?}\n{said}");
+        }
+    }
+
+    #[test]
+    fn each_letter_of_a_value_knows_its_place_in_the_file() {
+        // The place of X, whatever stands before it.
+        let texts = [
+            "a: some X\n",
+            "a: some\n  folded words X\n",
+            "a: \"tab\\t and \\u20ac \\x41 X\"\n",
+            "a: \"one\n\n   two X\"\n",
+            "a: \"joined\\\n  here X\"\n",
+            "a: 'it''s X'\n",
+            "a: 'it''s\n   more X'\n",
+            "a: |\n  one\n    two X\n",
+            "a:\n  b: |\n\n      one\n       X\n",
+            "a: |2\n    indented\n  X\n",
+            "a: [ä, \"ö X\"]\n",
+            "a: { b: c X }\n",
+        ];
+        for text in texts {
+            let (root, found) = parse(text);
+            assert_eq!(found, [], "{text}");
+            let mut node = root.as_ref().and_then(|root| root.get("a")).unwrap();
+            node = node.get("b").unwrap_or(node);
+            node = node.elements().and_then(<[Node]>::last).unwrap_or(node);
+            let Kind::Scalar {
+                text: value,
+                positions,
+                ..
+            } = &node.kind
+            else {
+                panic!("{text}");
+            };
+            let at = positions.at(value, value.find('X').unwrap());
+            let raw = text.lines().position(|line| line.contains('X')).unwrap();
+            let column = text.lines().nth(raw).unwrap();
+            let column = column.split('X').next().unwrap().chars().count() + 1;
+            assert_eq!(at, (raw + 1, column), "{text}");
+        }
     }
 }

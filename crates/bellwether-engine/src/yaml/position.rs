@@ -166,29 +166,22 @@ impl Walk<'_> {
         }
     }
 
-    /// Block scalars: each line begins after the block's indent.
+    /// Block scalars: each line begins after the block's indent. The parser says where the content
+    /// begins; blank lines before it belong to the value.
     fn block(mut self, text: &str) -> Positions {
-        let header = self.rest.starts_with(['|', '>']);
-        while header && self.step().is_some_and(|c| c != '\n') {}
-        let line = |rest: &str| rest.lines().next().unwrap_or_default().to_owned();
-        let first = self.rest.lines().find(|line| !line.trim().is_empty());
         let first_text = text.lines().find(|line| !line.is_empty()).unwrap_or("");
-        let indent = first.map_or(0, |raw| raw.len().saturating_sub(first_text.len()));
-        let indent = if header { indent } else { 0 };
+        let first_raw = self.rest.lines().next().unwrap_or_default();
+        // Spaces that belong to the value's first line may stand before the parser's place.
+        let own = first_text.trim_end().len();
+        let own = own.saturating_sub(first_raw.trim_end().len());
+        let indent = self.column.saturating_sub(1).saturating_sub(own);
+        let blank = text.len() - text.trim_start_matches('\n').len();
+        let first = self.line.saturating_sub(blank).max(1);
         let mut offset = 0;
-        for piece in text.split_inclusive('\n') {
-            let raw = line(self.rest);
-            let blank = raw.len() - raw.trim_start_matches(' ').len();
-            let skip = if header || offset > 0 {
-                indent.max(if header { 0 } else { blank }).min(blank)
-            } else {
-                0
-            };
-            for _ in 0..skip {
-                self.step();
-            }
+        for (line, piece) in (first..).zip(text.split_inclusive('\n')) {
+            self.line = line;
+            self.column = indent + 1;
             self.anchor(offset);
-            while self.step().is_some_and(|c| c != '\n') {}
             offset += piece.len();
         }
         if self.anchors.is_empty() {

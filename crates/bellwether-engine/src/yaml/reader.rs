@@ -51,7 +51,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     /// The value under a key that must be there.
     pub fn need(&mut self, key: &str) -> Option<&'a Node> {
         let found = self.get(key);
-        if found.is_none() {
+        if found.is_none() && !misspelt(self.entries, key) {
             self.report(Problem::error(
                 self.place,
                 format!("`{key}` is missing here"),
@@ -109,6 +109,13 @@ impl<'a, 'p> Reader<'a, 'p> {
     pub fn report(&mut self, problem: Problem) {
         push(self.problems, problem);
     }
+}
+
+/// Whether one of the keys is probably meant to be `key`: then its own problem says enough.
+pub(crate) fn misspelt(entries: &[(Key, Node)], key: &str) -> bool {
+    entries
+        .iter()
+        .any(|(found, _)| found.name != key && nearest(&found.name, [key]).is_some())
 }
 
 /// Records a problem, up to the limit.

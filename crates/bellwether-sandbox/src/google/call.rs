@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::errors::GoogleError;
 use super::mailbox::Mailbox;
+use super::quota::units;
 use crate::server::Wire;
 use crate::world::{World, lock};
 
@@ -110,6 +111,10 @@ impl FromRequestParts<Arc<World>> for Call {
         {
             return Err(GoogleError::precondition("Mail service not enabled"));
         }
+        let mut quota = lock(&world.google.quota);
+        let units = units(quota.profile, &parts.method, parts.uri.path());
+        quota.charge(&bearer.address.to_lowercase(), units)?;
+        drop(quota);
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(params) = query.map_err(|_| GoogleError::invalid("Invalid query."))?;
         let source = parts.extensions.get::<Wire>().map(|w| w.peer.ip());

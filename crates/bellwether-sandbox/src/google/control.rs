@@ -18,6 +18,7 @@ use super::domains::Domain;
 use super::ids::{from_hex, hex};
 use super::letter;
 use super::mailbox::Stored;
+use super::quota::Profile;
 use crate::admin::refuse;
 use crate::clock::real_now;
 use crate::world::{World, lock};
@@ -35,7 +36,7 @@ pub(crate) fn routes(world: &Arc<World>) -> Router {
         .route("/admin/outside", get(outside))
         .route("/admin/mail", post(mail))
         .route("/admin/read", post(read))
-        .route("/admin/google", post(google))
+        .route("/admin/google", get(units).post(google))
         .route("/admin/domains", get(domains).post(set_domain))
         .with_state(Arc::clone(world))
 }
@@ -249,6 +250,28 @@ struct Knobs {
     scopes: Option<String>,
     /// Makes the watch of the mailbox run out now.
     expire_watch: bool,
+    /// Units a mailbox may use in a minute; 0 = no limit.
+    units_per_minute: Option<u64>,
+    /// Which published costs apply.
+    quota_profile: Option<Profile>,
+    /// Refuse with 403 instead of 429 when the units are used up.
+    quota_forbids: Option<bool>,
+}
+
+/// What each mailbox used of the API's quota.
+async fn units(State(world): State<Arc<World>>) -> Json<Value> {
+    let quota = lock(&world.google.quota);
+    Json(
+        json!({"units": quota.totals(), "units_per_minute": quota.per_minute,
+        "quota_profile": quota.profile}),
+    )
+}
+
+fn set_quota(world: &World, knobs: &Knobs) {
+    let mut quota = lock(&world.google.quota);
+    quota.per_minute = knobs.units_per_minute.unwrap_or(quota.per_minute);
+    quota.profile = knobs.quota_profile.unwrap_or(quota.profile);
+    quota.forbid = knobs.quota_forbids.unwrap_or(quota.forbid);
 }
 
 async fn google(State(world): State<Arc<World>>, Json(knobs): Json<Knobs>) -> Response {
@@ -270,6 +293,7 @@ async fn google(State(world): State<Arc<World>>, Json(knobs): Json<Knobs>) -> Re
     if let Some(replace) = knobs.replace_message_id {
         lock(&world.google.knobs).replace_message_id = replace;
     }
+    set_quota(&world, &knobs);
     let ids = &world.google.ids;
     for address in &named {
         world.google.with(address, |m| {

@@ -121,18 +121,6 @@ fn stamp(world: &World, fields: &[Field], envelope: &Envelope<'_>, to: &str) -> 
     top
 }
 
-/// Puts the stamp on top; every byte of the message stays. One that has no headers at all gets the
-/// empty line that ends the header block.
-fn stamped(raw: &[u8], top: &str) -> Vec<u8> {
-    let headless = letter::fields(raw).is_empty() && !raw.starts_with(b"\n");
-    let gap = if headless && !raw.starts_with(b"\r\n") {
-        "\r\n"
-    } else {
-        ""
-    };
-    [top.as_bytes(), gap.as_bytes(), raw].concat()
-}
-
 /// Delivers a message from outside to one address; `None` when it has no mailbox and left the
 /// sandbox.
 pub(crate) fn deliver(
@@ -147,7 +135,7 @@ pub(crate) fn deliver(
     };
     let top = stamp(world, &letter::fields(raw), envelope, to);
     let labels = ["INBOX", "UNREAD", "CATEGORY_PERSONAL"];
-    put(world, &address, stamped(raw, &top), &labels).map(Some)
+    put(world, &address, letter::edit(raw, &[], &top), &labels).map(Some)
 }
 
 /// Imports as if it had come over SMTP from the client of the API call: the envelope's sender is
@@ -173,7 +161,7 @@ pub(crate) fn import_stamp(world: &World, raw: &[u8], client: IpAddr, to: &str) 
         protocol: "HTTPREST",
     };
     let top = stamp(world, &fields, &envelope, to);
-    stamped(raw, &top)
+    letter::edit(raw, &[], &top)
 }
 
 fn put(world: &World, address: &str, raw: Vec<u8>, labels: &[&str]) -> Result<Stored, OverQuota> {
@@ -231,7 +219,8 @@ pub(crate) struct Outgoing {
 
 /// Makes a message ready to be sent: From is the mailbox, Message-ID is Gmail's own, Date is there.
 pub(crate) fn ready(world: &World, address: &str, raw: &[u8]) -> Result<Outgoing, GoogleError> {
-    let fields = letter::fields(raw);
+    let raw = letter::garble_eight_bit_headers(raw);
+    let fields = letter::fields(&raw);
     let mut recipients: Vec<String> = Vec::new();
     for name in ["To", "Cc", "Bcc"] {
         for to in letter::addresses(&letter::joined(&fields, name)) {
@@ -287,7 +276,7 @@ pub(crate) fn ready(world: &World, address: &str, raw: &[u8]) -> Result<Outgoing
         top.push_str("MIME-Version: 1.0\r\n");
     }
     Ok(Outgoing {
-        raw: letter::edit(raw, &gone, &top),
+        raw: letter::edit(&raw, &gone, &top),
         recipients,
         from: address.to_owned(),
     })
@@ -329,7 +318,7 @@ pub(crate) fn send(
             trace(world, &outgoing.from, "localhost", "SMTPS", to)
         );
         let labels = ["INBOX", "UNREAD", "CATEGORY_PERSONAL"];
-        if put(world, &address, stamped(&bare, &top), &labels).is_err() {
+        if put(world, &address, letter::edit(&bare, &[], &top), &labels).is_err() {
             tracing::warn!(%address, "a mailbox of the sandbox is full; a mail was dropped");
         }
         delivered.push(address);

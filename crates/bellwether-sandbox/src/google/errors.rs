@@ -82,6 +82,18 @@ impl GoogleError {
         Self::new(403, "quotaExceeded", "RESOURCE_EXHAUSTED", message)
     }
 
+    /// Too many units in a minute, with the status that Google happened to choose.
+    pub(crate) fn quota(code: u16) -> Self {
+        let message = "Quota exceeded for quota metric 'Total Query Cost' and limit 'Units per \
+            minute per user' of service 'gmail.googleapis.com' for consumer 'project_number:1'.";
+        let status = if code == 403 {
+            "PERMISSION_DENIED"
+        } else {
+            "RESOURCE_EXHAUSTED"
+        };
+        Self::new(code, "rateLimitExceeded", status, message)
+    }
+
     pub(crate) fn body(&self) -> Value {
         let mut one = json!({"message": self.message, "domain": "global", "reason": self.reason});
         if self.code == 401 {
@@ -91,10 +103,18 @@ impl GoogleError {
         }
         let mut error = json!({"code": self.code, "message": self.message, "errors": [one],
             "status": self.status});
-        if self.reason == "insufficientPermissions" {
+        let detail = match self.reason {
+            "insufficientPermissions" => Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
+            "rateLimitExceeded" => Some("RATE_LIMIT_EXCEEDED"),
+            _ => None,
+        };
+        if let Some(reason) = detail {
             error["details"] = json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "domain": "googleapis.com",
+                "reason": reason, "domain": "googleapis.com",
                 "metadata": {"service": "gmail.googleapis.com"}}]);
+        }
+        if self.reason == "rateLimitExceeded" {
+            error["errors"][0]["domain"] = json!("usageLimits");
         }
         json!({"error": error})
     }

@@ -119,12 +119,18 @@ pub(crate) fn joined(fields: &[Field], name: &str) -> String {
     all.map(|f| f.value.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Takes the named fields out and puts `top` (complete lines) before everything else.
+/// Takes the named fields out and puts `top` (complete lines) before everything else; every other
+/// byte stays. A message without any header gets the empty line that ends the header block.
 pub(crate) fn edit(raw: &[u8], drop: &[&str], top: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len() + top.len());
+    let mut out = Vec::with_capacity(raw.len() + top.len() + 2);
     out.extend_from_slice(top.as_bytes());
+    let fields = fields(raw);
+    let block_ended = raw.starts_with(b"\r\n") || raw.starts_with(b"\n");
+    if fields.is_empty() && !top.is_empty() && !block_ended {
+        out.extend_from_slice(b"\r\n");
+    }
     let mut at = 0;
-    for field in fields(raw) {
+    for field in fields {
         if drop.iter().any(|d| field.name.eq_ignore_ascii_case(d)) {
             out.extend_from_slice(&raw[at..field.start]);
             at = field.end;
@@ -132,6 +138,14 @@ pub(crate) fn edit(raw: &[u8], drop: &[&str], top: &str) -> Vec<u8> {
     }
     out.extend_from_slice(&raw[at..]);
     out
+}
+
+/// Reads 8-bit bytes of the header block as Latin-1 and writes them as UTF-8. That is what the API
+/// of Gmail is reported to do on sending, so a header that was not encoded arrives garbled.
+pub(crate) fn garble_eight_bit_headers(raw: &[u8]) -> Vec<u8> {
+    let end = fields(raw).last().map_or(0, |f| f.end);
+    let head: String = raw[..end].iter().map(|b| char::from(*b)).collect();
+    [head.as_bytes(), &raw[end..]].concat()
 }
 
 /// Parses a message without ever panicking and hands it to `read`.
@@ -241,4 +255,65 @@ pub(crate) fn snippet(raw: &[u8]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Bytes that often look like a mail.
+    fn mail() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(b"Subject: x\r\n".to_vec()),
+            Just(b"From: =?utf-8?Q?=C3=A9?= <a@b>\n".to_vec()),
+            Just(b" folded\r\n".to_vec()),
+            Just(b"Content-Type: multipart/mixed; boundary=b\r\n".to_vec()),
+            Just(b"--b\r\n".to_vec()),
+            Just(b"\r\n".to_vec()),
+            Just(b"From a@b\r\n".to_vec()),
+            prop::collection::vec(any::<u8>(), 0..40),
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn editing_keeps_every_other_byte(raw in mail()) {
+            prop_assert_eq!(&edit(&raw, &[], ""), &raw);
+            let edited = edit(&raw, &["subject"], "X-Top: 1\r\n");
+            let taken: usize = fields(&raw)
+                .iter()
+                .filter(|f| f.name.eq_ignore_ascii_case("subject"))
+                .map(|f| f.end - f.start)
+                .sum();
+            if fields(&raw).is_empty() {
+                prop_assert!(edited.ends_with(&raw));
+            } else {
+                prop_assert_eq!(edited.len(), raw.len() - taken + 10);
+            }
+            let left = fields(&edited);
+            prop_assert!(left.iter().all(|f| !f.name.eq_ignore_ascii_case("subject")));
+        }
+
+        #[test]
+        fn anything_is_read_without_a_panic(raw in mail()) {
+            let values = fields(&raw);
+            for field in &values {
+                addresses(&field.value);
+                message_ids(&field.value);
+                subject_key(&field.value);
+            }
+            snippet(&raw);
+        }
+    }
+
+    #[test]
+    fn subjects_are_compared_without_their_prefixes() {
+        for text in ["Re: PO 1", "AW: RE[2]: po  1", "PO 1", " Fwd: WG: PO 1 "] {
+            assert_eq!(subject_key(text), "po 1", "{text}");
+        }
+        assert_eq!(subject_key("Order: PO 1"), "order: po 1");
+    }
 }

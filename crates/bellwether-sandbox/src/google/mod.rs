@@ -1,5 +1,24 @@
 //! The stand-in for Google: token endpoint, Gmail REST API and a small Pub/Sub. Here are its state,
 //! its doors and the control surface's entry; the rules are in the modules below.
+//!
+//! Shapes and types follow Google's discovery documents and are checked against them by
+//! `tests/python`. Behaviour follows Google's guides where they speak. **Reported** by users only:
+//! sending replaces Message-ID; header bytes beyond ASCII that were not encoded arrive garbled;
+//! attachment ids change. **Ours**, because nothing public says it or a test needs it: a DMARC
+//! verdict never rejects or moves a mail, so that forged mail reaches the flow under test; DKIM
+//! signatures from outside are never verified; text parts come as UTF-8 whatever their charset;
+//! `import` takes the client of the call as source of the mail, as SMTP does, where Google says
+//! that it checks no SPF, and puts mail without labels into the inbox, unread; a start of history
+//! in the future is not found; a watch and the tokens live in real time, everything that people
+//! see in flow time. Nothing was tried against the live service.
+//!
+//! On the control surface: `GET /admin/mailboxes/{address}`, `GET /admin/outside`, `POST
+//! /admin/mail` (as SMTP would), `POST /admin/read`, `GET|POST /admin/domains`, and
+//! `POST /admin/google` with the knobs `replace_message_id`, `expire_history`, `hide_from_history`,
+//! `delay_history` with `delay_history_ms`, `expire_watch`, `revoke_refresh`, `restore_refresh`,
+//! `access_token_seconds`, `scopes` (of `address`), `units_per_minute`, `quota_profile` (`legacy`
+//! or `2026`) and `quota_forbids`. History knobs hold for `address`, or for all when it is left
+//! out. `GET /admin/google` tells the units of quota each mailbox used.
 
 mod batch;
 mod call;
@@ -21,6 +40,7 @@ mod messages;
 mod oauth;
 mod pubsub;
 mod query;
+mod quota;
 mod threads;
 mod upload;
 mod user;
@@ -29,11 +49,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use serde_json::{Map, Value, json};
 
 pub(crate) use delivery::{Envelope, deliver, mailbox_for};
 pub use mailbox::MAILBOX_BYTES_LIMIT;
 
+use crate::faults::REQUEST_LIMIT;
 use crate::people::Person;
 use crate::world::{World, lock};
 use crate::{Door, StandIn};
@@ -43,6 +65,7 @@ use ids::Ids;
 use mailbox::Mailbox;
 use oauth::Tokens;
 use pubsub::PubSub;
+use quota::Quota;
 
 pub(crate) const STAND_IN: StandIn = StandIn {
     name: "google",
@@ -80,6 +103,7 @@ pub(crate) struct Google {
     outside: Mutex<Outside>,
     knobs: Mutex<Knobs>,
     sessions: Mutex<upload::Sessions>,
+    quota: Mutex<Quota>,
     ids: Ids,
 }
 
@@ -102,6 +126,7 @@ impl Google {
             outside: Mutex::default(),
             knobs: Mutex::default(),
             sessions: Mutex::default(),
+            quota: Mutex::default(),
             ids: Ids::default(),
         }
     }
@@ -143,6 +168,7 @@ fn router(world: &Arc<World>) -> Router {
         .merge(upload::routes())
         .with_state(Arc::clone(world));
     let gmail = gmail.clone().merge(batch::routes(gmail));
+    let gmail = gmail.layer(DefaultBodyLimit::max(REQUEST_LIMIT));
     let gmail = crate::faults::guard(gmail, world, "google.gmail");
     let pubsub = crate::faults::guard(pubsub::routes(world), world, "google.pubsub");
     token.merge(gmail).merge(pubsub).fallback(unknown)
@@ -179,5 +205,6 @@ fn reset(world: &World) {
     *lock(&google.outside) = Outside::default();
     *lock(&google.knobs) = Knobs::default();
     *lock(&google.sessions) = upload::Sessions::default();
+    *lock(&google.quota) = Quota::default();
     google.pubsub.reset();
 }

@@ -351,3 +351,37 @@ impl Query {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_query(text in "[-a-z:(){}|\"0-9/ OR\u{e9}]{0,60}") {
+            parse(&text, 0);
+        }
+
+        #[test]
+        fn deep_brackets_are_bounded(depth in 0usize..3_000) {
+            parse(&"(".repeat(depth), 0);
+            parse(&"-".repeat(depth), 0);
+            parse(&"from:(".repeat(depth), 0);
+        }
+    }
+
+    #[test]
+    fn bare_dates_are_midnight_in_california_s_winter() {
+        let wanted = Query::After(1_767_254_400_000);
+        for text in [
+            "after:2026/1/1",
+            "after:2026-01-01",
+            "newer:01/01/2026",
+            "AFTER:1767254400",
+        ] {
+            assert_eq!(parse(text, 0), wanted, "{text}");
+        }
+    }
+}

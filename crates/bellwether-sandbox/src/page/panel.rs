@@ -186,6 +186,7 @@ fn going_wrong(faults: &[Fault]) -> Markup {
 fn kind(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Status => "answers",
+        FaultKind::StatusAfter => "takes the call, then answers",
         FaultKind::ResetBefore => "line breaks before the call is taken",
         FaultKind::ResetAfter => "line breaks after the call was taken",
         FaultKind::Slow => "answers late",

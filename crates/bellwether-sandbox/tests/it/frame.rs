@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use bellwether_sandbox::{Options, Person, StartError, default_people, start};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::gmail::{APPROVALS, Post, letter, raw};
 use crate::wire::call;
@@ -36,6 +38,30 @@ async fn a_taken_port_is_named() {
         "{error:?}"
     );
     assert!(error.to_string().contains(&port.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn parts_listen_at_their_offsets_from_the_base_port() {
+    // Another test may take one of the ports in between, so a few bases are tried.
+    for _ in 0..20 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let Ok(sandbox) = start(Options {
+            port,
+            ..Options::default()
+        })
+        .await
+        else {
+            continue;
+        };
+        for (name, offset) in [("page", 0), ("google", 1), ("opentext", 2), ("smtp", 4)] {
+            let at = sandbox.addresses().get(name).expect("it listens");
+            assert_eq!(at.port(), port + offset, "{name}");
+        }
+        return;
+    }
+    panic!("no base port was free in twenty tries");
 }
 
 #[tokio::test]
@@ -138,6 +164,21 @@ async fn a_reset_after_handling_leaves_the_effect() {
     let cut: Vec<&Value> = all.iter().filter(|c| c["fault"] == "reset_after").collect();
     assert_eq!(cut.len(), 1);
     assert_eq!(cut[0]["status"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_status_after_handling_leaves_the_effect() {
+    let post = Post::start().await;
+    let token = post.token(APPROVALS).await;
+    let wanted = json!({"target": "google.gmail", "kind": "status_after", "status": 500});
+    fault(&post, wanted).await;
+    let send = "/gmail/v1/users/me/messages/send";
+    let failed = post
+        .bearer(&token, "POST", send, &sending())
+        .await
+        .expect("an answer");
+    assert_eq!(failed.status, 500);
+    assert_eq!(post.count("ariba@example.com", "").await, 1);
 }
 
 #[tokio::test]
@@ -267,4 +308,36 @@ async fn reset_brings_everything_back_and_repeats_no_id() {
     );
     let old = format!("history?startHistoryId={cursor}");
     post.api(APPROVALS, "GET", &old, Value::Null, 404).await;
+}
+
+#[tokio::test]
+async fn what_happens_is_told_as_events_in_order() {
+    let post = Post::start().await;
+    post.mail("ariba@example.com", APPROVALS, "before", "")
+        .await;
+    let mut stream = TcpStream::connect(post.page).await.expect("it listens");
+    let request = "GET /events HTTP/1.1\r\nHost: sandbox\r\n\r\n";
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it is read");
+    let mut text = String::new();
+    for wanted in ["before", "after"] {
+        if wanted == "after" {
+            post.mail("ariba@example.com", APPROVALS, "after", "").await;
+        }
+        while !text.contains(wanted) {
+            let mut chunk = [0; 4096];
+            let read = stream.read(&mut chunk);
+            let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+            let read = read
+                .expect("something is told in time")
+                .expect("the line stays");
+            text.push_str(&String::from_utf8_lossy(&chunk[..read]));
+        }
+    }
+    assert!(
+        text.contains("event: mail") && text.contains("\"number\":1"),
+        "{text}"
+    );
 }

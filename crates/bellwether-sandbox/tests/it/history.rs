@@ -163,7 +163,7 @@ async fn hidden_mail_is_listed_but_never_in_history() {
 async fn a_delayed_record_holds_the_cursor_back_until_it_comes() {
     let post = Post::start().await;
     let start = post.history_id(APPROVALS).await;
-    let delay = json!({"delay_history": 1, "delay_history_ms": 400});
+    let delay = json!({"delay_history": 1, "delay_history_ms": 1_000});
     post.admin("/admin/google", delay).await;
     post.mail(ARIBA, APPROVALS, "late", "").await;
     let early = history(&post, &start, "").await;
@@ -221,17 +221,27 @@ async fn a_watch_notifies_of_its_labels_at_most_once_a_second() {
     let put = json!({"raw": raw(&letter(ARIBA, APPROVALS, "archived", ""))});
     post.post(APPROVALS, "messages", put).await;
     assert!(pull(&post).await.is_empty(), "not in the inbox");
+    let before = std::time::Instant::now();
     for n in 0..5 {
         post.mail(ARIBA, APPROVALS, &format!("{n}"), "").await;
     }
     let got = pull(&post).await;
-    assert_eq!(got.len(), 1, "the rest within a second is dropped");
+    let seconds = usize::try_from(before.elapsed().as_secs()).expect("few");
+    assert!(
+        (1..=1 + seconds).contains(&got.len()),
+        "the rest within a second is dropped"
+    );
     assert_eq!(data(&got[0])["emailAddress"], APPROVALS);
     assert!(data(&got[0])["historyId"].is_u64());
+}
+
+#[tokio::test]
+async fn a_stopped_watch_is_silent() {
+    let post = Post::start().await;
+    watch(&post, json!({"topicName": TOPIC})).await;
     post.api(APPROVALS, "POST", "stop", Value::Null, 204).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
     post.mail(ARIBA, APPROVALS, "after", "").await;
-    assert!(pull(&post).await.is_empty(), "stopped");
+    assert!(pull(&post).await.is_empty());
 }
 
 #[tokio::test]

@@ -67,6 +67,23 @@ async fn sending_delivers_to_mailboxes_tags_and_the_outside_and_strips_bcc() {
 }
 
 #[tokio::test]
+async fn headers_must_be_encoded_or_arrive_garbled() {
+    let post = Post::start().await;
+    send(&post, &letter(APPROVALS, ALICE, "Gr\u{fc}n", ""), None).await;
+    assert_eq!(
+        header(&post.newest(ALICE).await, "Subject"),
+        "Gr\u{c3}\u{bc}n"
+    );
+    send(
+        &post,
+        &letter(APPROVALS, ALICE, "=?utf-8?Q?Gr=C3=BCn?=", ""),
+        None,
+    )
+    .await;
+    assert_eq!(header(&post.newest(ALICE).await, "Subject"), "Gr\u{fc}n");
+}
+
+#[tokio::test]
 async fn mail_to_oneself_is_one_message_with_both_labels() {
     let post = Post::start().await;
     send(&post, &letter(APPROVALS, APPROVALS, "note", ""), None).await;

@@ -201,3 +201,35 @@ async fn a_stranger_s_mailbox_is_forbidden() {
         .expect("an answer");
     assert_eq!(reply.status, 200, "one's own address works like `me`");
 }
+
+#[tokio::test]
+async fn units_are_counted_and_a_limit_is_kept() {
+    let post = Post::start().await;
+    let raw = crate::gmail::raw(&crate::gmail::letter(APPROVALS, ARIBA, "hi", ""));
+    let draft = post
+        .post(APPROVALS, "drafts", json!({"message": {"raw": raw}}))
+        .await;
+    post.post(APPROVALS, "drafts/send", json!({"id": draft["id"]}))
+        .await;
+    let used = post.admin("/admin/google", Value::Null).await.json();
+    assert_eq!(
+        used["units"],
+        json!({APPROVALS: 110}),
+        "a draft and its sending"
+    );
+    for (knob, status) in [(false, 429), (true, 403)] {
+        let limit = json!({"units_per_minute": 1, "quota_forbids": knob});
+        post.admin("/admin/google", limit).await;
+        let refused = post
+            .api(APPROVALS, "GET", "messages", Value::Null, status)
+            .await;
+        let error = &refused["error"];
+        let one = json!({"domain": "usageLimits", "reason": "rateLimitExceeded"});
+        assert_eq!(error["errors"][0]["domain"], one["domain"]);
+        assert_eq!(error["errors"][0]["reason"], one["reason"]);
+        assert_eq!(error["details"][0]["reason"], "RATE_LIMIT_EXCEEDED");
+    }
+    post.admin("/admin/google", json!({"units_per_minute": 0}))
+        .await;
+    post.get(APPROVALS, "messages").await;
+}

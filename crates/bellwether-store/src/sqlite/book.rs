@@ -27,6 +27,13 @@ pub(super) struct Book {
     /// Events that came again and are not yet in a change row.
     pub(super) duplicates: i64,
     duplicates_before: i64,
+    data_version: i64,
+}
+
+/// A number that changes when another connection has written to the file.
+fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))
 }
 
 /// Names in `meta`.
@@ -68,7 +75,21 @@ impl Book {
             ledger: BTreeMap::new(),
             duplicates: 0,
             duplicates_before: 0,
+            data_version: data_version(conn)?,
         })
+    }
+
+    /// At the beginning of each transaction: if another process has written to the file, what is
+    /// in memory is read again, so that its positions and words are never used twice.
+    pub(super) fn refresh(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        if data_version(conn)? == self.data_version {
+            return Ok(());
+        }
+        let (duplicates, before) = (self.duplicates, self.duplicates_before);
+        *self = Self::load(conn)?;
+        self.duplicates = duplicates;
+        self.duplicates_before = before;
+        Ok(())
     }
 
     /// The next place in the record. Not given back when the transaction fails: holes are allowed.

@@ -1,5 +1,5 @@
-//! SQLite behind the engine's three traits: one writer thread, a few readers, a projector. This file
-//! holds the handle and routes calls; each concern has a file of its own.
+//! SQLite behind the engine's three traits: one writer thread, a few readers, a projector. This
+//! file holds the handle and routes calls; each concern has a file of its own.
 
 mod book;
 mod change;
@@ -47,7 +47,13 @@ pub struct Database {
     behind: Arc<Behind>,
     counts: Arc<stats::Counts>,
     healthy: Arc<AtomicBool>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Option<Threads>>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    writer: JoinHandle<()>,
+    projector: JoinHandle<()>,
 }
 
 impl fmt::Debug for Database {
@@ -95,10 +101,10 @@ impl Database {
             healthy: healthy.clone(),
         };
         let projector = Projector::new(source, requests.downgrade(), behind.clone());
-        let threads = vec![
-            thread("store-writer", move || writer.run())?,
-            thread("store-projector", move || projector.run())?,
-        ];
+        let threads = Threads {
+            writer: thread("store-writer", move || writer.run())?,
+            projector: thread("store-projector", move || projector.run())?,
+        };
         Ok(Self {
             requests,
             pool,
@@ -106,7 +112,7 @@ impl Database {
             behind,
             counts,
             healthy,
-            threads: Mutex::new(threads),
+            threads: Mutex::new(Some(threads)),
         })
     }
 
@@ -129,6 +135,16 @@ impl Database {
         self.counts.stats(bytes)
     }
 
+    /// What was written since the database was opened, without asking the database: the size is
+    /// that of the file on disk.
+    pub fn counted(&self) -> Stats {
+        let bytes = self
+            .file
+            .as_ref()
+            .and_then(|path| std::fs::metadata(path).ok());
+        self.counts.stats(bytes.map_or(0, |file| file.len()))
+    }
+
     /// Completes when lists and totals show everything that was committed before the call.
     pub async fn projected(&self) {
         self.behind.caught_up().await;
@@ -137,7 +153,20 @@ impl Database {
     /// Writes what is left into the file and ends the threads. Calls that come later are refused.
     /// Blocks until the file is closed; from async code call it at the end or on a thread for it.
     pub fn close(&self) {
+        let threads = self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(Threads { writer, projector }) = threads else {
+            return;
+        };
+        // The writer closes last: then its connection is the last one and puts the log away.
+        if let Some(pool) = &self.pool {
+            pool.close();
+        }
         self.behind.stop();
+        join(projector);
         let (done, closed) = oneshot::channel();
         let mut request = Request::Close(done);
         // The queue may be full for a moment; the writer always gets on.
@@ -146,16 +175,7 @@ impl Database {
             std::thread::yield_now();
         }
         drop(closed);
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the store had ended in a panic");
-            }
-        }
-        if let Some(pool) = &self.pool {
-            pool.close();
-        }
+        join(writer);
     }
 
     /// Runs a short read: a few rows by key. Files are read on the caller's own thread, because a
@@ -215,9 +235,84 @@ fn gone() -> StoreError {
     StoreError(GONE.to_owned())
 }
 
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the store had ended in a panic");
+    }
+}
+
 fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)
         .map_err(|e| OpenError::Failed(format!("no thread could be started: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_engine::store::{InletStep, Member, Registry, Store, Verdict};
+    use bellwether_model::time::Time;
+
+    use super::*;
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(test);
+    }
+
+    /// Runs something on the writer's thread and waits until it ran or failed.
+    async fn on_writer(db: &Database, job: impl FnOnce(&rusqlite::Connection) + Send + 'static) {
+        let (to, ran) = oneshot::channel::<()>();
+        let job = Box::new(move |conn: &rusqlite::Connection| {
+            job(conn);
+            drop(to);
+        });
+        db.requests.send(Request::Read(job)).await.ok().unwrap();
+        ran.await.unwrap_err();
+    }
+
+    #[test]
+    fn a_panic_of_the_writer_is_told_and_nobody_waits_for_ever() {
+        run(async {
+            let db = Database::open_memory().unwrap();
+            assert!(db.healthy());
+            on_writer(&db, |_| panic!("the writer fails, as this test wants it")).await;
+            let verdicts = db.commit(vec![Member::default(), Member::default()]).await;
+            assert_eq!(verdicts, vec![Verdict::Refused(GONE.to_owned()); 2]);
+            assert!(db.ready(Time(0), 1).await.is_err());
+            assert!(db.inlet("inbox", InletStep::Look).await.is_err());
+            db.close();
+            assert!(!db.healthy());
+        });
+    }
+
+    async fn put(db: &Database, n: usize) -> Result<u64, bellwether_engine::store::RegistryError> {
+        let body = serde_json::Value::from("x".repeat(n));
+        db.put("setting", "large", None, body, "test", Time(0))
+            .await
+    }
+
+    #[test]
+    fn a_full_disk_refuses_what_does_not_fit_and_the_rest_goes_on_afterwards() {
+        run(async {
+            let db = Database::open_memory().unwrap();
+            assert_eq!(put(&db, 10).await, Ok(1));
+            on_writer(&db, |conn| {
+                conn.execute_batch("PRAGMA max_page_count = 60").unwrap();
+            })
+            .await;
+            let error = put(&db, 1_000_000).await.unwrap_err();
+            assert!(error.to_string().contains("full"), "{error}");
+            assert!(db.healthy());
+            on_writer(&db, |conn| {
+                conn.execute_batch("PRAGMA max_page_count = 100000")
+                    .unwrap();
+            })
+            .await;
+            assert_eq!(put(&db, 1_000_000).await, Ok(2));
+        });
+    }
 }

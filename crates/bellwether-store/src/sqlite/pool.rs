@@ -25,6 +25,7 @@ pub(super) struct Pool {
 struct Loan {
     conn: Option<Connection>,
     idle: Arc<Mutex<Vec<Connection>>>,
+    turns: Arc<Semaphore>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -38,10 +39,13 @@ impl Drop for Loan {
                 tracing::warn!(%error, "a reader could not end its transaction");
                 return;
             }
-            self.idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(conn);
+            // After the end nothing is kept, so that the writer can close the file last.
+            if !self.turns.is_closed() {
+                self.idle
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(conn);
+            }
         }
     }
 }
@@ -82,6 +86,7 @@ impl Pool {
         Ok(Loan {
             conn,
             idle: self.idle.clone(),
+            turns: self.turns.clone(),
             _turn: turn,
         })
     }

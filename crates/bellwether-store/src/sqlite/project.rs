@@ -11,7 +11,7 @@ use bellwether_model::id::Id;
 use rusqlite::{Connection, Result};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::book::{POSITION_FLOOR, PROJECTED};
+use super::book::{POSITION_FLOOR, PROJECTED, meta};
 use super::change::{Change, Changes, Standing};
 use super::writer::Request;
 
@@ -118,7 +118,7 @@ impl Behind {
 
     fn advanced(&self, projected: i64) {
         let mut state = self.state();
-        state.projected = projected;
+        state.projected = projected.max(state.projected);
         while state.marks.len() > 1 && state.marks.get(1).is_some_and(|m| m.0 <= projected + 1) {
             state.marks.pop_front();
         }
@@ -127,7 +127,13 @@ impl Behind {
             state.hurry = false;
         }
         drop(state);
-        self.projected.send_replace(projected);
+        // After the end nobody waits any more, so the number never goes back.
+        self.projected
+            .send_if_modified(|known| std::mem::replace(known, projected.max(*known)) < projected);
+    }
+
+    fn last(&self) -> i64 {
+        self.state().last
     }
 
     /// How long the oldest change that lists do not show has been waiting.
@@ -215,9 +221,14 @@ impl Projector {
         while self.behind.wait() {
             loop {
                 let begun = Instant::now();
+                let last = self.behind.last();
                 match self.slice() {
                     Ok(Some(up_to)) => self.behind.advanced(up_to),
-                    Ok(None) => break,
+                    Ok(None) => {
+                        // No row is left, also if another process projected the last ones.
+                        self.behind.advanced(last);
+                        break;
+                    }
                     Err(why) => {
                         tracing::warn!(%why, "lists are not up to date; the projector tries again");
                         if !self.behind.rest(REST_MAX) {
@@ -284,6 +295,7 @@ fn read(conn: &Connection) -> Result<Vec<ChangeRow>> {
 /// Change rows added up: what has to be written, each row once.
 #[derive(Debug, Default)]
 pub(super) struct Slice {
+    first: i64,
     up_to: i64,
     last_position: i64,
     /// (program, id) → whether it was listed before as open, and whether it is open now.
@@ -308,6 +320,7 @@ fn standing_code(role: u8, standing: Standing) -> i64 {
 impl Slice {
     fn of(rows: &[ChangeRow], up_to: i64) -> Self {
         let mut slice = Self {
+            first: rows.first().map_or(up_to, |row| row.0),
             up_to,
             ..Self::default()
         };
@@ -389,8 +402,11 @@ fn notifies(role: u8) -> bool {
     role <= 2
 }
 
-/// Writes one slice within the running transaction.
+/// Writes one slice within the running transaction, unless another process did so meanwhile.
 pub(super) fn apply(conn: &Connection, slice: &Slice) -> Result<()> {
+    if meta(conn, PROJECTED)? >= slice.first {
+        return Ok(());
+    }
     runs(conn, slice)?;
     notifications(conn, slice)?;
     let mut statement = conn.prepare_cached(

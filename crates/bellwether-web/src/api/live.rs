@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::console::road;
 use crate::guard::By;
+use crate::people::Names;
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::web::Web;
@@ -90,23 +91,23 @@ impl Watcher {
             }
             let (lines, more) = self.gather().await?;
             self.web.counters.live_skipped.inc_by(more);
+            let names = self.web.people.names(&*self.web.app.registry).await;
             for told in tell(&self.web, lines).await {
                 self.sent += 1;
-                let body = body(&self.web, &told).await.to_string();
+                let body = body(&self.web, &told, &names).to_string();
                 self.ready
                     .push_back(Sse::default().id(self.sent.to_string()).data(body));
             }
             if more > 0 {
-                let body = self.more(more).await.to_string();
+                let body = self.more(more, &names).to_string();
                 self.ready
                     .push_back(Sse::default().event("more").data(body));
             }
         }
     }
 
-    async fn more(&self, more: u64) -> Value {
+    fn more(&self, more: u64, names: &Names) -> Value {
         let now = self.web.app.flow_clock.now();
-        let names = self.web.people.names(&*self.web.app.registry).await;
         let clock = crate::when::clock(now, now, names.zone());
         json!({ "more": more, "at": now.to_string(), "clock": clock })
     }
@@ -164,9 +165,8 @@ async fn tell(web: &Web, lines: Vec<Arc<LiveLine>>) -> Vec<Told> {
     lines.into_iter().map(told).collect()
 }
 
-async fn body(web: &Web, told: &Told) -> Value {
-    let names = web.people.names(&*web.app.registry).await;
-    let shown = road::line_of(told, &names);
+fn body(web: &Web, told: &Told, names: &Names) -> Value {
+    let shown = road::line_of(told, names);
     let line = &told.line;
     json!({
         "at": line.at.to_string(),
@@ -179,6 +179,8 @@ async fn body(web: &Web, told: &Told) -> Value {
         "icon": shown.icon,
         "tone": shown.tone,
         "link": shown.link,
+        // The opening has a line of its own: a page need not show its event as well.
+        "quiet": told.event.as_ref().is_some_and(road::is_said_otherwise),
         "clock": crate::when::clock(line.at, web.app.flow_clock.now(), names.zone()),
     })
 }

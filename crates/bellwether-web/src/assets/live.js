@@ -63,7 +63,10 @@ feed.onerror = () => {
   mark.classList.add("off");
   word.textContent = "not connected, trying again";
 };
-feed.onmessage = (message) => add(JSON.parse(message.data));
+feed.onmessage = (message) => {
+  const line = JSON.parse(message.data);
+  if (!(line.quiet && line.kind === "event")) add(line);
+};
 feed.addEventListener("more", (message) => {
   const { more, at, clock } = JSON.parse(message.data);
   const text = `and ${more} more at once; the lists have them all`;

@@ -10,11 +10,11 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::{Visit, back};
-use super::{road, story};
+use super::{journal, road, story};
 use crate::api;
 use crate::guard::Posted;
 use crate::note::Note;
-use crate::pieces::icon;
+use crate::pieces::{encode, fact, icon};
 use crate::problem::Problem;
 use crate::query::id_of;
 use crate::text::{clean, short};
@@ -35,7 +35,7 @@ async fn read(web: &Web, id: &str) -> Result<RunDetail, Problem> {
 
 /// The first notification's title says best what the case is about.
 fn headline(detail: &RunDetail) -> String {
-    let titles = detail.effects.iter().find_map(|effect| title(effect));
+    let titles = detail.effects.iter().find_map(title);
     titles.unwrap_or_else(|| format!("{}: {}", detail.run.flow, detail.run.key))
 }
 
@@ -50,12 +50,14 @@ fn show(visit: &Visit, detail: &RunDetail) -> Markup {
     html! {
         p.under-title { (words::run(run.status).show()) }
         dl.facts.wide {
-            div { dt { "Flow" } dd { a href={ "/cases?flow=" (crate::pieces::encode(&run.flow)) } { (clean(&run.flow)) } } }
-            div { dt { "Matter" } dd { (clean(&run.key)) } }
-            div { dt { "Began" } dd { (visit.time(run.opened_at)) } }
-            div { dt { "Last turn" } dd { (visit.time(run.last_turn_at)) } }
+            (fact("Flow", &html! {
+                a href={ "/cases?flow=" (encode(&run.flow)) } { (clean(&run.flow)) }
+            }))
+            (fact("Matter", &html! { (clean(&run.key)) }))
+            (fact("Began", &visit.time(run.opened_at)))
+            (fact("Last turn", &visit.time(run.last_turn_at)))
             @for (name, due) in &detail.timers {
-                div { dt { "Next: " (clean(&words::plain(name))) } dd { (visit.time(*due)) } }
+                (fact(&format!("Next: {}", clean(&journal::timer(name))), &visit.time(*due)))
             }
         }
         (line_of_time(visit, detail))
@@ -77,16 +79,22 @@ fn line_of_time(visit: &Visit, detail: &RunDetail) -> Markup {
                     li {
                         span.mark { (icon("in")) }
                         div {
-                            p { (visit.time(event.received_at)) " · " a href={ "/events/" (event.position) } {
-                                (clean(&story::came_in(event, &visit.names)))
-                            } }
+                            p {
+                                (visit.time(event.received_at)) " · "
+                                a href={ "/events/" (event.position) } {
+                                    (clean(&story::came_in(event, &visit.names)))
+                                }
+                            }
                             (raw("What came in", &event.envelope.data))
                         }
                     }
                 }
                 @for turn in &detail.journal { (one_turn(visit, turn)) }
                 @if detail.run.status != "open" {
-                    li { span.mark { (icon("dot")) } div { p { (visit.time(detail.run.last_turn_at)) " · The case closed" } } }
+                    li {
+                        span.mark { (icon("dot")) }
+                        div { p { (visit.time(detail.run.last_turn_at)) " · The case closed" } }
+                    }
                 }
             }
         }
@@ -94,7 +102,7 @@ fn line_of_time(visit: &Visit, detail: &RunDetail) -> Markup {
 }
 
 fn one_turn(visit: &Visit, turn: &TurnRow) -> Markup {
-    let told = story::turn(&turn.body, &visit.names);
+    let told = journal::turn(&turn.body, &visit.names);
     let at = turn.body.get("at").and_then(when);
     html! {
         li {
@@ -102,10 +110,13 @@ fn one_turn(visit: &Visit, turn: &TurnRow) -> Markup {
             div {
                 p {
                     @if let Some(at) = at { (visit.time(at)) " · " }
-                    strong { (clean(&told.input)) }
+                    @match told.event {
+                        Some(position) => a href={ "/events/" (position) } { (clean(&told.input)) },
+                        None => strong { (clean(&told.input)) },
+                    }
                 }
                 @if !told.output.is_empty() {
-                    ul.plain { @for said in &told.output { li { (clean(said)) } } }
+                    ul.noted { @for said in &told.output { li { (clean(said)) } } }
                 }
                 (raw(&format!("Turn {}", turn.version), &turn.body))
             }
@@ -160,7 +171,7 @@ fn one_effect(visit: &Visit, effect: &EffectRow) -> Markup {
             }
             @if let Some(reason) = &effect.reason { p.meta { "Because: " (clean(reason)) } }
             @if let Some(failure) = &effect.failure {
-                p.meta { "Latest failure: " (clean(&failure.message)) " (" (clean(&failure.code)) ")" }
+                p.meta { "Latest failure: " (clean(&failure.to_string())) }
             }
             (raw("What was given", &args))
         }
@@ -182,10 +193,16 @@ fn decide_form(visit: &Visit, detail: &RunDetail) -> Markup {
         .collect();
     asked.dedup();
     let first = asked.first().copied();
+    let unknown = asked
+        .iter()
+        .filter(|id| visit.names.all().all(|(known, _)| known != **id));
     html! {
         details.decide-for {
             summary { "Decide for somebody" }
-            p.meta { "For when the person called. The record says that it was you: " (clean(&visit.actor.name)) "." }
+            p.meta {
+                "For when the person called. The record says that it was you: "
+                (clean(&visit.actor.name)) "."
+            }
             form.stack method="post" action={ "/cases/" (detail.run.id) "/decide" } {
                 (visit.token())
                 label for="person" { "Who decided" }
@@ -193,9 +210,7 @@ fn decide_form(visit: &Visit, detail: &RunDetail) -> Markup {
                     @for (id, name) in visit.names.all() {
                         option value=(id) selected[first == Some(id)] { (clean(name)) }
                     }
-                    @for id in asked.iter().filter(|id| visit.names.all().all(|(known, _)| known != **id)) {
-                        option value=(id) { (clean(id)) }
-                    }
+                    @for id in unknown { option value=(id) { (clean(id)) } }
                 }
                 label for="comment" { "Comment" }
                 textarea #comment name="comment" rows="2" maxlength="2000" {}
@@ -244,7 +259,7 @@ pub(crate) async fn decide(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Response {
-    let place = format!("/cases/{}", crate::pieces::encode(&id));
+    let place = format!("/cases/{}", encode(&id));
     let Ok(run) = id_of("case", &id) else {
         return back(
             "/cases",

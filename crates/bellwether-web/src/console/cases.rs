@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::frame::Visit;
 use crate::api::RUN_WORDS;
-use crate::pieces::{empty, encode, next};
+use crate::pieces::{chip, columns, empty, encode, next};
 use crate::query::Fields;
 use crate::text::clean;
 use crate::web::Web;
@@ -40,14 +40,12 @@ fn chips(query: &ListQuery) -> Markup {
         .map_or_else(String::new, |flow| format!("flow={}", encode(flow)));
     html! {
         nav.chips aria-label="Filters" {
-            @for (word, name) in [(None, "all"), (Some("open"), "open"), (Some("closed"), "closed")] {
+            @for word in [None, Some("open"), Some("closed")] {
                 @let filter = word.map_or_else(String::new, |word| format!("status={word}&"));
-                a href={ "/cases?" (filter) (flow) } aria-current=[(word == status).then_some("true")] {
-                    (name)
-                }
+                (chip(&format!("/cases?{filter}{flow}"), word == status, word.unwrap_or("all")))
             }
-            @if let Some(flow) = &query.flow { a href="/cases" aria-current="true" { "flow " (clean(flow)) " ×" } }
-            @if let Some(person) = &query.person { a href="/cases" aria-current="true" { (clean(person)) " ×" } }
+            @if let Some(flow) = &query.flow { (chip("/cases", true, &format!("flow {flow} ×"))) }
+            @if let Some(person) = &query.person { (chip("/cases", true, &format!("{person} ×"))) }
         }
     }
 }
@@ -62,12 +60,19 @@ fn rows(visit: &Visit, page: &Page<RunRow>, query: &ListQuery) -> Markup {
     html! {
         p.meta { (page.total) " in all" }
         table.rows {
-            thead { tr { th { "Case" } th { "Flow" } th { "State" } th { "Began" } th { "Last turn" } th.n { "Turns" } } }
+            (columns(&["Case", "Flow", "State", "Began", "Last turn", "Turns"]))
             tbody {
                 @for row in &page.items {
                     tr {
-                        td.main { a href={ "/cases/" (row.id) } { (clean(&row.key)) } @if row.epoch > 1 { " · " (row.epoch) } }
-                        td data-label="Flow" { a.quiet href={ "/cases?flow=" (encode(&row.flow)) } { (clean(&row.flow)) } }
+                        td.main {
+                            a href={ "/cases/" (row.id) } { (clean(&row.key)) }
+                            @if row.epoch > 1 { " · " (row.epoch) }
+                        }
+                        td data-label="Flow" {
+                            a.quiet href={ "/cases?flow=" (encode(&row.flow)) } {
+                                (clean(&row.flow))
+                            }
+                        }
                         td data-label="State" { (words::run(row.status).show()) }
                         td data-label="Began" { (visit.time(row.opened_at)) }
                         td data-label="Last turn" { (visit.time(row.last_turn_at)) }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::frame::{Visit, back};
 use crate::guard::Posted;
 use crate::note::Note;
-use crate::pieces::{Pill, empty, encode, icon};
+use crate::pieces::{Pill, empty, encode, fact, icon, time};
 use crate::problem::Problem;
 use crate::text::clean;
 use crate::web::Web;
@@ -34,7 +34,9 @@ fn card(visit: &Visit, view: &ConnectionView) -> Markup {
             div {
                 p.card-head {
                     (icon("plug"))
-                    a href={ "/connections/" (encode(&view.name)) } { strong { (clean(&view.name)) } }
+                    a href={ "/connections/" (encode(&view.name)) } {
+                        strong { (clean(&view.name)) }
+                    }
                     span.meta { (clean(words::provider(&view.connector))) }
                 }
                 p { (clean(&sentence)) }
@@ -152,23 +154,24 @@ fn numbers(visit: &Visit, counts: &LedgerCounts) -> Markup {
         section aria-labelledby="ledger" {
             h2 #ledger { "What came in, counted" }
             dl.facts.wide {
-                div {
-                    dt { "Missing mails" }
-                    dd {
-                        (missing.show()) " "
-                        span.meta {
-                            @match counts.counted_at {
-                                Some(at) => { "counted against the mailbox itself, "
-                                    (crate::pieces::time(at, visit.transport_now, visit.names.zone())) },
-                                None => { "not counted against the mailbox yet" },
-                            }
+                (fact("Missing mails", &html! {
+                    (missing.show()) " "
+                    span.meta {
+                        @match counts.counted_at {
+                            Some(at) => {
+                                "counted against the mailbox itself, "
+                                (time(at, visit.transport_now, visit.names.zone()))
+                            },
+                            None => { "not counted against the mailbox yet" },
                         }
                     }
-                }
+                }))
                 @for (name, n, more) in rows {
-                    div { dt { (name) } dd { (n) @if !more.is_empty() { " " span.meta { (more) } } } }
+                    (fact(name, &html! { (n) " " span.meta { (more) } }))
                 }
-                div { dt { "Read up to" } dd { code { (clean(counts.cursor.as_deref().unwrap_or("the beginning"))) } } }
+                @if let Some(cursor) = &counts.cursor {
+                    (fact("Read up to", &html! { code { (clean(cursor)) } }))
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::frame::Visit;
 use super::story;
-use crate::pieces::empty;
+use crate::pieces::{columns, empty, encode, fact};
 use crate::problem::Problem;
 use crate::query::Fields;
 use crate::text::clean;
@@ -37,7 +37,7 @@ pub(crate) async fn list(State(web): State<Web>, visit: Visit, fields: Fields) -
         } @else {
             p.meta { (page.total) " in all, the newest " (page.items.len()) " here" }
             table.rows {
-                thead { tr { th { "What" } th { "Type" } th { "From" } th { "When" } } }
+                (columns(&["What", "Type", "From", "When"]))
                 tbody { @for event in &page.items { (row(&visit, event)) } }
             }
         }
@@ -48,8 +48,16 @@ fn row(visit: &Visit, event: &Event) -> Markup {
     let envelope = &event.envelope;
     html! {
         tr {
-            td.main { a href={ "/events/" (event.position) } { (clean(&story::came_in(event, &visit.names))) } }
-            td data-label="Type" { a.quiet href={ "/events?type=" (crate::pieces::encode(&envelope.kind)) } { (clean(&envelope.kind)) } }
+            td.main {
+                a href={ "/events/" (event.position) } {
+                    (clean(&story::came_in(event, &visit.names)))
+                }
+            }
+            td data-label="Type" {
+                a.quiet href={ "/events?type=" (encode(&envelope.kind)) } {
+                    (clean(&envelope.kind))
+                }
+            }
             td data-label="From" { (clean(&envelope.source)) }
             td data-label="When" { (visit.time(event.received_at)) }
         }
@@ -81,15 +89,21 @@ fn show(visit: &Visit, event: &Event) -> Markup {
     let text = serde_json::to_string_pretty(&*envelope.data).unwrap_or_default();
     html! {
         dl.facts.wide {
-            div { dt { "Type" } dd { code { (clean(&envelope.kind)) } } }
-            div { dt { "From" } dd { (clean(&envelope.source)) } }
-            @if let Some(subject) = &envelope.subject { div { dt { "About" } dd { code { (clean(subject)) } } } }
-            div { dt { "Happened" } dd { (visit.time(envelope.time)) } }
-            div { dt { "Recorded" } dd { (visit.time(event.received_at)) ", place " (event.position) } }
-            @if let Some(cause) = &envelope.cause {
-                div { dt { "Caused by" } dd { a href={ "/cases/" (cause.cell) } { "turn " (cause.turn) " of this case" } } }
+            (fact("Type", &html! { code { (clean(&envelope.kind)) } }))
+            (fact("From", &html! { (clean(&envelope.source)) }))
+            @if let Some(subject) = &envelope.subject {
+                (fact("About", &html! { code { (clean(subject)) } }))
             }
-            div { dt { "Own steps before it" } dd { (envelope.hop) } }
+            (fact("Happened", &visit.time(envelope.time)))
+            (fact("Recorded", &html! {
+                (visit.time(event.received_at)) ", place " (event.position)
+            }))
+            @if let Some(cause) = &envelope.cause {
+                (fact("Caused by", &html! {
+                    a href={ "/cases/" (cause.cell) } { "turn " (cause.turn) " of this case" }
+                }))
+            }
+            (fact("Own steps before it", &html! { (envelope.hop) }))
         }
         details.raw open { summary { "Content" } pre { (clean(&text)) } }
     }

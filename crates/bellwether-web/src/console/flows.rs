@@ -7,10 +7,10 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::Visit;
-use super::story;
-use crate::pieces::{empty, encode, icon, time};
+use crate::pieces::{Pill, empty, encode, icon, time};
 use crate::text::clean;
 use crate::web::Web;
+use crate::words;
 
 pub(crate) async fn page(State(web): State<Web>, visit: Visit) -> Response {
     let flows = match web.app.registry.list("flow").await {
@@ -35,7 +35,10 @@ fn card(visit: &Visit, flow: &Document) -> Markup {
                 span.meta { "version " (flow.version) ", by " (clean(&flow.actor)) ", "
                     (time(flow.at, visit.transport_now, visit.names.zone())) }
             }
-            @if let Some(about) = story::field(&flow.body, "about") { p { (clean(about)) } }
+            @if let Some(about) = about(&text) { p { (clean(about)) } }
+            @if let Some(position) = flow.body.get("position").and_then(Value::as_str) {
+                p.pills { (position_pill(position).show()) }
+            }
             p { a href={ "/cases?flow=" (encode(&flow.name)) } { "Its cases" } }
             details.raw { summary { "Its text" } pre { (clean(&text)) } }
         }
@@ -50,5 +53,24 @@ fn source(body: &Value) -> String {
     match kept.or(body.as_str()) {
         Some(text) => text.to_owned(),
         None => serde_json::to_string_pretty(body).unwrap_or_default(),
+    }
+}
+
+/// The sentence under `about:`, when it stands on one line.
+fn about(text: &str) -> Option<&str> {
+    let line = text.lines().find_map(|line| line.strip_prefix("about:"))?;
+    let line = line.trim().trim_matches('"');
+    (!line.is_empty() && !line.starts_with(['|', '>'])).then_some(line)
+}
+
+fn position_pill(position: &str) -> Pill {
+    match position {
+        "on" => Pill::new("ok", "check", "on"),
+        "shadow" => Pill::new(
+            "info",
+            "eye",
+            "shadow: records what it would do, sends nothing",
+        ),
+        other => Pill::new("plain", "stop", words::plain(other)),
     }
 }

@@ -153,6 +153,9 @@ impl Visit {
                         a.brand href="/" { (icon("road")) "Bellwether" }
                         nav aria-label="Pages" {
                             @for (path, name, sign) in PLACES { (self.place(path, name, sign)) }
+                            @if let Some(url) = &self.web.app.web.sandbox_url {
+                                a href=(url) { (icon("mail")) span { "Phones and mail" } }
+                            }
                         }
                         (self.foot())
                     }
@@ -193,9 +196,6 @@ impl Visit {
         let chosen = theme(self.theme.as_deref()).unwrap_or("auto");
         html! {
             div.side-foot {
-                @if let Some(url) = &self.web.app.web.sandbox_url {
-                    a href=(url) { (icon("phone")) span { "Phones and mailboxes" } }
-                }
                 form.themes method="post" action="/theme" aria-label="Theme" {
                     (self.token())
                     input type="hidden" name="back" value=(self.path);

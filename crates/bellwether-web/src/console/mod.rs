@@ -1,5 +1,5 @@
-//! The console: server-rendered pages for the people who run the server. Nothing here decides; every
-//! button posts to the same traits that the API uses.
+//! The console: server-rendered pages for the people who run the server. Nothing here decides;
+//! every button posts to the same traits that the API uses.
 
 mod case;
 mod cases;
@@ -7,6 +7,7 @@ mod connections;
 mod events;
 mod flows;
 mod frame;
+mod journal;
 mod not_delivered;
 mod notifications;
 mod overview;

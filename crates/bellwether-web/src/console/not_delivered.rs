@@ -9,7 +9,7 @@ use super::frame::{Visit, back};
 use crate::api::SETTLED_WORDS;
 use crate::guard::Posted;
 use crate::note::Note;
-use crate::pieces::{Pill, empty, next};
+use crate::pieces::{Pill, chip, empty, next};
 use crate::query::{Fields, id_of};
 use crate::text::clean;
 use crate::web::Web;
@@ -33,8 +33,7 @@ pub(crate) async fn page(State(web): State<Web>, visit: Visit, fields: Fields) -
         nav.chips aria-label="Filters" {
             @for (word, name) in chips {
                 @let filter = word.map_or_else(String::new, |word| format!("?status={word}"));
-                a href={ "/not-delivered" (filter) }
-                    aria-current=[(word == query.status.as_deref()).then_some("true")] { (name) }
+                (chip(&format!("/not-delivered{filter}"), word == query.status.as_deref(), name))
             }
         }
         (rows(&visit, &page))
@@ -66,7 +65,9 @@ fn one(visit: &Visit, row: &DeadLetterRow) -> Markup {
                     (state.show())
                     span.meta { (visit.time(row.at)) " · " (clean(&words::plain(&row.code))) }
                     @if let Some(run) = row.run { a href={ "/cases/" (run) } { "case" } }
-                    @if let Some(event) = row.event { a href={ "/events/" (event) } { "what came in" } }
+                    @if let Some(event) = row.event {
+                        a href={ "/events/" (event) } { "what came in" }
+                    }
                     @if let Some(at) = row.settled_at { span.meta { "settled " (visit.time(at)) } }
                 }
             }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::frame::Visit;
 use super::road;
 use crate::api::notification_words;
-use crate::pieces::{empty, icon, next};
+use crate::pieces::{columns, empty, icon, next};
 use crate::query::Fields;
 use crate::text::clean;
 use crate::web::Web;
@@ -57,7 +57,7 @@ fn rows(visit: &Visit, page: &Page<NotificationRow>, query: &ListQuery) -> Marku
     html! {
         p.meta { (page.total) " in all" }
         table.rows {
-            thead { tr { th { "Notification" } th { "To" } th { "State" } th { "Reader" } th { "Made" } } }
+            (columns(&["Notification", "To", "State", "Reader", "Made"]))
             tbody { @for row in &page.items { (one(visit, row)) } }
         }
     }

@@ -51,7 +51,7 @@ fn tiles(visit: &Visit, unsure: u64) -> Markup {
                 numbers.open_runs, "waiting for people",
                 oldest.as_deref().unwrap_or("nothing is open")))
             (tile(needs_link, "person", tone(needs, "bad"), needs, "needs you",
-                if needs == 0 { "everything runs by itself" } else { "not delivered, or to connect again" }))
+                if needs == 0 { "everything runs by itself" } else { "to try or connect again" }))
             (tile("/connections", "mail", tone(numbers.gaps, "bad"), numbers.gaps, "missing mails",
                 "at the latest recount"))
             (tile("/notifications?status=maybe_sent", "alert", tone(unsure, "warn"), unsure,

@@ -1,7 +1,7 @@
 //! The live road: one line in words for each thing that happened, in the lane where it belongs.
 //! The same sentences serve the rendered page and the live feed.
 
-use bellwether_engine::seam::LiveKind;
+use bellwether_engine::seam::{LiveKind, LiveLine};
 use bellwether_engine::store::{DeadLetterRow, EventQuery, ListQuery, NotificationRow, RunRow};
 use bellwether_model::event::Event;
 use bellwether_model::notification::Engagement;
@@ -49,51 +49,47 @@ pub(crate) fn line_of(told: &Told, names: &Names) -> Line {
     let event = line.event.map(|position| format!("/events/{position}"));
     let (lane, icon, tone, text, link) = match line.kind {
         LiveKind::Event => {
-            let said = match &told.event {
-                Some(event) => story::came_in(event, names),
-                None => format!("{} from {}", words::plain(word(0)), word(1)),
-            };
-            let text = if word(2) == "0" {
-                format!("{said}, no flow took it")
-            } else {
-                said
-            };
-            let person = told.event.as_ref().is_some_and(story::is_decision);
-            (if person { 3 } else { 0 }, "in", "plain", text, event)
+            let lane = told.event.as_ref().map_or(0, story::lane);
+            (
+                lane,
+                lane_icon(lane),
+                "plain",
+                arrived(told, lane, names),
+                event,
+            )
         }
-        LiveKind::RunBegan => (1, "flow", "plain", format!("{} began", word(0)), run),
-        LiveKind::RunEnded => {
-            let text = format!("{} ended: {}", word(0), words::plain(word(1)));
-            (1, "dot", "plain", text, run)
-        }
-        LiveKind::Notification => {
-            let text = format!("{}, on its way", to_whom(word(0), Some(word(1)), names));
-            (2, channel_icon(word(0)), "info", text, run)
-        }
-        LiveKind::Delivery => {
-            let to = to_whom(word(0), Some(word(1)), names);
-            let text = format!("{to}: {}", words::state_word(word(2), word(0)));
-            let tone = if matches!(word(2), "failed" | "maybe_sent") {
-                "warn"
-            } else {
-                "plain"
-            };
-            (2, channel_icon(word(0)), tone, text, run)
-        }
-        LiveKind::Opened => (
-            2,
-            "eye",
-            "info",
-            format!("{} opened it", names.first(word(0))),
+        LiveKind::RunBegan => (
+            1,
+            "flow",
+            "plain",
+            format!("{} began: {}", word(0), word(1)),
             run,
         ),
+        LiveKind::RunEnded => (
+            1,
+            "dot",
+            "plain",
+            format!("{} ended: {}", word(0), word(1)),
+            run,
+        ),
+        LiveKind::Notification | LiveKind::Delivery => {
+            let (tone, text) = sent(line, names);
+            (2, channel_icon(word(0)), tone, text, run)
+        }
+        LiveKind::Opened => {
+            let text = format!("{} opened it", names.first(word(0)));
+            (2, "eye", "info", text, run)
+        }
         LiveKind::Decision => {
-            let text = format!(
-                "{} decided: {}",
-                names.first(word(0)),
-                words::plain(word(1))
-            );
-            (3, "check", "ok", text, run)
+            let decided = story::past(word(1));
+            let text = format!("{} {decided}: {}", names.first(word(0)), word(2));
+            (
+                3,
+                "check",
+                "ok",
+                text.trim_end_matches([':', ' ']).to_owned(),
+                run,
+            )
         }
         LiveKind::DeadLetter => {
             let text = format!("Not delivered: {}", words::plain(word(0)));
@@ -110,6 +106,44 @@ pub(crate) fn line_of(told: &Told, names: &Names) -> Line {
     }
 }
 
+/// How far a notification has come.
+fn sent(line: &LiveLine, names: &Names) -> (&'static str, String) {
+    let word = |n: usize| line.words.get(n).map_or("", String::as_str);
+    let to = to_whom(word(0), Some(word(1)), names);
+    match (line.kind, word(2)) {
+        (LiveKind::Notification, "held") => ("info", format!("{to}, held back")),
+        (LiveKind::Notification, "suppressed") => ("info", format!("{to}, not sent")),
+        (LiveKind::Notification, _) => ("info", format!("{to}, on its way")),
+        (_, state) => {
+            let tone = match state {
+                "failed" => "bad",
+                "maybe_sent" => "warn",
+                _ => "plain",
+            };
+            (tone, format!("{to}: {}", words::state_word(state, word(0))))
+        }
+    }
+}
+
+/// What came in, and whether anybody took it.
+fn arrived(told: &Told, lane: usize, names: &Names) -> String {
+    let word = |n: usize| told.line.words.get(n).map_or("", String::as_str);
+    let said = match &told.event {
+        Some(event) => story::came_in(event, names),
+        None => format!("{} from {}", words::plain(word(0)), word(1)),
+    };
+    if lane == 0 && word(2) == "0" {
+        format!("{said}, no flow took it")
+    } else {
+        said
+    }
+}
+
+/// Whether another line of the road says the same as this event's.
+pub(crate) fn is_said_otherwise(event: &Event) -> bool {
+    event.envelope.kind == "push.opened"
+}
+
 /// "Alice's phone", "mail to Alice".
 pub(crate) fn to_whom(channel: &str, person: Option<&str>, names: &Names) -> String {
     let name = person.filter(|id| !id.is_empty()).map(|id| names.first(id));
@@ -122,6 +156,14 @@ pub(crate) fn to_whom(channel: &str, person: Option<&str>, names: &Names) -> Str
         (_, Some(name)) => format!("mail to {name}"),
         (_, None) => "a mail".to_owned(),
     }
+}
+
+/// The icon of an event by its lane.
+fn lane_icon(lane: usize) -> &'static str {
+    ["in", "flow", "eye", "check"]
+        .get(lane)
+        .copied()
+        .unwrap_or("in")
 }
 
 pub(crate) fn channel_icon(channel: &str) -> &'static str {
@@ -141,14 +183,12 @@ pub(crate) async fn recent(web: &Web, names: &Names) -> Result<Vec<Line>, Proble
         ..ListQuery::default()
     };
     let mut lines = Vec::new();
-    lines.extend(
-        views
-            .events(newest)
-            .await?
-            .items
-            .iter()
-            .map(|event| event_line(event, names)),
-    );
+    let events = views.events(newest).await?;
+    let shown = events
+        .items
+        .iter()
+        .filter(|event| !is_said_otherwise(event));
+    lines.extend(shown.map(|event| event_line(event, names)));
     lines.extend(views.runs(list()).await?.items.iter().flat_map(run_lines));
     let notifications = views.notifications(list()).await?;
     lines.extend(
@@ -157,14 +197,9 @@ pub(crate) async fn recent(web: &Web, names: &Names) -> Result<Vec<Line>, Proble
             .iter()
             .map(|row| notification_line(row, names)),
     );
-    lines.extend(
-        views
-            .dead_letters(list())
-            .await?
-            .items
-            .iter()
-            .map(dead_line),
-    );
+    let dead = views.dead_letters(list()).await?;
+    let open = dead.items.iter().filter(|row| row.settled_at.is_none());
+    lines.extend(open.map(dead_line));
     // Where one moment has several lines, the later lane happened later.
     lines.sort_by_key(|line| std::cmp::Reverse((line.at, line.lane)));
     lines.truncate(LINES_MAX);
@@ -172,12 +207,12 @@ pub(crate) async fn recent(web: &Web, names: &Names) -> Result<Vec<Line>, Proble
 }
 
 fn event_line(event: &Event, names: &Names) -> Line {
-    let decision = story::is_decision(event);
+    let lane = story::lane(event);
     Line {
         at: event.received_at,
-        lane: if decision { 3 } else { 0 },
-        icon: if decision { "check" } else { "in" },
-        tone: if decision { "ok" } else { "plain" },
+        lane,
+        icon: lane_icon(lane),
+        tone: "plain",
         text: short(&clean(&story::came_in(event, names)), TEXT_MAX).into_owned(),
         link: Some(format!("/events/{}", event.position)),
     }
@@ -229,11 +264,7 @@ fn dead_line(row: &DeadLetterRow) -> Line {
         at: row.at,
         lane: 2,
         icon: "alert",
-        tone: if row.settled_at.is_some() {
-            "plain"
-        } else {
-            "bad"
-        },
+        tone: "bad",
         text: short(&clean(&format!("Not delivered: {}", row.reason)), TEXT_MAX).into_owned(),
         link: Some("/not-delivered".to_owned()),
     }

@@ -30,9 +30,11 @@ pub(crate) fn ask(
     }
     let shown = html! {
         h1 { "Sign in" }
-        p.lead { "The token stands in the configuration of this server, under " code { "web.token" } "." }
+        p.lead { "The token stands in this server's configuration: " code { "web.token" } "." }
         @if wrong {
-            p.banner.bad role="alert" { (icon("cross")) span { "This token is not the right one." } }
+            p.banner.bad role="alert" {
+                (icon("cross")) span { "This token is not the right one." }
+            }
         }
         form.stack method="post" action="/sign-in" {
             input type="hidden" name="back" value=(own(to));

@@ -1,5 +1,5 @@
-//! Events and turns in sentences. Payloads belong to connectors and flows, so everything here reads
-//! what it knows, and says the rest in the type's own words; raw JSON stands beside it on the page.
+//! Events in sentences. Payloads belong to connectors and flows, so everything here reads what it
+//! knows, and says the rest in the type's own words; raw JSON stands beside it on the page.
 
 use bellwether_model::event::Event;
 use serde_json::Value;
@@ -12,6 +12,8 @@ use crate::words::plain;
 const HEADLINES: [&str; 7] = [
     "subject", "title", "headline", "name", "number", "text", "message",
 ];
+/// The source of everything that people do with notifications.
+const PEOPLE: &str = "people";
 /// How deep a field is looked for.
 const DEPTH_MAX: usize = 4;
 
@@ -19,13 +21,8 @@ const DEPTH_MAX: usize = 4;
 pub(crate) fn came_in(event: &Event, names: &Names) -> String {
     let envelope = &event.envelope;
     let data = &envelope.data;
-    if is_decision(event) {
-        let person = field(data, "person")
-            .or_else(|| field(data, "by"))
-            .unwrap_or("somebody");
-        let choice = field(data, "choice").or_else(|| field(data, "action"));
-        let choice = choice.map_or_else(|| kind_words(&envelope.kind), plain);
-        return format!("{}: {choice}", names.first(person));
+    if envelope.source == PEOPLE {
+        return did(&envelope.kind, data, names);
     }
     let noun = data.as_object().and_then(|data| data.keys().next());
     let headline = HEADLINES.iter().find_map(|key| field(data, key));
@@ -46,15 +43,57 @@ pub(crate) fn came_in(event: &Event, names: &Names) -> String {
     }
 }
 
-/// Whether a person pressed a button.
-pub(crate) fn is_decision(event: &Event) -> bool {
-    let kind = &event.envelope.kind;
-    event.envelope.source == "people"
-        && (field(&event.envelope.data, "choice").is_some() || kind.contains("decid"))
+/// What a person, a device or a scanner did with a notification.
+fn did(kind: &str, data: &Value, names: &Names) -> String {
+    let who = field(data, "person").map_or("Somebody", |id| names.first(id));
+    let on = match field(data, "means") {
+        Some("phone") => " on the phone",
+        Some("page") => " on the page",
+        Some("mail") => " by mail",
+        Some("console") => " through the console",
+        _ => "",
+    };
+    match (kind, field(data, "what")) {
+        ("push.acted", _) => {
+            let choice = field(data, "choice").map_or_else(String::new, plain);
+            format!("{who} pressed {choice}{on}")
+        }
+        ("push.opened", _) => format!("{who} opened it{on}"),
+        ("push.fetched", _) => format!("A scanner or preview fetched the page of {who}"),
+        ("push.code_requested", _) => format!("{who} asked for a code"),
+        ("push.reported", Some("dismissed")) => format!("{who} put it aside{on}"),
+        ("push.reported", _) => format!("It reached the device of {who}"),
+        _ => format!("{who}: {}", kind_words(kind)),
+    }
+}
+
+/// The lane of the road in which an event stands: what people decide, what they and their devices
+/// do with notifications, what flows say to each other, and everything else.
+pub(crate) fn lane(event: &Event) -> usize {
+    match (event.envelope.source.as_str(), event.envelope.kind.as_str()) {
+        (PEOPLE, "push.acted") => 3,
+        (PEOPLE, _) => 2,
+        ("engine", _) => 1,
+        _ => 0,
+    }
+}
+
+/// A choice in the past: "approve by phone" becomes "approved by phone".
+pub(crate) fn past(choice: &str) -> String {
+    let (word, rest) = choice.split_once(' ').unwrap_or((choice, ""));
+    let said = match word {
+        "approve" => "approved",
+        "reject" => "rejected",
+        "confirm" => "confirmed",
+        "refuse" => "refused",
+        "decided" => "decided",
+        _ => return format!("answered: {}", plain(choice)),
+    };
+    format!("{said} {rest}").trim_end().to_owned()
 }
 
 /// The last two parts of a dotted type: "message received".
-fn kind_words(kind: &str) -> String {
+pub(crate) fn kind_words(kind: &str) -> String {
     let parts: Vec<&str> = kind.split('.').collect();
     plain(&parts[parts.len().saturating_sub(2)..].join(" "))
 }
@@ -94,111 +133,10 @@ fn find<'a>(data: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
     }
 }
 
-fn capital(text: &str) -> String {
+/// The text with a capital at its beginning.
+pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(letters).collect()
     })
-}
-
-/// One turn of a run: what it was about, and what it noted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
-    /// What the turn was given.
-    pub(crate) input: String,
-    /// What it noted and did, a sentence each.
-    pub(crate) output: Vec<String>,
-}
-
-/// A journal entry in words.
-pub(crate) fn turn(body: &Value, names: &Names) -> Told {
-    let mut output: Vec<String> = Vec::new();
-    for key in ["notes", "said", "output"] {
-        match body.get(key) {
-            Some(Value::Array(list)) => {
-                output.extend(list.iter().filter_map(|note| words(note, names)))
-            }
-            Some(other) => output.extend(words(other, names)),
-            None => {}
-        }
-    }
-    if let Some(Value::Array(effects)) = body.get("effects") {
-        output.extend(count(
-            effects.len(),
-            "thing to send or change",
-            "things to send or change",
-        ));
-    }
-    if let Some(Value::Array(emits)) = body.get("emits") {
-        output.extend(count(
-            emits.len(),
-            "event for other flows",
-            "events for other flows",
-        ));
-    }
-    Told {
-        input: input(body.get("input").unwrap_or(&Value::Null), names),
-        output,
-    }
-}
-
-fn count(n: usize, one: &str, many: &str) -> Option<String> {
-    (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { many }))
-}
-
-fn input(given: &Value, names: &Names) -> String {
-    let said = words(given, names).unwrap_or_default();
-    if said.is_empty() {
-        "It took a turn".to_owned()
-    } else {
-        capital(&said)
-    }
-}
-
-/// A value as a short sentence: its own text, or its telling fields in a row.
-fn words(value: &Value, names: &Names) -> Option<String> {
-    match value {
-        Value::String(text) => Some(plain_sentence(text)),
-        Value::Object(map) => {
-            let parts: Vec<String> = map
-                .iter()
-                .filter(|(key, _)| {
-                    !matches!(key.as_str(), "at" | "id" | "hash" | "shown" | "version")
-                })
-                .filter_map(|(key, value)| pair(key, value, names))
-                .take(5)
-                .collect();
-            (!parts.is_empty()).then(|| parts.join(", "))
-        }
-        _ => None,
-    }
-}
-
-fn pair(key: &str, value: &Value, names: &Names) -> Option<String> {
-    let said = match value {
-        Value::String(text) if text.is_empty() => return None,
-        Value::String(text) => match key {
-            "person" | "by" | "for" | "on_behalf_of" => names.first(text).to_owned(),
-            _ => plain_sentence(text),
-        },
-        Value::Number(number) => number.to_string(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Object(_) => words(value, names)?,
-        _ => return None,
-    };
-    Some(match key {
-        "kind" | "what" | "type" | "result" | "text" | "message" | "sentence" => said,
-        "person" | "by" => format!("by {said}"),
-        _ => format!("{} {said}", plain(key)),
-    })
-}
-
-/// A word of the API made readable; a real sentence is left as it is.
-fn plain_sentence(text: &str) -> String {
-    let text = if text.contains(' ') {
-        text.to_owned()
-    } else {
-        plain(text)
-    };
-    short(&text, 200).into_owned()
 }

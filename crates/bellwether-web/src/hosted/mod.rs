@@ -1,5 +1,5 @@
-//! The page behind a push's link: `/n/{token}`. Looking is GET, deciding is POST with the form's own
-//! token, and every POST ends in a redirect, so that a reload never decides twice.
+//! The page behind a push's link: `/n/{token}`. Looking is GET, deciding is POST with the form's
+//! own token, and every POST ends in a redirect, so that a reload never decides twice.
 
 mod agent;
 mod page;
@@ -7,7 +7,7 @@ mod words;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use bellwether_engine::seam::{
@@ -16,7 +16,7 @@ use bellwether_engine::seam::{
 
 use crate::guard::{cookie, same_origin};
 use crate::note::{self, Note};
-use crate::pieces::set_cookie;
+use crate::pieces::{encode, set_cookie};
 use crate::query::Fields;
 use crate::web::Web;
 use crate::when::Language;
@@ -96,6 +96,15 @@ async fn act(
     web.counters.presses.inc();
     match web.app.hosted.press(&press, &visitor(&headers)).await {
         Ok(pressed) => back(&token, after(&pressed)),
+        Err(HostedError::BadToken) => {
+            let words = words::of(language(&headers));
+            page::sorry(
+                &headers,
+                StatusCode::FORBIDDEN,
+                words.no_form,
+                words.open_again,
+            )
+        }
         Err(error) => sorry(&error, &headers),
     }
 }
@@ -186,10 +195,7 @@ async fn posted(headers: &HeaderMap, request: Request) -> Result<Fields, Respons
 
 /// Back to the card, which then says what happened.
 fn back(token: &str, note: Note) -> Response {
-    let place = HeaderValue::from_str(&format!("/n/{token}"));
-    let Ok(place) = place else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
+    let place = format!("/n/{}", encode(token));
     let mut answer = (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response();
     set_cookie(&mut answer, &note.cookie(token, "/n"));
     answer

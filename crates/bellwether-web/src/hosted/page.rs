@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::language;
 use super::words::{Tone, Words, of};
 use crate::note::Note;
-use crate::pieces::{THEME_COOKIE, head, icon, theme};
+use crate::pieces::{THEME_COOKIE, encode, head, icon, theme};
 use crate::text::clean;
 use crate::when::{self, Language};
 
@@ -44,7 +44,6 @@ pub(crate) fn card(shown: &Shown<'_>) -> Markup {
     let (card, language) = (shown.card, shown.language());
     let words = of(language);
     let title = clean(&card.title);
-    let waiting = matches!(&card.state, CardState::Waiting(ask) if !ask.needs_sign_in);
     html! {
         (DOCTYPE)
         html lang=(language.tag()) data-theme=[theme(shown.theme)] {
@@ -56,7 +55,9 @@ pub(crate) fn card(shown: &Shown<'_>) -> Markup {
                         (state_line(shown, words))
                         h1 { (title) }
                         @if let Some(name) = &card.on_behalf_of {
-                            p.behalf { (icon("person")) " " (fill(words.for_whom, "name", &clean(name))) }
+                            p.behalf {
+                                (icon("person")) " " (fill(words.for_whom, "name", &clean(name)))
+                            }
                         }
                         @if !card.text.is_empty() { p.lead { (clean(&card.text)) } }
                     }
@@ -77,10 +78,14 @@ pub(crate) fn card(shown: &Shown<'_>) -> Markup {
                         }
                     }
                     @if let CardState::Waiting(ask) = &card.state {
-                        @if ask.needs_sign_in { (prove(shown, words)) } @else { (choices(shown, ask, words)) }
+                        @if ask.needs_sign_in {
+                            (prove(shown, words))
+                        } @else {
+                            (choices(shown, ask, words))
+                        }
                     }
                 }
-                footer.foot class=[waiting.then_some("under-bar")] {
+                footer.foot {
                     p { (fill(words.only_you, "name", &clean(&card.person_name))) }
                     p { (fill(words.zone, "zone", &card.zone.replace('_', " "))) }
                 }
@@ -151,7 +156,9 @@ fn state_line(shown: &Shown<'_>, words: &Words) -> Markup {
         }
         CardState::Notice => html! { p.state.info { (icon("info")) span { (words.notice) } } },
         CardState::NotAllowed(reason) => html! {
-            p.state.warn { (icon("lock")) span { strong { (words.not_allowed) } ". " (clean(reason)) } }
+            p.state.warn {
+                (icon("lock")) span { strong { (words.not_allowed) } ". " (clean(reason)) }
+            }
         },
     }
 }
@@ -191,7 +198,7 @@ fn choices(shown: &Shown<'_>, ask: &Ask, words: &Words) -> Markup {
         .is_some_and(|note| note.word == "comment_missing");
     html! {
         @for choice in others { (other(shown, ask, choice, words)) }
-        form.decide method="post" action={ "/n/" (shown.token) "/act" } {
+        form.decide method="post" action={ "/n/" (encode(shown.token)) "/act" } {
             (hidden(ask))
             input type="hidden" name="needs_comment" value=(needs.join(" "));
             @if takes_comment {
@@ -238,7 +245,7 @@ fn other(shown: &Shown<'_>, ask: &Ask, choice: &ChoiceView, words: &Words) -> Ma
     html! {
         details.other {
             summary { (clean(&choice.label)) }
-            form method="post" action={ "/n/" (shown.token) "/act" } {
+            form method="post" action={ "/n/" (encode(shown.token)) "/act" } {
                 (hidden(ask))
                 @if required { input type="hidden" name="needs_comment" value=(choice.id); }
                 @if choice.comment != "none" {
@@ -268,10 +275,10 @@ fn prove(shown: &Shown<'_>, words: &Words) -> Markup {
     html! {
         section.prove {
             p { (words.code_why) }
-            form method="post" action={ "/n/" (shown.token) "/code" } {
+            form method="post" action={ "/n/" (encode(shown.token)) "/code" } {
                 button.plain type="submit" { (words.code_send) }
             }
-            form method="post" action={ "/n/" (shown.token) "/verify" } {
+            form method="post" action={ "/n/" (encode(shown.token)) "/verify" } {
                 label for="code" { (words.code_label) }
                 input #code name="code" type="text" inputmode="numeric" required
                     autocomplete="one-time-code" maxlength="16"

@@ -1,4 +1,5 @@
-//! The recipes that are shipped pass the tests that they ship with, and stories fail when they should.
+//! The recipes that are shipped pass the tests that they ship with, and stories fail when they
+//! should.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -134,7 +135,10 @@ fn what_is_expected_and_not_sent_fails_with_what_came_instead() {
 #[test]
 fn expectations_match_in_any_order_and_each_has_a_thing_of_its_own() {
     // Two mails of two cases; the first expectation would fit both, the second only one.
-    let two = "    - mail: { from: a@example.com, subject: Purchase order PO-1, text: \"Amount: 9,00 EUR\" }\n    - mail: { from: a@example.com, subject: Purchase order PO-2, text: \"Amount: 8,00 EUR\" }\n";
+    let two = concat!(
+        "    - mail: { from: a@example.com, subject: Purchase order PO-1, text: \"Amount: 9,00 EUR\" }\n",
+        "    - mail: { from: a@example.com, subject: Purchase order PO-2, text: \"Amount: 8,00 EUR\" }\n",
+    );
     let end = "    - console: { alice: approve }\n    - expect: { reply: a@example.com }\n    - mail: { in thread of: PO-1, from: a@example.com, text: withdrawn }\n";
     let both = says(&format!(
         "{two}    - expect: [{{ push: alice }}, {{ push: alice, title: \"€9.00\" }}]\n{end}"

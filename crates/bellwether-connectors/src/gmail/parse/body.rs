@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use mail_parser::{Message, MimeHeaders, PartType};
+use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use serde::Serialize;
 
-use super::{clean, html};
+use super::{clean, html, nested};
 use crate::gmail::client::decode;
 use crate::gmail::wire::Part;
 
@@ -77,7 +77,7 @@ fn finish(texts: &[Text<'_>], attachments: Vec<Attachment>) -> Body {
         })
         .collect();
     let (joined, more) = join(readable.iter().map(Cow::as_ref));
-    let (text, longer) = clean::body(&joined, TEXT_MAX);
+    let (text, longer) = clean::body(&nested::restored(&joined), TEXT_MAX);
     let html_only = !readable.is_empty()
         && texts
             .iter()
@@ -137,22 +137,20 @@ pub(super) fn from_message(message: &Message<'_>) -> Body {
                     None => content.ctype().to_owned(),
                 },
             );
-            let name = part.attachment_name().or_else(|| match &part.body {
-                PartType::Message(inner) if !inner.parts.is_empty() => inner.subject(),
-                _ => None,
-            });
+            let inner = MessageParser::default();
+            let inner = media
+                .starts_with("message/")
+                .then(|| inner.parse_headers(part.contents()));
+            let inner = inner.flatten().filter(|inner| !inner.parts.is_empty());
+            // A mail that was attached is named by its subject.
+            let subject = inner.as_ref().and_then(|inner| inner.subject());
+            let name = part.attachment_name().or(subject);
             Some(Attachment {
                 name: name
                     .map(|name| clean::line(name, NAME_MAX))
                     .filter(|name| !name.is_empty()),
-                size: match &part.body {
-                    // The size of a whole embedded mail is that of its text.
-                    PartType::Message(_) => {
-                        u64::from(part.offset_end.saturating_sub(part.offset_body))
-                    }
-                    _ => part.len() as u64,
-                },
-                media: clean::line(&media, NAME_MAX).to_ascii_lowercase(),
+                size: part.len() as u64,
+                media: clean::line(&nested::restored(&media), NAME_MAX).to_ascii_lowercase(),
                 part: paths.get(id).cloned(),
             })
         })

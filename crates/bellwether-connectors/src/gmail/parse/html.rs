@@ -4,11 +4,12 @@
 use html2text::config;
 use html2text::render::TextDecorator;
 
-/// HTML beyond this is not converted: the text that we keep is far shorter.
-const HTML_MAX: usize = 512 * 1024;
+/// HTML beyond this is not converted: the text that we keep is far shorter, and the converter's
+/// time grows faster than the document.
+const HTML_MAX: usize = 256 * 1024;
 /// Elements nested deeper than this are read without structure, so that hostile nesting cannot
 /// exhaust the stack of the converter.
-const DEPTH_MAX: usize = 200;
+const DEPTH_MAX: usize = 120;
 /// Lines are not wrapped for a screen: a wrapped line would break the rules that read lines.
 const WIDTH: usize = 400;
 
@@ -19,11 +20,33 @@ pub(super) fn text(html: &str) -> (String, bool) {
     if depth(head) > DEPTH_MAX {
         return (without_tags(head), cut);
     }
+    let plain = without_spans(head);
     let converted = config::with_decorator(Plain)
         .no_table_borders()
         .allow_width_overflow()
-        .string_from_read(head.as_bytes(), WIDTH);
+        .string_from_read(plain.as_bytes(), WIDTH);
     (converted.unwrap_or_else(|_| without_tags(head)), cut)
+}
+
+/// The document without cells that claim several rows or columns: a few hundred of them that claim
+/// millions keep the converter busy for minutes, and without them only columns shift. The words are
+/// broken wherever they stand, because what is an attribute only the converter's own parser knows.
+fn without_spans(html: &str) -> String {
+    let lower = html.to_ascii_lowercase();
+    let mut out = String::with_capacity(html.len() + 64);
+    let mut copied = 0;
+    let mut from = 0;
+    while let Some(at) = lower[from..].find("span") {
+        let at = from + at;
+        if lower[..at].ends_with("row") || lower[..at].ends_with("col") {
+            out.push_str(&html[copied..at]);
+            out.push('-');
+            copied = at;
+        }
+        from = at + "span".len();
+    }
+    out.push_str(&html[copied..]);
+    out
 }
 
 /// An upper bound of how deep elements nest, found without a parser: unclosed ones count.

@@ -1,5 +1,6 @@
-//! Reads a mail, from raw bytes or from the provider's tree, into the event's `mail`. Any bytes give
-//! a mail or a reason; what is missing is left out. Fetching and the event around it are not here.
+//! Reads a mail, from raw bytes or from the provider's tree, into the event's `mail`. Any bytes
+//! give a mail or a reason; what is missing is left out. Fetching and the event around it are not
+//! here.
 
 pub(in crate::gmail) mod auth_results;
 pub(in crate::gmail) mod body;
@@ -8,10 +9,11 @@ mod fit;
 pub(in crate::gmail) mod forward;
 pub(in crate::gmail) mod headers;
 mod html;
+mod nested;
 mod quote;
 
 use bellwether_model::id::hex;
-use mail_parser::{HeaderName, Message, MessageParser};
+use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -122,17 +124,28 @@ fn is_false(flag: &bool) -> bool {
 pub(in crate::gmail) fn read(input: Input<'_>, rules: Rules<'_>) -> Mail {
     match input {
         Input::Raw(raw) => {
-            let parsed = MessageParser::default().parse(raw);
-            let readable = parsed.is_some();
+            let parser = MessageParser::default();
+            let mut problem = None;
+            let closed = nested::closed(raw);
+            let head = parser.parse_headers(&closed);
+            let parts = head.as_ref().and_then(Message::content_type);
+            let is_multipart = parts.is_some_and(|media| media.ctype() == "multipart");
+            let parsed = if is_multipart && nested::has_too_many_parts(raw) {
+                problem = Some("it has more parts than can be read here");
+                head
+            } else {
+                parser.parse(&closed)
+            };
+            if parsed.is_none() {
+                problem = Some("it has no header that can be read");
+            }
             let message = parsed.unwrap_or_default();
             let body = body::from_message(&message);
             let mut mail = assemble(&message, body, rules);
             mail.sha256 = Some(hex(&Sha256::digest(raw)));
             mail.size = Some(raw.len() as u64);
-            if !readable {
-                mail.unreadable = true;
-                mail.unreadable_reason = Some("it has no header that can be read".to_owned());
-            }
+            mail.unreadable = problem.is_some();
+            mail.unreadable_reason = problem.map(str::to_owned);
             mail
         }
         Input::Tree(root) => {

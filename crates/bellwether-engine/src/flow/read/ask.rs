@@ -24,11 +24,7 @@ impl Reading<'_> {
         let title = match node.get("title") {
             Some(found) => self.text(found, "title"),
             None => {
-                self.error(
-                    node.place(),
-                    "`title` is missing here",
-                    "one line that a push shows",
-                );
+                self.missing(node, "title", "one line that a push shows");
                 None
             }
         };
@@ -86,7 +82,7 @@ impl Reading<'_> {
     fn choices(&mut self, node: &Node) -> Vec<Choice> {
         let Some(found) = node.get("choices") else {
             let hint = "choices: { approve: {}, reject: { comment: required } }";
-            self.error(node.place(), "`choices` is missing here", hint);
+            self.missing(node, "choices", hint);
             return Vec::new();
         };
         let Some(entries) = found.entries() else {
@@ -150,11 +146,7 @@ impl Reading<'_> {
     fn ladder(&mut self, node: &Node) -> Vec<Rung> {
         let example = "if_silent: { 4 working hours: remind, 5 working days: expire }";
         let Some(found) = node.get("if_silent") else {
-            self.error(
-                node.place(),
-                "`if_silent` is missing: this could wait for ever",
-                example,
-            );
+            self.missing(node, "if_silent", example);
             return Vec::new();
         };
         let Some(entries) = found.entries() else {
@@ -230,7 +222,7 @@ impl Reading<'_> {
         needed.push(EXPIRE);
         let Some(found) = node.get("then") else {
             let hint = format!("write what follows each of: {}", needed.join(", "));
-            self.error(node.place(), "`then` is missing here", &hint);
+            self.missing(node, "then", &hint);
             return Vec::new();
         };
         let Some(entries) = found.entries() else {

@@ -1,5 +1,5 @@
-//! Reads expressions and texts: compiles them, and checks their names while the place in the file is
-//! at hand.
+//! Reads expressions and texts: compiles them, and checks their names while the place in the file
+//! is at hand.
 
 use super::Reading;
 use super::names::Misnamed;

@@ -2,7 +2,7 @@
 
 use super::names::Shape;
 use super::{Reading, canonical_hash, source, stem};
-use crate::flow::def::{Block, Flow};
+use crate::flow::def::{Block, Flow, Input};
 use crate::flow::read::inputs::read_inputs;
 use crate::story::Story;
 use crate::yaml::reader::unknown_key;
@@ -22,6 +22,8 @@ const KEYS: [&str; 9] = [
 ];
 /// Top-level keys of later versions of the language.
 const LATER: [&str; 5] = ["at_most", "unreached", "group", "privacy", "repeat"];
+/// What other languages call `when`.
+const MEANT_WHEN: [&str; 3] = ["on", "trigger", "triggers"];
 /// Words that other YAML tools read as true or false.
 pub(super) const FORBIDDEN: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
 /// The most letters of a name.
@@ -43,21 +45,23 @@ impl Reading<'_> {
             Some(node) => read_inputs(self, node),
             None => Vec::new(),
         };
-        let shapes = inputs
-            .iter()
-            .map(|input| (input.name.clone(), Shape::of_input(&input.kind)));
-        self.names.add("inputs", Shape::Fields(shapes.collect()));
-        self.input_names = inputs.iter().map(|input| input.name.clone()).collect();
+        self.known_inputs(root.get("inputs"), &inputs);
         self.events(root.get("when"));
         let lets = self.lets(root.get("let"));
-        let when = self.when(root.get("when"), root.place());
+        let elsewhere = entries
+            .iter()
+            .any(|(key, _)| MEANT_WHEN.contains(&key.name.as_str()));
+        let when = if elsewhere && root.get("when").is_none() {
+            Vec::new()
+        } else {
+            self.when(root.get("when"), root.place())
+        };
         let case = root.get("case").and_then(|node| self.expr(node, "case"));
         self.names.add("case", Shape::Leaf);
         let steps = match root.get("steps") {
             Some(node) => self.block(node, "steps"),
             None => {
-                let hint = "add what happens: `steps:` with a list of verbs";
-                self.error(root.place(), "`steps` is missing here", hint);
+                self.missing(root, "steps", "add what happens: a list of verbs");
                 Block::default()
             }
         };
@@ -75,6 +79,19 @@ impl Reading<'_> {
         })
     }
 
+    /// Makes the inputs known, also those with a mistake: it is reported already.
+    fn known_inputs(&mut self, node: Option<&Node>, inputs: &[Input]) {
+        let entries = node.and_then(Node::entries).unwrap_or_default();
+        let names = entries.iter().map(|(key, _)| key.name.clone());
+        let shapes = names.clone().map(|name| {
+            let input = inputs.iter().find(|input| input.name == name);
+            let shape = input.map_or(Shape::Any, |input| Shape::of_input(&input.kind));
+            (name, shape)
+        });
+        self.names.add("inputs", Shape::Fields(shapes.collect()));
+        self.input_names = names.collect();
+    }
+
     fn top_level(&mut self, entries: &[(crate::yaml::Key, Node)]) {
         let mut furthest: Option<(usize, &str)> = None;
         for (key, _) in entries {
@@ -83,7 +100,7 @@ impl Reading<'_> {
                 let problem = if LATER.contains(&name) {
                     let message = format!("`{name}` is not in this version of the language");
                     Problem::error(key.place(), message).hint("leave it out for now")
-                } else if name == "on" || name == "triggers" || name == "trigger" {
+                } else if MEANT_WHEN.contains(&name) {
                     let message = format!("a flow has no key `{name}`");
                     Problem::error(key.place(), message).hint("did you mean `when`?")
                 } else {

@@ -46,7 +46,7 @@ pub(super) fn read_inputs(reading: &mut Reading<'_>, node: &Node) -> Vec<Input> 
         }
         let mut reader = Reader::new(value, "an input", &KEYS, &mut reading.problems);
         let label = reader.text("label").map(str::to_owned);
-        let (kind, of) = (reader.need("type"), reader.text("of"));
+        let (kind, of) = (reader.need("type"), reader.get("of"));
         let columns = reader.get("columns");
         let default = reader.get("default").map(Node::json);
         let Some(kind) = kind.and_then(|node| read_type(reading, node, of, columns)) else {
@@ -73,13 +73,13 @@ pub(super) fn read_inputs(reading: &mut Reading<'_>, node: &Node) -> Vec<Input> 
 fn read_type(
     reading: &mut Reading<'_>,
     node: &Node,
-    of: Option<&str>,
+    of: Option<&Node>,
     columns: Option<&Node>,
 ) -> Option<InputKind> {
     let kind = match node.text().unwrap_or_default() {
         "connection" => {
-            connector_exists(reading, node, of);
-            InputKind::Connection(of.map(str::to_owned))
+            connector_exists(reading, of);
+            InputKind::Connection(of.and_then(Node::text).map(str::to_owned))
         }
         "who" => InputKind::Who,
         "text" => InputKind::Text,
@@ -117,8 +117,9 @@ fn read_type(
     Some(kind)
 }
 
-fn connector_exists(reading: &mut Reading<'_>, node: &Node, of: Option<&str>) {
-    let Some(of) = of else { return };
+fn connector_exists(reading: &mut Reading<'_>, node: Option<&Node>) {
+    let Some(node) = node else { return };
+    let of = node.text().unwrap_or_default();
     let names: Vec<&str> = reading
         .catalog
         .connectors
@@ -273,7 +274,7 @@ fn table(columns: &[(String, InputKind)], json: &Json) -> Result<Value, String> 
         for (name, kind) in columns {
             let cell = row
                 .get(name)
-                .filter(|cell| !cell.is_null() && **cell != Json::from(""));
+                .filter(|cell| !cell.is_null() && cell.as_str() != Some(""));
             let value = match cell {
                 None => Value::from(()),
                 Some(cell) => input_value(kind, cell)

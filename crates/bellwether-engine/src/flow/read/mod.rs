@@ -11,7 +11,8 @@ mod sample;
 mod span;
 mod steps;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod ways;
 mod when;
 
 use std::sync::Arc;
@@ -75,6 +76,11 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         steps: 0,
     };
     let flow = reading.flow(&root, text, file);
+    // What YAML could not make sense of is said once, not again by each key that it tore apart.
+    let torn: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+    reading
+        .problems
+        .retain(|problem| !torn.contains(&problem.line));
     problems.append(&mut reading.problems);
     problems.sort_by_key(|problem| (problem.line, problem.column));
     let error = broken || problems.iter().any(|p| p.severity == Severity::Error);

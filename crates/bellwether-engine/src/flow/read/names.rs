@@ -140,7 +140,8 @@ fn of_schema(schema: &Json, root: &Json, depth: u8) -> Shape {
     }
 }
 
-/// The names that are known at a place in the flow; inner steps add theirs and take them away again.
+/// The names that are known at a place in the flow; inner steps add theirs and take them away
+/// again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     known: Vec<(String, Shape)>,

@@ -51,8 +51,8 @@ pub fn span(text: &str) -> Result<Span, String> {
     })
 }
 
-/// About how long it is by the clock: for the order of a ladder, where a working day counts as a day
-/// and a working hour as three.
+/// About how long it is by the clock: for the order of a ladder, where a working day counts as a
+/// day and a working hour as three.
 pub(crate) fn roughly(span: Span) -> u64 {
     match span {
         Span::Clock(length) => length.0,

@@ -34,7 +34,11 @@ fn event_nodes(node: &Node) -> Vec<&Node> {
 impl Reading<'_> {
     /// Makes the nouns of all event types known; what is wrong with the types is reported here too.
     pub(super) fn events(&mut self, when: Option<&Node>) {
-        let Some(when) = when else { return };
+        let Some(when) = when else {
+            // Its absence is reported; complaining about each noun would hide that.
+            self.names.open = true;
+            return;
+        };
         let mut shapes: Vec<(String, Shape)> = Vec::new();
         for trigger in triggers(when) {
             for node in trigger.get("event").map(event_nodes).unwrap_or_default() {
@@ -54,14 +58,17 @@ impl Reading<'_> {
         self.names.add("trigger", Shape::Leaf);
     }
 
+    /// An event type that exists here, for messages.
+    fn sample_event(&self) -> &'static str {
+        let mut triggers = self.catalog.triggers();
+        triggers.next().map_or("order.checked", |t| t.event)
+    }
+
     /// The nouns of one event type.
     pub(super) fn event_nouns(&mut self, node: &Node) -> Vec<(String, Shape)> {
         let Some(event) = node.text().filter(|text| !text.is_empty()) else {
-            self.error(
-                node.place(),
-                "an event type is a dotted name",
-                "gmail.message.received",
-            );
+            let sample = self.sample_event();
+            self.error(node.place(), "an event type is a dotted name", sample);
             return Vec::new();
         };
         if let Some(trigger) = self.catalog.trigger(event) {
@@ -88,15 +95,20 @@ impl Reading<'_> {
             (None, None) => "a name of small letters with dots: order.checked".to_owned(),
         };
         self.report(problem.hint(hint));
-        // Its nouns are unknown; complaining about each of them would hide the real mistake.
-        self.names.open = true;
-        Vec::new()
+        // Complaining about each noun as well would hide the real mistake.
+        match near.and_then(|near| catalog.trigger(near)) {
+            Some(meant) => nouns(meant),
+            None => {
+                self.names.open = true;
+                Vec::new()
+            }
+        }
     }
 
     pub(super) fn when(&mut self, node: Option<&Node>, root: (usize, usize)) -> Vec<Trigger> {
         let Some(node) = node else {
-            let hint = "add `when: { event: gmail.message.received }`";
-            self.error(root, "`when` is missing: nothing starts this flow", hint);
+            let hint = format!("add `when: {{ event: {} }}`", self.sample_event());
+            self.error(root, "`when` is missing: nothing starts this flow", &hint);
             return Vec::new();
         };
         let mut out: Vec<Trigger> = Vec::new();
@@ -217,11 +229,12 @@ impl Reading<'_> {
         let mut shape: Option<Shape> = None;
         for node in events {
             self.names.open = false;
-            let nouns = self.event_nouns(node);
-            let found = if self.names.open {
-                Shape::Any
-            } else {
-                Shape::Fields(nouns)
+            let mut nouns = self.event_nouns(node);
+            let found = match nouns.len() {
+                _ if self.names.open => Shape::Any,
+                // As `it_value` has it.
+                1 => nouns.remove(0).1,
+                _ => Shape::Fields(nouns),
             };
             shape = Some(match shape {
                 Some(known) => known.or(found),

@@ -1,15 +1,28 @@
-//! The conformance suite: what the engine relies on, written against the three traits alone. A second
-//! database implements [`Backend`] and runs the same tests.
+//! The conformance suite: what the engine relies on, written against the three traits alone. A
+//! second database implements [`Backend`] and runs the same tests.
 
+mod alias;
 mod commit;
-mod make;
+mod crash;
+mod effect;
+mod effect_order;
+mod inlet;
+mod lease;
+pub(crate) mod make;
+mod registry;
+mod timer;
+mod turn;
+mod views;
 
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use bellwether_engine::store::{Registry, Store, Views};
+use bellwether_engine::store::{
+    CellRef, EffectRow, Member, Registry, Snapshot, Store, Verdict, Views,
+};
 use bellwether_model::BoxFuture;
+use bellwether_model::id::{CellId, EffectId};
 use bellwether_store::Database;
 
 /// Everything that the product asks of a database, in one object.
@@ -65,6 +78,21 @@ impl Backend for Memory {
     fn lasts(&self) -> bool {
         false
     }
+}
+
+/// Commits one member.
+pub(crate) async fn one(db: &dyn Everything, member: Member) -> Verdict {
+    db.commit(vec![member]).await.remove(0)
+}
+
+/// The cell as it stands.
+async fn load(db: &dyn Everything, cell: CellId) -> Option<Snapshot> {
+    db.load(&[CellRef::Id(cell)]).await.unwrap().remove(0)
+}
+
+/// The effect as it stands; it has to be there.
+async fn effect(db: &dyn Everything, id: EffectId) -> EffectRow {
+    db.effects(&[id]).await.unwrap().remove(0).unwrap()
 }
 
 /// Every database that the suite runs on.

@@ -1,0 +1,162 @@
+//! The kill test: the real binary under load, ended with SIGKILL at random moments and started
+//! again on the same data, over and over; afterwards every single event is accounted for. The load
+//! is in `load.rs`, the moments in `moment.rs`, the accounting in `verdict.rs`.
+
+mod load;
+mod moment;
+mod report;
+mod verdict;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::clock::micros;
+use crate::disk;
+use crate::error::{Fault, Outcome, fault};
+use crate::process::Folder;
+use crate::progress::Progress;
+use crate::rate::client;
+use crate::rng::Rng;
+use crate::server::Home;
+use crate::server::api::Api;
+use crate::server::build::binary;
+use crate::sink::control::Sink;
+use load::Load;
+use moment::{Kills, Moment};
+pub(crate) use report::Report;
+use verdict::Accounts;
+
+/// The run number in every id: there is one run.
+const RUN: u16 = 1;
+/// How long the survivors may take until everything is pushed and recorded.
+const DRAIN_MAX: Duration = Duration::from_secs(120);
+/// How often the draining server is asked.
+const ASK: Duration = Duration::from_millis(100);
+/// So often in a row nothing may be outstanding until the server counts as drained; the lists of
+/// the API may lag behind the commits by a second.
+const QUIET: u32 = 20;
+/// After so many faults the test ends early: the rest would say the same.
+const FAULTS_MAX: usize = 10;
+
+/// What may be chosen on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// How often the server is killed.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) cycles: usize,
+    /// The seed of the moments; the same seed gives the same sequence of plans.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Keep-alive connections, each with one event on the way.
+    #[arg(long, default_value_t = 32)]
+    pub(crate) connections: usize,
+    /// Events whose answer was lost are not sent again; whether they count stays open.
+    #[arg(long)]
+    pub(crate) no_resend: bool,
+    /// The bellwether binary; without it, cargo builds a release.
+    #[arg(long)]
+    pub(crate) binary: Option<PathBuf>,
+    /// The folder for data; it must be on a disk. Default: the temporary folder.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Leaves the data and the log for inspection.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Runs the test and accounts for every event.
+pub(crate) async fn measure(options: Options) -> Outcome<Report> {
+    if options.cycles == 0 || options.connections == 0 {
+        return fault("at least one cycle and one connection are needed");
+    }
+    let binary = binary(options.binary.clone()).await?;
+    let folder = Folder::make(&disk::parent(options.data.clone()), options.keep)?;
+    let http = client()?;
+    let sink = Sink::start(&http).await?;
+    let home = Home::make(&binary, folder.path().join("kill"), &sink.base_url())?;
+    let began = Instant::now();
+    let mut load = Load::begin(&home.public, RUN, &options);
+    let mut kills = Kills::default();
+    let mut faults = Vec::new();
+    let mut progress = Progress::new(options.cycles + 1);
+    let mut rng = Rng::new(options.seed);
+    for cycle in 0..options.cycles {
+        let plan = Moment::choose(&mut rng);
+        if let Err(why) = cycle_once(&home, plan, &mut rng, &mut kills).await {
+            faults.push(Fault(format!("cycle {cycle}: {why}")));
+        }
+        faults.extend(load.faults());
+        if faults.len() > FAULTS_MAX {
+            break;
+        }
+        progress.step(&format!("kills, {} events accepted", load.accepted()));
+    }
+    progress.say("draining");
+    let mut server = home.start()?;
+    server.ready().await?;
+    load.end().await?;
+    faults.extend(load.faults());
+    let api = Api::new(&http, &home);
+    if let Err(why) = drain(&api).await {
+        faults.push(why);
+    }
+    progress.say("accounting");
+    let accounts = account(&api, &sink, &load, &kills).await?;
+    faults.extend(server.child.ended().map(Fault));
+    server.child.kill().await?;
+    progress.step("done");
+    progress.end();
+    let spent = began.elapsed();
+    Ok(Report::new(
+        &options,
+        &kills,
+        &load.tally(),
+        &accounts,
+        &faults,
+        spent,
+    ))
+}
+
+/// One life of the server.
+async fn cycle_once(home: &Home, plan: Moment, rng: &mut Rng, kills: &mut Kills) -> Outcome<()> {
+    let began = Instant::now();
+    let mut server = home.start()?;
+    let came = plan.wait(home, &mut server, rng, began, kills).await;
+    let end = server.child.ended();
+    kills.at.push(micros());
+    server.child.kill().await?;
+    if let Some(end) = end {
+        return fault(format!("{end}; its log ends:\n{}", home.log_end()));
+    }
+    came
+}
+
+/// Waits until nothing is outstanding and stays so.
+async fn drain(api: &Api) -> Outcome<()> {
+    let began = Instant::now();
+    let mut quiet = 0;
+    while quiet < QUIET {
+        let outstanding = api.counters().await?.get("effects_outstanding")?;
+        quiet = if outstanding == 0.0 { quiet + 1 } else { 0 };
+        if began.elapsed() > DRAIN_MAX {
+            return fault(format!(
+                "{outstanding} effects still wait after {DRAIN_MAX:?}"
+            ));
+        }
+        tokio::time::sleep(ASK).await;
+    }
+    Ok(())
+}
+
+/// Collects what the load, the server's lists and the sink say of every event.
+async fn account(api: &Api, sink: &Sink, load: &Load, kills: &Kills) -> Outcome<Accounts> {
+    let mut accounts = Accounts::new(RUN, load.standings(), &kills.at);
+    api.list("/api/events", |row| accounts.event(row)).await?;
+    api.list("/api/notifications", |row| accounts.notification(row))
+        .await?;
+    for receipt in sink.receipts().await? {
+        accounts.receipt(receipt);
+    }
+    accounts.close();
+    Ok(accounts)
+}

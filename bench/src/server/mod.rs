@@ -1,0 +1,155 @@
+//! Bellwether as the bench sees it: a binary, a folder with its files, two addresses and a process.
+//! What it is configured with is in `files.rs`, what it answers in `api.rs`.
+
+pub(crate) mod api;
+pub(crate) mod build;
+mod files;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::process::Command;
+
+use crate::error::{During, Outcome, fault};
+use crate::process::{Child, READY_MAX};
+pub(crate) use files::SECRET;
+
+/// The path of the webhook connection that is measured.
+pub(crate) const HOOK_PATH: &str = "/hooks/orders";
+/// How often a start is looked at until it listens.
+const LOOK: Duration = Duration::from_millis(1);
+/// How many lines of the log go into a fault.
+const LOG_LINES: usize = 12;
+
+/// Where one Bellwether lives: its files, data and addresses. It may be started many times.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    binary: PathBuf,
+    folder: PathBuf,
+    /// Address of console and API.
+    pub(crate) listen: String,
+    /// Address of the webhook intake.
+    pub(crate) public: String,
+}
+
+/// A started Bellwether.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// The process.
+    pub(crate) child: Child,
+    home: Home,
+}
+
+impl Home {
+    /// Makes a new, empty home in `folder` whose pushes go to `sink`.
+    pub(crate) fn make(binary: &Path, folder: PathBuf, sink: &str) -> Outcome<Self> {
+        let home = Self {
+            binary: binary.to_owned(),
+            listen: format!("127.0.0.1:{}", free_port()?),
+            public: format!("127.0.0.1:{}", free_port()?),
+            folder,
+        };
+        files::write(&home, sink)?;
+        Ok(home)
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.join(files::DATABASE)
+    }
+
+    /// Bytes of the database with its log.
+    pub(crate) fn bytes(&self) -> u64 {
+        let database = self.database();
+        ["", "-wal", "-shm"]
+            .iter()
+            .filter_map(|end| {
+                let mut name = database.clone().into_os_string();
+                name.push(end);
+                std::fs::metadata(name).ok()
+            })
+            .map(|file| file.len())
+            .sum()
+    }
+
+    /// Starts it; does not wait until it is ready.
+    pub(crate) fn start(&self) -> Outcome<Server> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .during("the server's log cannot be opened")?;
+        let mut command = Command::new(&self.binary);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(self.folder.join(files::CONFIG))
+            .arg("--json")
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        Ok(Server {
+            child: Child::start("bellwether serve", command)?,
+            home: self.clone(),
+        })
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("bellwether.log")
+    }
+
+    /// The end of the log: what the server said before it failed.
+    pub(crate) fn log_end(&self) -> String {
+        let text = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+}
+
+impl Server {
+    /// Waits for the line that says that it is ready.
+    pub(crate) async fn ready(&mut self) -> Outcome<()> {
+        let line = match self.child.first_line().await {
+            Ok(line) => line,
+            Err(why) => return fault(format!("{why}; its log ends:\n{}", self.home.log_end())),
+        };
+        let said: Value = serde_json::from_str(&line)
+            .during(&format!("the ready line is not JSON: {}", line.trim()))?;
+        if said["ready"] == Value::Bool(true) {
+            return Ok(());
+        }
+        fault(format!(
+            "the first line does not say ready: {}",
+            line.trim()
+        ))
+    }
+
+    /// Waits until the webhook intake takes connections.
+    pub(crate) async fn listening(&mut self) -> Outcome<()> {
+        let began = Instant::now();
+        while TcpStream::connect(&self.home.public).await.is_err() {
+            if let Some(end) = self.child.ended() {
+                return fault(format!("{end}; its log ends:\n{}", self.home.log_end()));
+            }
+            if began.elapsed() > READY_MAX {
+                return fault(format!("the server does not listen after {READY_MAX:?}"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> Outcome<u16> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").during("there is no free port")?;
+    Ok(listener
+        .local_addr()
+        .during("a port has no address")?
+        .port())
+}

@@ -1,0 +1,80 @@
+//! Who stands behind a mail: whom an answer goes to, under which subject, and by what name. Whether
+//! they may decide is said elsewhere.
+
+use bellwether_model::event::Event;
+use serde_json::Value as Json;
+
+/// Whom an answer to a mail goes to: Reply-To, else From, else the requester whom the text names;
+/// never a no-reply address, never everybody.
+pub(super) fn answer_address(event: &Event) -> Option<String> {
+    let mail = event.envelope.data.get("mail")?;
+    let address = |value: Option<&Json>| {
+        let address = value?.get("address")?.as_str()?;
+        (!is_no_reply(address)).then(|| address.to_owned())
+    };
+    address(mail.get("reply_to").and_then(|list| list.get(0)))
+        .or_else(|| address(mail.get("from")))
+        .or_else(|| named_requester(mail.get("text")?.as_str()?))
+}
+
+fn is_no_reply(address: &str) -> bool {
+    let local = address
+        .split('@')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let plain: String = local.chars().filter(char::is_ascii_alphanumeric).collect();
+    ["noreply", "donotreply", "mailerdaemon", "nichtantworten"]
+        .iter()
+        .any(|word| plain.starts_with(word))
+}
+
+/// The mail address on a line such as `Requested by: J. Berger <j.berger@example.com>`.
+fn named_requester(text: &str) -> Option<String> {
+    const LABELS: [&str; 6] = [
+        "requester",
+        "requested by",
+        "requestor",
+        "angefordert von",
+        "besteller",
+        "antragsteller",
+    ];
+    text.lines().find_map(|line| {
+        let (label, value) = line.split_once(':')?;
+        if !LABELS.contains(&label.trim().to_lowercase().as_str()) {
+            return None;
+        }
+        let separators = |c: char| c.is_whitespace() || "<>()[],;\"".contains(c);
+        let found = value
+            .split(separators)
+            .find(|word| word.contains('@') && word.len() > 3)?;
+        Some(found.to_owned())
+    })
+}
+
+/// The subject of an answer.
+pub(super) fn subject_of(mail: &Json) -> String {
+    let subject = mail
+        .get("subject")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    let lower = subject.to_ascii_lowercase();
+    if lower.starts_with("re:") || lower.starts_with("aw:") {
+        subject.to_owned()
+    } else {
+        format!("Re: {subject}")
+    }
+}
+
+pub(super) fn sender_name(event: &Event) -> String {
+    let from = event
+        .envelope
+        .data
+        .get("mail")
+        .and_then(|mail| mail.get("from"));
+    let text = |name: &str| from.and_then(|from| from.get(name)).and_then(Json::as_str);
+    text("name")
+        .or_else(|| text("address"))
+        .unwrap_or_default()
+        .to_owned()
+}

@@ -1,0 +1,179 @@
+//! A corpus of broken flows: one mistake each, and the message that it gets.
+
+use super::fixture::wrong;
+
+/// The recipe's shape in short; each mistake changes one line of it.
+const SOUND: &str = r#"bellwether: 1
+flow: approval
+about: Decides.
+inputs:
+  mailbox: { type: connection, of: gmail }
+  owner: { type: who }
+when:
+  event: gmail.message.received
+  in: inputs.mailbox
+  if: not mail.auto_reply
+let:
+  amount: mail.text | labelled('Amount') | money
+case: mail.thread_id
+steps:
+  - ask: inputs.owner
+    title: "{{ amount }} wanted"
+    text: |
+      From {{ mail.from.name }}.
+        Really?
+    choices: { approve: {}, reject: { comment: required } }
+    if_silent: { 4 working hours: remind, 2 working days: expire }
+    then:
+      approve: [{ reply: mail, text: Approved. }]
+      reject: []
+      expire: [{ reply: mail, text: Nobody decided. }]
+"#;
+
+#[test]
+fn the_sound_flow_is_sound() {
+    assert_eq!(wrong(SOUND), "");
+}
+
+/// What is replaced, by what, and the beginning of the one message.
+#[rustfmt::skip]
+const MISTAKES: [(&str, &str, &str); 62] = [
+    ("bellwether: 1\n", "", "f.yaml:1:1  the language version is missing  begin the file with `bellwether: 1`"),
+    ("bellwether: 1", "bellwether: 2", "f.yaml:1:13  this server knows version 1 of the language only"),
+    ("bellwether: 1\nflow: approval", "flow: approval\nbellwether: 1", "f.yaml:1:1  the language version must come first"),
+    ("flow: approval", "flow: Approval Mail", "f.yaml:2:7  `Approval Mail` cannot be a flow's name"),
+    ("flow: approval\n", "", "f.yaml:1:1  the flow's name is missing  add `flow: f` below"),
+    ("about: Decides.", "abuot: Decides.", "f.yaml:3:1  a flow has no key `abuot`  did you mean `about`?"),
+    ("about: Decides.\n", "at_most: { push: 1 }\n", "f.yaml:3:1  `at_most` is not in this version of the language"),
+    ("when:", "on:", "f.yaml:7:1  a flow has no key `on`  did you mean `when`?"),
+    ("gmail.message.received", "gmail.message.recieved", "f.yaml:8:10  there is no event `gmail.message.recieved`  did you mean `gmail.message.received`?"),
+    ("gmail.message.received", "gmail.chat", "f.yaml:8:10  there is no event `gmail.chat`  gmail brings: gmail.message.received"),
+    ("  in: inputs.mailbox", "  in: inputs.mailbx", "f.yaml:9:14  inputs has no field mailbx  did you mean inputs.mailbox?"),
+    ("  in: inputs.mailbox", "  inn: inputs.mailbox", "f.yaml:9:3  a trigger has no key `inn`  did you mean `in`?"),
+    ("  if: not mail.auto_reply", "  if: not mail.auto_replay", "f.yaml:10:16  mail has no field auto_replay  did you mean mail.auto_reply?"),
+    ("  if: not mail.auto_reply", "  if: \"{{ not mail.auto_reply }}\"", "f.yaml:10:7  `if` is an expression and stands without {{ }}  write: if: not mail.auto_reply"),
+    ("  if: not mail.auto_reply", "  if: not mail.auto_reply and", "f.yaml:10:30  something is missing at the end"),
+    ("  if: not mail.auto_reply", "  if: mail.auto_reply = false", "f.yaml:10:23  `=` is not expected here  write == to compare"),
+    ("of: gmail", "of: gmial", "f.yaml:5:36  there is no connector `gmial`  did you mean `gmail`?"),
+    ("type: who", "type: whom", "f.yaml:6:18  there is no input type `whom`  did you mean `who`?"),
+    ("  owner: { type: who }", "  owner: { typ: who }", "f.yaml:6:12  an input has no key `typ`  did you mean `type`?"),
+    ("  owner: { type: who }", "  owner: { type: who }\n  days: { type: number, default: many }", "f.yaml:7:34  this default does not fit: this is not a number"),
+    ("  owner: { type: who }", "  owner: { type: who }\n  no: { type: text }", "f.yaml:7:3  `no` cannot be a name"),
+    ("labelled('Amount')", "labeled('Amount')", "f.yaml:12:23  there is no filter labeled  did you mean labelled?"),
+    ("labelled('Amount')", "labelled()", "f.yaml:12:31  labelled takes 1 to 12 in brackets"),
+    ("labelled('Amount')", "labelled('Amount)", "f.yaml:12:32  this quote is never closed"),
+    ("labelled('Amount')", "find('[')", "f.yaml:12:28  this pattern cannot be used: unclosed character class"),
+    ("  amount: mail", "  amount: amount or mail", "f.yaml:12:3  `amount` is worked out from itself"),
+    ("  amount: mail", "  inputs: 1\n  amount: mail", "f.yaml:12:3  `inputs` means something already"),
+    ("case: mail.thread_id", "case: mail.thread_id[amount]", "f.yaml:13:22  an index must be a fixed number or text"),
+    ("case: mail.thread_id\n", "", "f.yaml:13:1  "),
+    ("  - ask: inputs.owner", "  - ask: alice", "f.yaml:15:10  \"alice\" is not a variable here.  Did you mean person('alice')?  Known: inputs, mail, trigger, amount, case"),
+    ("  - ask: inputs.owner", "  - ask: owner", "f.yaml:15:10  \"owner\" is not a variable here.  Did you mean inputs.owner?"),
+    ("  - ask: inputs.owner", "  - ask: role legal", "f.yaml:15:15  these words belong into a table; here it is a function  write role('legal')"),
+    ("  - ask: inputs.owner", "  - ask: roel('legal')", "f.yaml:15:10  there is no function roel  did you mean role?"),
+    ("  - ask: inputs.owner", "  - aks: inputs.owner", "f.yaml:15:5  there is no verb `aks`  did you mean `ask`?"),
+    ("  - ask: inputs.owner", "  - digest: inputs.owner", "f.yaml:15:5  the verb `digest` is not in this version  this version has: push, mail"),
+    ("  - ask: inputs.owner", "  - push: inputs.owner\n    ask: inputs.owner", "f.yaml:16:5  this step has two verbs, `push` and `ask`"),
+    ("  - ask: inputs.owner", "  - ask: inputs.owner\n    need: 2", "f.yaml:16:5  `need` is not in this version"),
+    ("  - ask: inputs.owner", "  - ask: inputs.owner\n    id: Not An Id", "f.yaml:16:9  `Not An Id` cannot be an id"),
+    ("    title: \"{{ amount }} wanted\"", "    titel: wanted", "f.yaml:16:5  `ask` has no key `titel`  did you mean `title`?"),
+    ("\"{{ amount }} wanted\"", "\"\\u20ac {{ amont }} wanted\"", "f.yaml:16:23  \"amont\" is not a variable here.  Did you mean amount?"),
+    ("\"{{ amount }} wanted\"", "'it''s {{ amont }}'", "f.yaml:16:22  \"amont\" is not a variable here.  Did you mean amount?"),
+    ("\"{{ amount }} wanted\"", "Wanted by {{ mail.form }}", "f.yaml:16:30  mail has no field form  did you mean mail.from?"),
+    ("\"{{ amount }} wanted\"", "{{ amount }}", "f.yaml:16:12  a value that begins with {{ needs quotes  write: title: \"{{ amount }}\""),
+    ("\"{{ amount }} wanted\"", "{{ amount }} wanted", "f.yaml:16:12  a value that begins with {{ needs quotes  write: title: \"{{ amount }} wanted\""),
+    ("\"{{ amount }} wanted\"", "\"{{ amount wanted\"", "f.yaml:16:13  {{ is never closed  add }} after the value"),
+    ("\"{{ amount }} wanted\"", "\"{% if amount %}\"", "f.yaml:16:13  {% has no meaning in a text"),
+    ("mail.from.name", "mail.from.nam", "f.yaml:18:25  mail.from has no field nam  did you mean mail.from.name?"),
+    ("        Really?", "        {{ reely }}", "f.yaml:19:12  \"reely\" is not a variable here."),
+    ("    text: |", "    text: >", "f.yaml:18:7  `text` cannot be written with >, which loses where its lines are  use | or quotes"),
+    ("approve: {}, reject", "yes: {}, reject", "f.yaml:20:16  `yes` cannot be a choice: some YAML tools read it as true"),
+    ("comment: required", "comment: requird", "f.yaml:20:48  `comment` cannot be `requird`  did you mean `required`?"),
+    ("4 working hours: remind", "4 hurs: remind", "f.yaml:21:18  `hurs` is not a unit of time"),
+    ("4 working hours: remind", "3 working days: remind", "f.yaml:21:42  `2 working days` does not come after the rung before it"),
+    ("4 working hours: remind", "4 working hours: remnd", "f.yaml:21:35  `remnd` cannot happen here  did you mean `remind`?"),
+    (", 2 working days: expire", "", "f.yaml:21:16  this ladder has no end  add a last rung such as `5 working days: expire`"),
+    ("      reject: []\n", "", "f.yaml:23:7  the ending `reject` is missing in `then`  add `reject: []` if nothing follows"),
+    ("      reject: []", "      rejectd: []", "f.yaml:23:7  the ending `reject` is missing in `then`"),
+    ("      reject: []", "      reject: [{ reply: mail, text: \"{{ decision.coment }}\" }]", "f.yaml:24:50  decision has no field coment  did you mean decision.comment?"),
+    ("      reject: []", "      reject: []\n      reject: []", "f.yaml:25:7  `reject` stands here twice, first in line 24  remove one of them"),
+    ("      reject: []", "      reject: *nothing", "f.yaml:24:15  "),
+    ("      reject: []", "      reject: !now []", "f.yaml:24:1"),
+    ("      reject: []", "\treject: []", "f.yaml:24:1  a tab is used to indent  indent with two spaces"),
+];
+
+#[test]
+fn each_mistake_gets_its_own_message_at_its_place() {
+    let mut failures = Vec::new();
+    for (from, to, expected) in MISTAKES {
+        assert!(SOUND.contains(from), "{from}");
+        let text = SOUND.replacen(from, to, 1);
+        let said = wrong(&text);
+        let first = said.lines().next().unwrap_or_default();
+        // Without `case` the flow is sound: each event is its own matter.
+        let sound = from.starts_with("case") && to.is_empty();
+        if !sound && !first.starts_with(expected) || sound && !said.is_empty() {
+            failures.push(format!("{to}\n  wanted {expected}\n  got    {said}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[test]
+fn ten_mistakes_get_ten_messages() {
+    let text = r#"bellwether: 1
+flow: approval
+inputs:
+  owner: { type: whoo }
+when: { event: gmail.message.recieved, if: not mail.auto_reply }
+let:
+  amount: mail.text | labeled('Amount') | money
+steps:
+  - ask: alice
+    title: "{{ amont }} wanted"
+    choices: { approve: {}, no: {} }
+    if_silent: { 4 working hours: remind }
+    then:
+      approve: [{ push: role('legal'), titel: Approved }]
+      expire: []
+  - wait: gmail.message.read
+    if: it.subjet == 'x'
+    up_to: soon
+tests: {}
+"#;
+    insta::assert_snapshot!(wrong(text), @r#"
+    f.yaml:4:18  there is no input type `whoo`  did you mean `who`?
+    f.yaml:5:16  there is no event `gmail.message.recieved`  did you mean `gmail.message.received`?
+    f.yaml:7:23  there is no filter labeled  did you mean labelled?
+    f.yaml:9:10  "alice" is not a variable here.  Did you mean person('alice')?  Known: inputs, mail, trigger, amount, case
+    f.yaml:10:16  "amont" is not a variable here.  Did you mean amount?  Known: inputs, mail, trigger, amount, case
+    f.yaml:11:29  `no` cannot be a choice: some YAML tools read it as true  say what it means: approve, reject
+    f.yaml:12:16  this ladder has no end  add a last rung such as `5 working days: expire`
+    f.yaml:14:40  `push` has no key `titel`  did you mean `title`?
+    f.yaml:17:12  it has no field subjet  did you mean it.subject?
+    f.yaml:18:12  `soon` is not a length of time; write it as `30 minutes`, `4 working hours` or `2 working days`
+    "#);
+}
+
+#[test]
+fn braces_that_cut_an_expression_are_explained() {
+    let when = |inner: &str| {
+        wrong(&format!(
+            "bellwether: 1\nflow: a\nwhen: {{ event: webhook.received, if: {inner} }}\nsteps: []\n"
+        ))
+    };
+    insta::assert_snapshot!(when("body.kind in ('a', 'b')"), @r#"f.yaml:3:38  inside { } the comma cuts this expression  give it its own line: if: body.kind in ('a', 'b')"#);
+    insta::assert_snapshot!(when("body.rows[0].kind == 'a'"), @r#"f.yaml:3:38  inside { } the bracket [ cuts this expression  give it its own line: if: body.rows[0].kind == 'a'"#);
+    insta::assert_snapshot!(when("{{ body.kind }}"), @r#"f.yaml:3:38  a value that begins with {{ needs quotes  write: when: { event: webhook.received, if: "{{ body.kind }}" }"#);
+    insta::assert_snapshot!(when("body.kind in [a, b]"), @r#"f.yaml:3:38  inside { } the bracket [ cuts this expression  give it its own line: if: body.kind in [a, b]"#);
+    insta::assert_snapshot!(when("body.kind | default(a, b)"), @r#"f.yaml:3:38  inside { } the comma ends this expression  give it its own line: if: body.kind | default(a, b)"#);
+}
+
+#[test]
+fn doubtful_words_are_warned_about() {
+    let text = "bellwether: 1\nflow: a\ninputs:\n  land: { type: text, default: NO }\n  at: { type: time, default: 08:30 }\nwhen: { event: webhook.received }\nsteps: []\n";
+    insta::assert_snapshot!(wrong(text), @r#"
+    f.yaml:4:32  warning: some YAML tools read `NO` as true or false  write "NO" in quotes
+    f.yaml:5:30  warning: some YAML tools read `08:30` as a number  write "08:30" in quotes
+    "#);
+}

@@ -1,0 +1,129 @@
+//! Reads the steps that wait, branch and speak to other flows: `wait`, `if`, `emit`.
+
+use bellwether_model::time::Millis;
+
+use super::Reading;
+use super::header::is_name;
+use super::names::Shape;
+use crate::flow::def::{Block, Emit, If, Span, Wait};
+use crate::lang::Expr;
+use crate::yaml::{Node, Problem};
+
+/// When a wait that says nothing is given up.
+const WAIT_DEFAULT: Span = Span::Clock(Millis::days(30));
+
+impl Reading<'_> {
+    pub(super) fn wait(&mut self, node: &Node, object: &Node) -> Wait {
+        let events: Vec<&Node> = match object.elements() {
+            Some(elements) => elements.iter().collect(),
+            None => vec![object],
+        };
+        let inner = self.names_of_it(&events);
+        let outer = std::mem::replace(&mut self.names, inner);
+        let condition = node.get("if").and_then(|found| self.expr(found, "if"));
+        self.names = outer;
+        let up_to = match node.get("up_to") {
+            Some(found) => self.span(found, "up_to").unwrap_or(WAIT_DEFAULT),
+            None => {
+                let message = "this wait is given up after 30 days";
+                let hint = "say so with `up_to: 30 days`";
+                self.report(Problem::warning(node.place(), message).hint(hint));
+                WAIT_DEFAULT
+            }
+        };
+        let name = node.get("as").and_then(|found| self.new_name(found));
+        if let Some(name) = &name {
+            self.names.add(name, Shape::Any);
+        }
+        Wait {
+            events: events
+                .iter()
+                .filter_map(|node| node.text().map(str::to_owned))
+                .collect(),
+            condition,
+            up_to,
+            name,
+        }
+    }
+
+    fn new_name(&mut self, node: &Node) -> Option<String> {
+        let name = node.text().unwrap_or_default();
+        if !is_name(name, '_') || self.names.get(name).is_some() {
+            let hint = "a new name of small letters, digits and _";
+            self.error(
+                node.place(),
+                format!("`{name}` cannot be a name here"),
+                hint,
+            );
+            return None;
+        }
+        Some(name.to_owned())
+    }
+
+    pub(super) fn condition(&mut self, node: &Node, object: &Node, id: &str) -> Option<If> {
+        let condition = self.expr(object, "if");
+        let then = match node.get("then") {
+            Some(found) => self.below(found, "then", id),
+            None => {
+                self.missing(node, "then", "");
+                Block::default()
+            }
+        };
+        let otherwise = node.get("else").map(|found| self.below(found, "else", id));
+        Some(If {
+            condition: condition?,
+            then,
+            otherwise: otherwise.unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn emit(&mut self, node: &Node, object: &Node) -> Option<Emit> {
+        let event = object.text().unwrap_or_default();
+        let parts: Vec<&str> = event.split('.').collect();
+        if parts.len() < 2 || !parts.iter().all(|part| is_name(part, '_')) {
+            let hint = "small letters with dots: order.checked";
+            self.error(
+                object.place(),
+                format!("`{event}` cannot be an event type"),
+                hint,
+            );
+            return None;
+        }
+        if self.catalog.trigger(event).is_some() {
+            let message = format!("`{event}` is said by its connector, not by flows");
+            self.error(object.place(), message, "choose a name of your own");
+            return None;
+        }
+        let mut data = Vec::new();
+        if let Some(found) = node.get("data") {
+            self.leaves(found, "", &mut data);
+        }
+        Some(Emit {
+            event: event.to_owned(),
+            data,
+        })
+    }
+
+    /// The expressions of a payload, each with its dotted path.
+    fn leaves(&mut self, node: &Node, path: &str, out: &mut Vec<(String, Expr)>) {
+        let Some(entries) = node.entries() else {
+            if let Some(expr) = self.expr(node, "data") {
+                out.push((path.to_owned(), expr));
+            }
+            return;
+        };
+        for (key, inner) in entries {
+            if !is_name(&key.name, '_') {
+                let hint = "small letters, digits and _";
+                self.error(
+                    key.place(),
+                    format!("`{}` cannot be a name", key.name),
+                    hint,
+                );
+                continue;
+            }
+            let joint = if path.is_empty() { "" } else { "." };
+            self.leaves(inner, &format!("{path}{joint}{}", key.name), out);
+        }
+    }
+}

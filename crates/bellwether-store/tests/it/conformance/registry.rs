@@ -1,0 +1,122 @@
+//! Documents: versions without holes, conflicts, removal, and an audit chain to be checked.
+
+use bellwether_engine::store::RegistryError;
+use bellwether_store::audit_hash;
+use serde_json::{Value, json};
+
+use super::make::*;
+use super::{Everything, each};
+
+async fn put(
+    db: &dyn Everything,
+    name: &str,
+    expected: Option<u64>,
+    body: Value,
+) -> Result<u64, RegistryError> {
+    db.put("flow", name, expected, body, "admin(local)", at(1))
+        .await
+}
+
+#[test]
+fn versions_grow_without_holes_and_the_latest_is_read() {
+    each(|db| async move {
+        assert_eq!(db.get("flow", "a").await.unwrap(), None);
+        assert_eq!(put(&*db, "a", Some(0), json!({"n": 1})).await, Ok(1));
+        assert_eq!(put(&*db, "a", Some(1), json!({"n": 2})).await, Ok(2));
+        assert_eq!(put(&*db, "a", Some(2), json!({"n": 2})).await, Ok(2));
+        assert_eq!(put(&*db, "a", None, json!({"n": 3})).await, Ok(3));
+        let latest = db.get("flow", "a").await.unwrap().unwrap();
+        assert_eq!((latest.version, latest.body), (3, json!({"n": 3})));
+        assert_eq!((latest.actor.as_str(), latest.at), ("admin(local)", at(1)));
+        let history = db.history("flow", "a", 2).await.unwrap();
+        let versions: Vec<u64> = history.iter().map(|d| d.version).collect();
+        assert_eq!(versions, [3, 2]);
+    });
+}
+
+#[test]
+fn who_has_not_seen_the_latest_version_is_refused() {
+    each(|db| async move {
+        put(&*db, "a", Some(0), json!(1)).await.unwrap();
+        put(&*db, "a", Some(1), json!(2)).await.unwrap();
+        let conflict = RegistryError::Conflict {
+            kind: "flow".into(),
+            name: "a".into(),
+            expected: 1,
+            found: 2,
+        };
+        assert_eq!(put(&*db, "a", Some(1), json!(3)).await, Err(conflict));
+        assert!(put(&*db, "a", Some(0), json!(3)).await.is_err());
+        assert_eq!(db.get("flow", "a").await.unwrap().unwrap().body, json!(2));
+    });
+}
+
+#[test]
+fn a_removed_document_is_gone_from_lists_and_may_come_back() {
+    each(|db| async move {
+        for name in ["b", "a", "c"] {
+            put(&*db, name, Some(0), json!({"of": name})).await.unwrap();
+        }
+        assert_eq!(put(&*db, "b", Some(1), Value::Null).await, Ok(2));
+        assert_eq!(db.get("flow", "b").await.unwrap(), None);
+        let listed = db.list("flow").await.unwrap();
+        let names: Vec<&str> = listed.iter().map(|d| d.name.as_str()).collect();
+        assert_eq!(names, ["a", "c"]);
+        assert_eq!(db.list("setting").await.unwrap(), vec![]);
+        assert_eq!(put(&*db, "b", Some(0), json!("back")).await, Ok(3));
+        assert_eq!(db.history("flow", "b", 9).await.unwrap().len(), 3);
+        // Removing what is not there is no version.
+        assert_eq!(put(&*db, "never", None, Value::Null).await, Ok(0));
+    });
+}
+
+#[test]
+fn writers_at_the_same_time_get_one_version_each() {
+    each(|db| async move {
+        let mut tasks = Vec::new();
+        for n in 0..20 {
+            let db = db.clone();
+            tasks.push(tokio::spawn(async move {
+                put(&*db, "a", None, json!(n)).await.unwrap()
+            }));
+        }
+        let mut versions = Vec::new();
+        for task in tasks {
+            versions.push(task.await.unwrap());
+        }
+        versions.sort_unstable();
+        assert_eq!(versions, (1..=20).collect::<Vec<u64>>());
+    });
+}
+
+#[test]
+fn the_audit_chain_can_be_recomputed_and_keeps_bodies_out() {
+    each(|db| async move {
+        put(&*db, "a", None, json!({"n": 1})).await.unwrap();
+        put(&*db, "a", None, json!({"n": 1})).await.unwrap();
+        put(&*db, "a", None, Value::Null).await.unwrap();
+        let secret = json!({"sealed": "hunter2"});
+        db.put("secret", "gmail", None, secret, "p-anna", at(3))
+            .await
+            .unwrap();
+        let rows = db.audit(0, 10).await.unwrap();
+        let what: Vec<&str> = rows.iter().map(|r| r.what.as_str()).collect();
+        assert_eq!(
+            what,
+            ["put flow a v1", "remove flow a v2", "put secret gmail v1"]
+        );
+        assert_eq!(rows[2].actor, "p-anna");
+        let mut previous = String::new();
+        for (n, row) in (1..).zip(&rows) {
+            assert_eq!(row.number, n);
+            assert_eq!(row.hash, audit_hash(&previous, row));
+            assert_eq!(row.hash.len(), 64);
+            previous = row.hash.clone();
+        }
+        let mut forged = rows[1].clone();
+        forged.actor = "p-bob".into();
+        assert_ne!(forged.hash, audit_hash(&rows[0].hash, &forged));
+        assert_eq!(db.audit(2, 10).await.unwrap(), rows[2..]);
+        assert_eq!(db.audit(0, 1).await.unwrap(), rows[..1]);
+    });
+}

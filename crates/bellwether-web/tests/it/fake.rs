@@ -1,0 +1,445 @@
+//! A small stand-in for the engine, in memory: just enough of each trait to serve every page. The
+//! gallery shows it too. What it stores is in `samples`.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::future::ready;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bellwether_engine::seam::*;
+use bellwether_engine::store::*;
+use bellwether_model::BoxFuture;
+use bellwether_model::clock::Clock;
+use bellwether_model::event::{Event, NewEvent};
+use bellwether_model::failure::Failure;
+use bellwether_model::http::{RawAnswer, RawRequest};
+use bellwether_model::id::{CellId, EffectId, Id};
+use bellwether_model::secret::Secret;
+use bellwether_model::time::Time;
+use serde_json::{Value, json};
+
+/// Everything that the stand-in knows and saw.
+#[derive(Debug, Default)]
+pub struct Fake {
+    pub events: Mutex<Vec<Event>>,
+    pub runs: Mutex<Vec<RunDetail>>,
+    pub notifications: Mutex<Vec<NotificationRow>>,
+    pub dead: Mutex<Vec<DeadLetterRow>>,
+    pub connections: Mutex<Vec<ConnectionView>>,
+    pub cards: Mutex<HashMap<String, Card>>,
+    pub documents: Mutex<Vec<Document>>,
+    pub opens: Mutex<Vec<(String, OpenGrade)>>,
+    pub presses: Mutex<Vec<Press>>,
+    pub decided_for: Mutex<Vec<String>>,
+    pub received: Mutex<Vec<(String, RawRequest)>>,
+    pub now: Mutex<Time>,
+    /// What the connection `slow` waits for before it answers.
+    pub go: tokio::sync::Notify,
+}
+
+pub fn lock<T>(cell: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    cell.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+    Box::pin(ready(value))
+}
+
+/// The application over a stand-in. An empty token means loopback callers only.
+pub fn app(fake: &Arc<Fake>, token: &str) -> App {
+    App {
+        intake: fake.clone(),
+        inlets: fake.clone(),
+        connections: fake.clone(),
+        hosted: fake.clone(),
+        views: fake.clone(),
+        registry: fake.clone(),
+        catalog: &[],
+        live: Live::default(),
+        flow_clock: fake.clone(),
+        transport_clock: fake.clone(),
+        web: WebSettings {
+            public_url: "http://127.0.0.1".to_owned(),
+            console_url: "http://127.0.0.1".to_owned(),
+            token: Secret::new(token),
+            hosts: vec!["console.example.com".to_owned()],
+            sandbox_url: Some("http://127.0.0.1:9400/".to_owned()),
+        },
+        metrics: Arc::new(|| "# TYPE engine_events counter\nengine_events_total 3\n# EOF\n".into()),
+    }
+}
+
+impl Clock for Fake {
+    fn now(&self) -> Time {
+        *lock(&self.now)
+    }
+
+    fn wait_until(&self, _: Time) -> BoxFuture<'_, ()> {
+        done(())
+    }
+}
+
+impl Inlets for Fake {
+    fn receive<'a>(&'a self, connection: &'a str, request: RawRequest) -> BoxFuture<'a, RawAnswer> {
+        let answer = match connection {
+            "busy" => RawAnswer::error(503, "busy", "later"),
+            "nobody" => RawAnswer::error(404, "no_such_connection", "there is no nobody"),
+            _ => RawAnswer {
+                status: 202,
+                body: r#"{"id":"e1","position":7,"duplicate":false}"#.to_owned(),
+            },
+        };
+        lock(&self.received).push((connection.to_owned(), request));
+        Box::pin(async move {
+            if connection == "slow" {
+                self.go.notified().await;
+            }
+            answer
+        })
+    }
+}
+
+impl Intake for Fake {
+    fn submit(&self, _: NewEvent) -> BoxFuture<'_, Result<Submitted, IntakeError>> {
+        done(Err(IntakeError::Malformed("not here".to_owned())))
+    }
+
+    fn decide_for<'a>(
+        &'a self,
+        _: CellId,
+        person: &'a str,
+        choice: &'a str,
+        comment: &'a str,
+        actor: &'a Actor,
+    ) -> BoxFuture<'a, Result<TurnSaid, IntakeError>> {
+        lock(&self.decided_for).push(format!("{person} {choice} {comment} {}", actor.name));
+        done(match choice {
+            "busy" => Err(IntakeError::Busy { retry_after_s: 7 }),
+            _ => Ok(TurnSaid::Decided {
+                choice: choice.to_owned(),
+                by: person.to_owned(),
+                at: self.now(),
+            }),
+        })
+    }
+
+    fn retry<'a>(&'a self, id: Id, _: &'a Actor) -> BoxFuture<'a, Result<bool, IntakeError>> {
+        let now = self.now();
+        let mut dead = lock(&self.dead);
+        let open = dead
+            .iter_mut()
+            .find(|row| row.id == id && row.settled_at.is_none());
+        done(Ok(open.map(|row| row.settled_at = Some(now)).is_some()))
+    }
+}
+
+impl Connections for Fake {
+    fn list(&self) -> BoxFuture<'_, Vec<ConnectionView>> {
+        done(lock(&self.connections).clone())
+    }
+
+    fn test<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<String, Failure>> {
+        done(if name == "opentext" {
+            Err(Failure::reauthorise(
+                "bad_password",
+                "OpenText refuses the password; set it again",
+            ))
+        } else {
+            Ok("approvals@example.com".to_owned())
+        })
+    }
+
+    fn read_now<'a>(&'a self, _: &'a str) -> BoxFuture<'a, bool> {
+        done(true)
+    }
+
+    fn recount<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
+        done(Ok(2))
+    }
+
+    fn sweep<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
+        done(Ok(2))
+    }
+
+    fn by_reference<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Option<EffectId>> {
+        done(None)
+    }
+}
+
+impl Hosted for Fake {
+    fn open<'a>(
+        &'a self,
+        token: &'a str,
+        grade: OpenGrade,
+        visitor: &'a Visitor,
+    ) -> BoxFuture<'a, Result<Card, HostedError>> {
+        lock(&self.opens).push((token.to_owned(), grade));
+        let card = lock(&self.cards).get(token).cloned();
+        let found = match (token, card) {
+            ("expired", _) => Err(HostedError::Expired),
+            ("gone", _) => Err(HostedError::Gone),
+            ("broken", _) => Err(HostedError::Store("disk".to_owned())),
+            (_, None) => Err(HostedError::BadToken),
+            (_, Some(mut card)) => {
+                if let CardState::Waiting(ask) = &mut card.state {
+                    ask.needs_sign_in &= visitor.session.as_deref() != Some("proven");
+                }
+                Ok(card)
+            }
+        };
+        done(found)
+    }
+
+    fn press<'a>(
+        &'a self,
+        press: &'a Press,
+        _: &'a Visitor,
+    ) -> BoxFuture<'a, Result<Pressed, HostedError>> {
+        let Some(token) = press.act_token.strip_prefix("act-") else {
+            return done(Err(HostedError::BadToken));
+        };
+        let now = self.now();
+        let mut cards = lock(&self.cards);
+        let Some(card) = cards.get_mut(token) else {
+            return done(Err(HostedError::BadToken));
+        };
+        lock(&self.presses).push(press.clone());
+        let said = match &card.state {
+            CardState::Decided { by, .. } => Some(TurnSaid::AlreadyDecided {
+                choice: "approve".to_owned(),
+                by: by.clone(),
+                at: now,
+            }),
+            CardState::Waiting(ask) if ask.shown != press.shown => Some(TurnSaid::Changed),
+            CardState::Waiting(_) if press.choice == "ask" => Some(TurnSaid::PassedOn {
+                choice: "ask".to_owned(),
+            }),
+            CardState::Waiting(_) if press.comment == "refuse me" => Some(TurnSaid::Refused {
+                code: "no".to_owned(),
+                reason: "Four eyes are needed <b>here</b>.".to_owned(),
+            }),
+            _ => Some(TurnSaid::Decided {
+                choice: press.choice.clone(),
+                by: card.person.clone(),
+                at: now,
+            }),
+        };
+        if matches!(said, Some(TurnSaid::Decided { .. })) {
+            let label = if press.choice == "reject" {
+                "Rejected"
+            } else {
+                "Approved"
+            };
+            card.state = CardState::Decided {
+                said: label.to_owned(),
+                by: card.person_name.clone(),
+                by_reader: true,
+                at: now,
+                comment: press.comment.clone(),
+            };
+        }
+        let card = card.clone();
+        done(Ok(Pressed { said, card }))
+    }
+
+    fn send_code<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<CodeSent, HostedError>> {
+        done(Ok(CodeSent::To("a…@example.com".to_owned())))
+    }
+
+    fn check_code<'a>(
+        &'a self,
+        _: &'a str,
+        code: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, HostedError>> {
+        done(Ok((code == "123456").then(|| "proven".to_owned())))
+    }
+}
+
+/// A page of a list: `after` is the place of the last item.
+fn paged<T>(all: Vec<T>, query: &ListQuery) -> Page<T> {
+    let total = all.len() as u64;
+    let skip = query
+        .after
+        .as_ref()
+        .and_then(|after| after.parse().ok())
+        .unwrap_or(0);
+    let items: Vec<T> = all.into_iter().skip(skip).take(query.limit).collect();
+    let end = skip + items.len();
+    let next = ((end as u64) < total).then(|| end.to_string());
+    Page { total, items, next }
+}
+
+impl Views for Fake {
+    fn events(&self, query: EventQuery) -> BoxFuture<'_, Result<Page<Event>, StoreError>> {
+        let all = lock(&self.events);
+        let wanted = |event: &&Event| {
+            query
+                .kind
+                .as_ref()
+                .is_none_or(|k| *k == event.envelope.kind)
+        };
+        let mut found: Vec<Event> = all.iter().filter(wanted).cloned().collect();
+        let total = found.len() as u64;
+        if query.newest && query.after.is_none() {
+            found.reverse();
+        }
+        found.retain(|event| query.after.is_none_or(|after| event.position > after));
+        let more = found.len() > query.limit;
+        found.truncate(query.limit);
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|event| event.position.to_string());
+        done(Ok(Page {
+            total,
+            items: found,
+            next,
+        }))
+    }
+
+    fn runs(&self, query: ListQuery) -> BoxFuture<'_, Result<Page<RunRow>, StoreError>> {
+        let wanted = |run: &RunRow| {
+            query.status.as_ref().is_none_or(|word| word == run.status)
+                && query.flow.as_ref().is_none_or(|flow| *flow == run.flow)
+        };
+        let all = lock(&self.runs);
+        let found = all
+            .iter()
+            .map(|detail| detail.run.clone())
+            .filter(wanted)
+            .collect();
+        done(Ok(paged(found, &query)))
+    }
+
+    fn run(&self, id: CellId) -> BoxFuture<'_, Result<Option<RunDetail>, StoreError>> {
+        done(Ok(lock(&self.runs)
+            .iter()
+            .find(|detail| detail.run.id == id)
+            .cloned()))
+    }
+
+    fn notifications(
+        &self,
+        query: ListQuery,
+    ) -> BoxFuture<'_, Result<Page<NotificationRow>, StoreError>> {
+        let all = lock(&self.notifications);
+        let wanted = |row: &&NotificationRow| query.status.as_ref().is_none_or(|w| w == row.state);
+        done(Ok(paged(
+            all.iter().filter(wanted).cloned().collect(),
+            &query,
+        )))
+    }
+
+    fn dead_letters(
+        &self,
+        query: ListQuery,
+    ) -> BoxFuture<'_, Result<Page<DeadLetterRow>, StoreError>> {
+        done(Ok(paged(lock(&self.dead).clone(), &query)))
+    }
+
+    fn ledger<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<LedgerCounts, StoreError>> {
+        done(Ok(LedgerCounts {
+            received: 212,
+            matched: 41,
+            unmatched: 171,
+            gaps: 2,
+            ignored: 9,
+            cursor: Some("48213".to_owned()),
+            counted_at: Some(self.now()),
+            ..LedgerCounts::default()
+        }))
+    }
+
+    fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
+        let runs = lock(&self.runs);
+        let open: Vec<_> = runs
+            .iter()
+            .filter(|detail| detail.run.status == "open")
+            .collect();
+        done(Ok(Overview {
+            events: lock(&self.events).len() as u64,
+            open_runs: open.len() as u64,
+            oldest_open: open.iter().map(|detail| detail.run.opened_at).min(),
+            dead_letters: lock(&self.dead)
+                .iter()
+                .filter(|row| row.settled_at.is_none())
+                .count() as u64,
+            ..Overview::default()
+        }))
+    }
+}
+
+impl Registry for Fake {
+    fn get<'a>(
+        &'a self,
+        kind: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Document>, RegistryError>> {
+        let all = lock(&self.documents);
+        let found = all
+            .iter()
+            .find(|document| document.kind == kind && document.name == name);
+        done(Ok(found.cloned()))
+    }
+
+    fn list<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Vec<Document>, RegistryError>> {
+        let all = lock(&self.documents);
+        done(Ok(all
+            .iter()
+            .filter(|document| document.kind == kind)
+            .cloned()
+            .collect()))
+    }
+
+    fn history<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Vec<Document>, RegistryError>> {
+        done(Ok(Vec::new()))
+    }
+
+    fn put<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: Option<u64>,
+        _: Value,
+        _: &'a str,
+        _: Time,
+    ) -> BoxFuture<'a, Result<u64, RegistryError>> {
+        done(Ok(1))
+    }
+
+    fn audit(&self, _: u64, _: usize) -> BoxFuture<'_, Result<Vec<AuditRow>, RegistryError>> {
+        done(Ok(Vec::new()))
+    }
+}
+
+/// A document of the registry.
+pub fn document(kind: &str, name: &str, body: Value) -> Document {
+    Document {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        version: 1,
+        body,
+        actor: "file".to_owned(),
+        at: Time::default(),
+    }
+}
+
+/// The directory that names come from.
+pub fn directory() -> Document {
+    let people = json!({
+        "alice": { "name": "Alice Arnold", "zone": "Europe/Vienna", "language": "en" },
+        "dora": { "name": "Dora Dorn", "zone": "Europe/Berlin", "language": "de" },
+        "carl": { "name": "Carl Conrad", "zone": "Europe/Vienna" },
+        "ivan": { "name": "Ivan Ilic", "zone": "Europe/Vienna" },
+    });
+    document(
+        "directory",
+        "people",
+        json!({ "version": 1, "people": people, "owner": "ivan" }),
+    )
+}

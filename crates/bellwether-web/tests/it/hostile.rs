@@ -1,0 +1,128 @@
+//! The same pages when every text comes from somebody hostile.
+
+use std::sync::{Arc, Mutex};
+
+use bellwether_engine::seam::*;
+use bellwether_engine::store::*;
+use serde_json::json;
+
+use crate::fake::{Fake, document};
+use crate::samples::{ago, ask, card, dead, detail, mail, notification, now, run_row};
+
+/// What a hostile sender writes into every field.
+pub const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u{202E}evil";
+
+fn h() -> String {
+    HOSTILE.to_owned()
+}
+
+/// A stand-in whose every text is hostile.
+pub fn hostile() -> Arc<Fake> {
+    let people = json!({ "people": { "alice": { "name": HOSTILE } } });
+    let mut event = mail(4, HOSTILE, HOSTILE, 1);
+    event.envelope.source = h();
+    event.envelope.kind = h();
+    let letter = DeadLetterRow {
+        code: h(),
+        reason: h(),
+        ..dead(1, None)
+    };
+    let notified = NotificationRow {
+        failure: Some(h()),
+        connection: h(),
+        ..notification(21, HOSTILE, HOSTILE, 1)
+    };
+    Arc::new(Fake {
+        events: Mutex::new(vec![event]),
+        runs: Mutex::new(vec![run()]),
+        notifications: Mutex::new(vec![notified]),
+        dead: Mutex::new(vec![letter]),
+        connections: Mutex::new(vec![connection()]),
+        cards: Mutex::new(cards().map(|(token, card)| (token.to_owned(), card)).into()),
+        documents: Mutex::new(vec![
+            document("directory", "people", people),
+            document(
+                "flow",
+                HOSTILE,
+                json!({ "about": HOSTILE, "source": HOSTILE }),
+            ),
+        ]),
+        now: Mutex::new(now()),
+        ..Fake::default()
+    })
+}
+
+fn run() -> RunDetail {
+    let row = RunRow {
+        flow: h(),
+        ..run_row(11, HOSTILE, "open", 12)
+    };
+    let mut detail = detail(row, HOSTILE);
+    detail.state = json!({ HOSTILE: HOSTILE });
+    let body = json!({ "input": HOSTILE, "notes": [HOSTILE] });
+    detail.journal = vec![TurnRow { version: 1, body }];
+    detail.effects[0].reason = Some(h());
+    detail.effects[0].person = Some(h());
+    detail
+}
+
+fn connection() -> ConnectionView {
+    ConnectionView {
+        name: h(),
+        connector: h(),
+        health: ConnectionHealth::Failing {
+            since: ago(1),
+            reason: h(),
+        },
+        has_source: true,
+        in_flight: 1,
+        waiting: 1,
+    }
+}
+
+fn cards() -> [(&'static str, Card); 3] {
+    let with = |state| Card {
+        person_name: h(),
+        on_behalf_of: Some(h()),
+        title: h(),
+        text: h(),
+        facts: vec![Fact {
+            label: h(),
+            value: h(),
+        }],
+        quoted: Some((h(), h(), h())),
+        talk: vec![(h(), h())],
+        ..Card {
+            state,
+            ..card("waiting")
+        }
+    };
+    let choice = ChoiceView {
+        id: h(),
+        label: h(),
+        comment: "required",
+        settles: true,
+    };
+    let other = ChoiceView {
+        settles: false,
+        ..choice.clone()
+    };
+    let asked = Ask {
+        choices: vec![choice, other],
+        shown: h(),
+        act_token: h(),
+        ..ask("waiting")
+    };
+    let decided = CardState::Decided {
+        said: h(),
+        by: h(),
+        by_reader: false,
+        at: now(),
+        comment: h(),
+    };
+    [
+        ("waiting", with(CardState::Waiting(asked))),
+        ("late", with(decided)),
+        ("refused", with(CardState::NotAllowed(h()))),
+    ]
+}

@@ -1,0 +1,110 @@
+//! The commands, one file each. Standard output carries data, standard error everything else;
+//! `--json` gives data as JSON.
+
+mod demo;
+mod doctor;
+mod lint;
+mod runs;
+mod sandbox;
+mod serve;
+mod telemetry;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::output;
+
+/// Mail and asset events become the right push to the right person; what that person does becomes
+/// an event again, and the mail thread gets its answer.
+#[derive(Debug, Parser)]
+#[command(name = "bellwether", version, about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything on this machine with nothing to configure: stand-ins, server, a story that plays.
+    Demo(demo::Demo),
+    /// The server.
+    Serve(serve::Serve),
+    /// The stand-ins of the providers alone.
+    Sandbox(sandbox::SandboxCommand),
+    /// Checks flow files: every mistake with line, column and what to do.
+    Lint(lint::Lint),
+    /// Runs the tests that stand in flow files, on a virtual clock.
+    Test(test::Test),
+    /// Lists runs of a running server, or shows one.
+    Runs(runs::Runs),
+    /// Checks a set-up: configuration, database, keys, connections.
+    Doctor(doctor::Doctor),
+}
+
+/// How a command ends when it did not succeed.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// Lines for the person at the terminal.
+    Said(Vec<String>),
+    /// Everything was said already.
+    Quietly,
+}
+
+impl From<String> for Failed {
+    fn from(line: String) -> Self {
+        Self::Said(vec![line])
+    }
+}
+
+impl From<Vec<String>> for Failed {
+    fn from(lines: Vec<String>) -> Self {
+        Self::Said(lines)
+    }
+}
+
+/// Runs the command of this process.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Demo(demo) => with_runtime(demo.run()),
+        Command::Serve(serve) => with_runtime(serve.run()),
+        Command::Sandbox(sandbox) => with_runtime(sandbox.run()),
+        Command::Lint(lint) => lint.run(),
+        Command::Test(test) => test.run(),
+        Command::Runs(runs) => with_runtime(runs.run()),
+        Command::Doctor(doctor) => with_runtime(doctor.run()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Quietly) => ExitCode::FAILURE,
+        Err(Failed::Said(lines)) => {
+            for line in lines {
+                output::say(&format!("error: {line}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn with_runtime(task: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| format!("the runtime could not be started: {error}"))?;
+    runtime.block_on(task)
+}
+
+/// Completes at Ctrl-C or when the process is asked to end.
+pub(crate) async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        drop(tokio::signal::ctrl_c().await);
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

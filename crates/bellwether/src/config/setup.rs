@@ -1,0 +1,146 @@
+//! The set-up file: connections, people, and which flows are on with which inputs. It is imported
+//! into the registry when it changed, and recorded there as written by `file`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bellwether_engine::flow::Position;
+use bellwether_engine::yaml::{Node, Problem, Reader};
+use bellwether_model::directory::{Directory, Person};
+use serde_json::{Map, Value};
+
+use super::{in_file, load};
+
+const KEYS: [&str; 5] = ["bellwether", "connections", "people", "owner", "flows"];
+/// How many effects of a connection may be in flight at most.
+const SLOTS_MAX: u64 = 1024;
+
+/// One connection.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct ConnectionConfig {
+    /// The connector's name.
+    pub(crate) connector: String,
+    /// Its settings, secrets included.
+    pub(crate) settings: Map<String, Value>,
+    /// Effects in flight at most, if not the usual number.
+    #[serde(default)]
+    pub(crate) in_flight: Option<usize>,
+}
+
+/// One flow: whether it is on, and its inputs.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct FlowConfig {
+    /// Off, shadow or on.
+    #[serde(default)]
+    pub(crate) position: Option<Position>,
+    /// The inputs.
+    #[serde(default)]
+    pub(crate) inputs: Value,
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SetupFile {
+    /// By name.
+    pub(crate) connections: BTreeMap<String, ConnectionConfig>,
+    /// Everybody.
+    pub(crate) directory: Directory,
+    /// By flow name.
+    pub(crate) flows: BTreeMap<String, FlowConfig>,
+}
+
+impl SetupFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Every mistake with file, line and column.
+    pub(crate) fn read(path: &Path) -> Result<Self, Vec<String>> {
+        let (_, node) = load(path)?;
+        let mut problems = Vec::new();
+        let setup = Self::from_node(&node, &mut problems);
+        if problems.is_empty() {
+            return Ok(setup);
+        }
+        Err(in_file(&path.display().to_string(), &problems))
+    }
+
+    /// Reads the file's content.
+    pub(crate) fn from_node(node: &Node, problems: &mut Vec<Problem>) -> Self {
+        let mut setup = Self::default();
+        let mut reader = Reader::new(node, "the set-up", &KEYS, problems);
+        let owner = reader.text("owner").map(str::to_owned);
+        let (connections, people, flows) = (
+            reader.get("connections"),
+            reader.get("people"),
+            reader.get("flows"),
+        );
+        for (key, node) in entries(connections) {
+            if let Some(connection) = connection(node, problems) {
+                setup.connections.insert(key, connection);
+            }
+        }
+        for (key, node) in entries(people) {
+            match serde_json::from_value::<Person>(node.json()) {
+                Ok(mut person) => {
+                    check_person(&person, node, problems);
+                    person.id.clone_from(&key);
+                    if person.name.is_empty() {
+                        person.name.clone_from(&key);
+                    }
+                    setup.directory.people.insert(key, person);
+                }
+                Err(error) => {
+                    problems.push(Problem::error(node.place(), format!("{key}: {error}")));
+                }
+            }
+        }
+        for (key, node) in entries(flows) {
+            match serde_json::from_value::<FlowConfig>(node.json()) {
+                Ok(flow) => {
+                    setup.flows.insert(key, flow);
+                }
+                Err(error) => {
+                    problems.push(Problem::error(node.place(), format!("{key}: {error}")));
+                }
+            }
+        }
+        setup.directory.owner = owner;
+        setup
+    }
+}
+
+fn connection(node: &Node, problems: &mut Vec<Problem>) -> Option<ConnectionConfig> {
+    let keys = ["connector", "settings", "in_flight"];
+    let mut reader = Reader::new(node, "a connection", &keys, problems);
+    let connector = reader.need("connector").and_then(Node::text)?.to_owned();
+    let in_flight = reader.number("in_flight").map(|n| n.clamp(1, SLOTS_MAX));
+    let settings = reader.get("settings").map(Node::json);
+    let settings = settings
+        .and_then(|settings| settings.as_object().cloned())
+        .unwrap_or_default();
+    let in_flight = in_flight.and_then(|n| usize::try_from(n).ok());
+    Some(ConnectionConfig {
+        connector,
+        settings,
+        in_flight,
+    })
+}
+
+fn check_person(person: &Person, node: &Node, problems: &mut Vec<Problem>) {
+    let place = node.get("zone").map_or(node.place(), Node::place);
+    if person.zone.is_empty() {
+        let problem = Problem::error(node.place(), "a person needs a `zone`");
+        problems.push(problem.hint("such as Europe/Vienna"));
+    } else if jiff::tz::TimeZone::get(&person.zone).is_err() {
+        let message = format!("there is no time zone `{}`", person.zone);
+        problems.push(Problem::error(place, message).hint("such as Europe/Vienna"));
+    }
+}
+
+fn entries(node: Option<&Node>) -> Vec<(String, &Node)> {
+    let entries = node.and_then(Node::entries).unwrap_or_default();
+    entries
+        .iter()
+        .map(|(key, node)| (key.name.clone(), node))
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! The company of the demo: its people as the directory has them, its connections to the stand-ins.
+
+use std::collections::BTreeMap;
+
+use bellwether_model::directory::{Directory, Person};
+use serde_json::{Map, Value, json};
+
+use crate::config::ConnectionConfig;
+
+/// Who is told when nobody else can be found.
+const OWNER: &str = "ivan";
+
+/// Id, name, address, zone, language, roles, deputy, manager, whether the person has a phone.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    &'static str,
+    &'static str,
+    bool,
+);
+
+/// Everybody.
+#[rustfmt::skip]
+const PEOPLE: [Row; 6] = [
+    ("alice", "Alice Arnold", "approver@example.com", "Europe/Vienna", "en", &["purchasing-lead"], "dora", "carl", true),
+    ("berger", "J. Berger", "requester@example.com", "Europe/Vienna", "en", &[], "", "alice", false),
+    ("carl", "Carl Conrad", "cfo@example.com", "Europe/Vienna", "en", &["cfo"], "", "", true),
+    ("dora", "Dora Dorn", "deputy@example.com", "Europe/Berlin", "de", &[], "", "carl", true),
+    ("ivan", "Ivan Ilic", "owner@example.com", "Europe/Vienna", "en", &["it"], "", "carl", true),
+    ("lena", "Lena Lang", "legal@example.com", "Europe/London", "en", &["legal"], "", "carl", true),
+];
+
+/// The directory.
+pub(super) fn directory() -> Directory {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let mut people = BTreeMap::new();
+    for (id, name, address, zone, language, roles, deputy, manager, phone) in PEOPLE {
+        let person = Person {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            emails: vec![address.to_owned()],
+            zone: zone.to_owned(),
+            language: language.to_owned(),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            deputy: some(deputy),
+            manager: some(manager),
+            push: if phone {
+                vec![format!("device-{id}")]
+            } else {
+                Vec::new()
+            },
+            ..Person::default()
+        };
+        people.insert(id.to_owned(), person);
+    }
+    Directory {
+        version: 0,
+        people,
+        owner: Some(OWNER.to_owned()),
+    }
+}
+
+/// The key with which the companion app of the demo authenticates.
+pub(super) const APP_KEY: &str = "demo-companion-app-key";
+
+/// The connections, from what the stand-ins say about themselves.
+pub(super) fn connections(info: &Value) -> Result<BTreeMap<String, ConnectionConfig>, String> {
+    let text = |value: &Value, name: &str| {
+        let text = value.get(name).and_then(Value::as_str).map(str::to_owned);
+        text.ok_or_else(|| format!("the stand-ins do not say `{name}`"))
+    };
+    let mailboxes = info.get("mailboxes").and_then(Value::as_array);
+    let watched = mailboxes
+        .and_then(|all| {
+            all.iter()
+                .find(|one| one["address"] == "approvals@example.com")
+        })
+        .ok_or("the stand-ins have no mailbox approvals@example.com")?;
+    let push = info
+        .get("opentext")
+        .ok_or("the stand-ins have no push service")?;
+    let mut connections = BTreeMap::new();
+    let mail = json!({
+        "address": text(watched, "address")?, "client_id": text(watched, "client_id")?,
+        "client_secret": text(watched, "client_secret")?,
+        "refresh_token": text(watched, "refresh_token")?,
+        "base_url": text(info, "google_url")?, "token_url": text(info, "token_url")?,
+        "poll_seconds": 1,
+    });
+    connections.insert("approvals".to_owned(), connection("gmail", mail));
+    let push = json!({
+        "profile": "mra-push", "base_url": text(push, "url")?, "auth": "basic",
+        "user": text(push, "user")?, "password": text(push, "password")?,
+        "engagement_key": APP_KEY,
+    });
+    connections.insert("push".to_owned(), connection("opentext_push", push));
+    Ok(connections)
+}
+
+fn connection(connector: &str, settings: Value) -> ConnectionConfig {
+    let settings = match settings {
+        Value::Object(settings) => settings,
+        _ => Map::new(),
+    };
+    ConnectionConfig {
+        connector: connector.to_owned(),
+        settings,
+        in_flight: None,
+    }
+}

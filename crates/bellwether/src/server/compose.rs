@@ -1,0 +1,285 @@
+//! Puts the concrete parts together: database, clocks, keys, connectors, engine, web.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bellwether_connectors::http::{HttpClient, Policy};
+use bellwether_engine::flow::{Active, FlowSet, Position};
+use bellwether_engine::run::{Engine, IN_FLIGHT, Keyring, Link, Parts, Program, Setup};
+use bellwether_engine::seam::{App, Live, WebSettings};
+use bellwether_engine::store::{Owner, Registry, Store, Views};
+use bellwether_model::clock::Clock;
+use bellwether_model::connector::{ConnectorDef, Host, Signer, Vault};
+use bellwether_model::directory::Directory;
+use bellwether_model::http::Http;
+use bellwether_model::id::Id;
+use bellwether_store::Database;
+
+use super::flows::{FlowDocument, parse_flow};
+use super::metrics;
+use crate::config::ConnectionConfig;
+use crate::keys;
+use crate::vault::RegistryVault;
+
+/// What a server is composed from.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// The database's address.
+    pub(crate) database: String,
+    /// The keys.
+    pub(crate) keys: Keyring,
+    /// Flow time.
+    pub(crate) flow_clock: Arc<dyn Clock>,
+    /// Transport time.
+    pub(crate) transport_clock: Arc<dyn Clock>,
+    /// What connections may reach.
+    pub(crate) egress: Policy,
+    /// Web addresses and token.
+    pub(crate) web: WebSettings,
+}
+
+/// The parts, put together.
+#[derive(Clone, Debug)]
+pub(crate) struct Composed {
+    pub(crate) database: Arc<Database>,
+    pub(crate) engine: Engine,
+    http: Arc<dyn Http>,
+    keys: Arc<Keyring>,
+    vault: Arc<dyn Vault>,
+    transport_clock: Arc<dyn Clock>,
+    flow_clock: Arc<dyn Clock>,
+    live: Live,
+    web: WebSettings,
+}
+
+impl Composed {
+    /// Opens the database and builds everything; nothing runs yet.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be opened and what to do.
+    pub(crate) fn build(options: Options) -> Result<Self, String> {
+        let database =
+            bellwether_store::open(&options.database).map_err(|error| error.to_string())?;
+        let database = Arc::new(database);
+        let http = HttpClient::new(options.egress).map_err(|failure| failure.to_string())?;
+        let keys = Arc::new(options.keys);
+        let live = Live::default();
+        let owner = Owner(Id(keys::fresh()?[..16].try_into().unwrap_or_default()));
+        let registry: Arc<dyn Registry> = Arc::clone(&database) as Arc<dyn Registry>;
+        let engine = Engine::new(Parts {
+            store: Arc::clone(&database) as Arc<dyn Store>,
+            views: Arc::clone(&database) as Arc<dyn Views>,
+            flow_clock: Arc::clone(&options.flow_clock),
+            transport_clock: Arc::clone(&options.transport_clock),
+            keys: Arc::clone(&keys),
+            owner,
+            public_url: options.web.public_url.clone(),
+            live: live.clone(),
+        });
+        let clock = Arc::clone(&options.transport_clock);
+        Ok(Self {
+            vault: Arc::new(RegistryVault { registry, clock }),
+            database,
+            engine,
+            http: Arc::new(http),
+            keys,
+            transport_clock: options.transport_clock,
+            flow_clock: options.flow_clock,
+            live,
+            web: options.web,
+        })
+    }
+
+    /// What the web gets.
+    pub(crate) fn app(&self) -> App {
+        let metrics = metrics::Text::new(self.engine.clone(), Arc::clone(&self.database));
+        App {
+            intake: Arc::new(self.engine.clone()),
+            inlets: Arc::new(self.engine.clone()),
+            connections: Arc::new(self.engine.clone()),
+            hosted: Arc::new(self.engine.clone()),
+            views: Arc::clone(&self.database) as Arc<dyn Views>,
+            registry: Arc::clone(&self.database) as Arc<dyn Registry>,
+            catalog: bellwether_connectors::all(),
+            live: self.live.clone(),
+            flow_clock: Arc::clone(&self.flow_clock),
+            transport_clock: Arc::clone(&self.transport_clock),
+            web: self.web.clone(),
+            metrics: Arc::new(move || metrics.render()),
+        }
+    }
+
+    pub(crate) fn registry(&self) -> &dyn Registry {
+        self.database.as_ref()
+    }
+
+    pub(crate) fn now(&self) -> bellwether_model::time::Time {
+        self.transport_clock.now()
+    }
+
+    /// Reads flows, directory and connections from the registry and hands them to the engine.
+    ///
+    /// # Errors
+    /// What cannot be set up, each in a sentence; the rest is set up all the same.
+    pub(crate) async fn reload(&self) -> Result<Vec<String>, String> {
+        let mut complaints = Vec::new();
+        let links = self.links(&mut complaints).await?;
+        let directory = self.directory().await?;
+        let (programs, active) = self.programs(&mut complaints).await?;
+        let version = self.flow_version().await?;
+        let on = active.values().map(|(program, position)| Active {
+            flow: Arc::clone(&program.flow),
+            inputs: program.inputs.clone(),
+            position: *position,
+        });
+        let flows = FlowSet::new(version, on.collect());
+        let roles = Setup::roles_of(&links);
+        let active = active
+            .into_iter()
+            .map(|(name, (program, _))| (name, program))
+            .collect();
+        self.engine.set_up(Setup {
+            flows,
+            programs,
+            active,
+            directory,
+            links,
+            roles,
+        });
+        Ok(complaints)
+    }
+
+    async fn links(&self, complaints: &mut Vec<String>) -> Result<BTreeMap<String, Link>, String> {
+        let mut links = BTreeMap::new();
+        let documents = self
+            .registry()
+            .list("connection")
+            .await
+            .map_err(|e| e.to_string())?;
+        for document in documents {
+            let config: ConnectionConfig = match serde_json::from_value(document.body) {
+                Ok(config) => config,
+                Err(error) => {
+                    complaints.push(format!("connection {}: {error}", document.name));
+                    continue;
+                }
+            };
+            match self.link(&document.name, &config) {
+                Ok(link) => {
+                    links.insert(document.name, link);
+                }
+                Err(complaint) => complaints.push(complaint),
+            }
+        }
+        Ok(links)
+    }
+
+    /// One connection.
+    pub(crate) fn link(&self, name: &str, config: &ConnectionConfig) -> Result<Link, String> {
+        let def: &'static ConnectorDef = bellwether_connectors::all()
+            .iter()
+            .copied()
+            .find(|def| def.name == config.connector)
+            .ok_or_else(|| {
+                let known: Vec<_> = bellwether_connectors::all()
+                    .iter()
+                    .map(|def| def.name)
+                    .collect();
+                format!(
+                    "connection {name}: there is no connector `{}`; known: {}",
+                    config.connector,
+                    known.join(", ")
+                )
+            })?;
+        let settings = (def.settings)()
+            .read(&config.settings)
+            .map_err(|problems| {
+                let list: Vec<String> = problems
+                    .iter()
+                    .map(|p| format!("{}: {}", p.field, p.message))
+                    .collect();
+                format!("connection {name}: {}", list.join("; "))
+            })?;
+        let host = Host {
+            connection: name.to_owned(),
+            http: Arc::clone(&self.http),
+            clock: Arc::clone(&self.transport_clock),
+            vault: Arc::clone(&self.vault),
+            signer: Arc::clone(&self.keys) as Arc<dyn Signer>,
+        };
+        let connection = (def.connect)(settings, host)
+            .map_err(|failure| format!("connection {name}: {failure}"))?;
+        let slots = config.in_flight.unwrap_or(IN_FLIGHT);
+        Ok(Link {
+            name: name.to_owned(),
+            def,
+            connection,
+            slots,
+        })
+    }
+
+    async fn directory(&self) -> Result<Arc<Directory>, String> {
+        let document = self.registry().get("directory", "people").await;
+        let Some(document) = document.map_err(|error| error.to_string())? else {
+            return Ok(Arc::new(Directory::default()));
+        };
+        let mut directory: Directory = serde_json::from_value(document.body)
+            .map_err(|error| format!("the directory cannot be read: {error}"))?;
+        directory.version = document.version;
+        Ok(Arc::new(directory))
+    }
+
+    async fn flow_version(&self) -> Result<u64, String> {
+        let documents = self
+            .registry()
+            .list("flow")
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(documents.iter().map(|document| document.version).sum())
+    }
+
+    /// Every version of every flow that the registry keeps: cells keep the one they began with.
+    async fn programs(
+        &self,
+        complaints: &mut Vec<String>,
+    ) -> Result<
+        (
+            HashMap<[u8; 16], Arc<Program>>,
+            BTreeMap<String, (Arc<Program>, Position)>,
+        ),
+        String,
+    > {
+        let mut programs = HashMap::new();
+        let mut active = BTreeMap::new();
+        let latest = self
+            .registry()
+            .list("flow")
+            .await
+            .map_err(|error| error.to_string())?;
+        for document in latest {
+            let versions = self
+                .registry()
+                .history("flow", &document.name, 10_000)
+                .await;
+            for version in versions.map_err(|error| error.to_string())? {
+                let newest = version.version == document.version;
+                let Ok(body) = serde_json::from_value::<FlowDocument>(version.body) else {
+                    continue;
+                };
+                match parse_flow(&body) {
+                    Ok(program) => {
+                        let program = Arc::new(program);
+                        programs.insert(program.hash, Arc::clone(&program));
+                        if newest {
+                            let entry = (program, body.position);
+                            active.insert(document.name.clone(), entry);
+                        }
+                    }
+                    Err(problems) if newest => complaints.extend(problems),
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok((programs, active))
+    }
+}

@@ -1,0 +1,133 @@
+//! Flow documents: a flow's text with its files, inputs and position, as the registry keeps them;
+//! and folders of flow files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bellwether_engine::flow::{Catalog, Flow, Position, Problem, check_inputs, read};
+use bellwether_engine::run::Program;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What the registry keeps of a flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FlowDocument {
+    /// The file's name, for messages.
+    pub(crate) file: String,
+    /// The text: the truth from which everything else is derived.
+    pub(crate) text: String,
+    /// Files that stand next to it (tables), by name.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
+    /// What was filled in.
+    #[serde(default)]
+    pub(crate) inputs: Value,
+    /// Off, shadow or on.
+    #[serde(default)]
+    pub(crate) position: Position,
+}
+
+/// What flows are checked against.
+pub(crate) fn catalog() -> Catalog {
+    Catalog {
+        connectors: bellwether_connectors::all(),
+    }
+}
+
+/// Understands a document.
+///
+/// # Errors
+/// Every problem as a line with file, line and column.
+pub(crate) fn parse_flow(document: &FlowDocument) -> Result<Program, Vec<String>> {
+    let lines = |problems: Vec<Problem>| -> Vec<String> {
+        problems
+            .iter()
+            .map(|problem| problem.in_file(&document.file))
+            .collect()
+    };
+    let flow = read(&document.text, &document.file, &catalog()).map_err(lines)?;
+    let file = |name: &str| document.files.get(name).cloned();
+    let inputs = check_inputs(&flow, &document.inputs, &file).map_err(lines)?;
+    Ok(Program::new(Arc::new(flow), inputs))
+}
+
+/// A flow file with the tables that stand next to it.
+#[derive(Clone, Debug)]
+pub(crate) struct FlowFile {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// Its text.
+    pub(crate) text: String,
+    /// CSV files of the same folder, by name.
+    pub(crate) files: BTreeMap<String, String>,
+}
+
+impl FlowFile {
+    /// The name in messages.
+    pub(crate) fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Reads it as a flow.
+    pub(crate) fn flow(&self) -> Result<Flow, Vec<Problem>> {
+        read(&self.text, &self.shown(), &catalog())
+    }
+}
+
+/// The flow files of a folder (not below it), or the one file.
+///
+/// # Errors
+/// The path cannot be read, in a sentence.
+pub(crate) fn read_folder(path: &Path) -> Result<Vec<FlowFile>, String> {
+    let fail = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut paths: Vec<PathBuf> = if path.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(fail)?;
+        entries
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .collect()
+    } else {
+        vec![path.to_owned()]
+    };
+    paths.sort();
+    let folder = if path.is_dir() {
+        path
+    } else {
+        path.parent().unwrap_or(Path::new("."))
+    };
+    let mut tables = BTreeMap::new();
+    for entry in std::fs::read_dir(folder_or_here(folder))
+        .map_err(fail)?
+        .flatten()
+    {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".csv")
+            && let Ok(text) = std::fs::read_to_string(entry.path())
+        {
+            tables.insert(name, text);
+        }
+    }
+    let is_flow = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+    };
+    let mut files = Vec::new();
+    for path in paths.into_iter().filter(is_flow) {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        files.push(FlowFile {
+            path,
+            text,
+            files: tables.clone(),
+        });
+    }
+    Ok(files)
+}
+
+fn folder_or_here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    }
+}
