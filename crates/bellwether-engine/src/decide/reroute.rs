@@ -1,5 +1,5 @@
-//! A changed matter may be somebody else's to decide: a larger amount has another approver. Then it is
-//! taken from those who were asked and put to those whom it concerns now.
+//! A changed matter may be somebody else's to decide: a larger amount has another approver. Then it
+//! is taken from those who were asked and put to those whom it concerns now.
 
 use std::sync::Arc;
 

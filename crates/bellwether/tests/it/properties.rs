@@ -2,6 +2,7 @@
 //! commit, sending may fail in any way. No run is ever stuck without anything that moves it on.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use bellwether_engine::seam::{Connections as _, Intake as _};
@@ -382,8 +383,11 @@ async fn act(stage: &Stage, step: usize, begun: Time) -> Result<(), String> {
 /// Ends the process after `after` commits and starts the next one. How many commits were left.
 async fn crashed(play: &Play, after: u64, loses: bool) -> u64 {
     let about = format!("after {after} commits, what leaves is lost: {loses}");
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("record.db").display());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash");
+    // What an earlier run left behind when it failed.
+    drop(std::fs::remove_dir_all(&folder));
+    std::fs::create_dir_all(&folder).unwrap();
+    let url = format!("sqlite:{}", folder.join("record.db").display());
     let mut database = database(&url);
     let crashing = Arc::new(Crashing::new(Arc::clone(&database) as _, after, loses));
     let mut stage = play.stage((Arc::clone(&crashing) as _, Arc::clone(&database) as _));
@@ -451,6 +455,8 @@ async fn crashed(play: &Play, after: u64, loses: bool) -> u64 {
         replies == 1 || (replies == 0 && loses && marked),
         "{about}: {replies} {dead:?}"
     );
+    database.close();
+    std::fs::remove_dir_all(&folder).unwrap();
     crashing.left()
 }
 
