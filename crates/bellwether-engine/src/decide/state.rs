@@ -108,6 +108,9 @@ pub struct Asked {
     /// His mails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mails: Vec<EffectId>,
+    /// Whether the latest push was followed by a mail, because it could not be sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_mail: bool,
 }
 
 /// A decision.

@@ -80,6 +80,10 @@ pub(crate) fn over(how: &str, language: &str) -> String {
             "Zu spät: nicht entschieden",
         ),
         "withdrawn" => language.pick("Withdrawn by the sender", "Vom Absender zurückgezogen"),
+        "passed_on" => language.pick(
+            "Changed: another person decides",
+            "Geändert: jemand anders entscheidet",
+        ),
         _ => language.pick("Closed", "Geschlossen"),
     }
     .to_owned()

@@ -116,6 +116,18 @@ impl Engine {
             FailureClass::MaybeDone if push && attempt < AMBIGUOUS_ATTEMPTS => {
                 self.record_retry(job, again(None, failure)).await;
             }
+            // A push that nobody can vouch for is followed by a mail, or by what the flow says.
+            FailureClass::MaybeDone if push && job.reports => {
+                let update = EffectUpdate::Maybe {
+                    id,
+                    attempt,
+                    owner,
+                    failure: failure.clone(),
+                    at,
+                };
+                self.say(job, "maybe_sent");
+                self.to_the_run(job, update, &failure).await;
+            }
             FailureClass::MaybeDone => {
                 let update = EffectUpdate::Maybe {
                     id,
@@ -180,6 +192,12 @@ impl Engine {
             .await;
             return;
         }
+        self.to_the_run(job, update, &failure).await;
+    }
+
+    /// Records an outcome together with the turn that its run takes about it.
+    async fn to_the_run(&self, job: &Job, update: EffectUpdate, failure: &Failure) {
+        let id = job.effect;
         let row = match self.store().effects(&[id]).await {
             Ok(mut rows) => rows.pop().flatten(),
             Err(error) => {
@@ -192,7 +210,7 @@ impl Engine {
             effects: vec![update],
             ..Member::default()
         };
-        let about = About::Failed(&row, &failure);
+        let about = About::Failed(&row, failure);
         match self.take_turn(job.cell, &about, with, None).await {
             Ok(_) => {
                 self.counters().outcomes.fetch_add(1, Ordering::Relaxed);
