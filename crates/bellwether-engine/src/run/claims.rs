@@ -27,8 +27,8 @@ impl Engine {
     ) -> Result<(usize, Option<Time>), StoreError> {
         loop {
             let free = lane.free().min(CLAIM_MAX);
-            if free == 0 || lane.is_blocked() {
-                // A freed slot wakes the loop; a blocked lane is woken when it is back.
+            if free == 0 {
+                // A freed slot wakes the loop; a lane that stands still is tried from time to time.
                 return Ok((1, None));
             }
             let transport = self.transport_now();

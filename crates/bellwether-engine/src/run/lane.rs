@@ -30,6 +30,7 @@ pub struct Lane {
     wake: Notify,
     health: Mutex<ConnectionHealth>,
     blocked: AtomicBool,
+    trial: AtomicBool,
     failing: AtomicBool,
 }
 
@@ -46,6 +47,7 @@ impl Lane {
             wake: Notify::new(),
             health: Mutex::new(ConnectionHealth::Unknown),
             blocked: AtomicBool::new(false),
+            trial: AtomicBool::new(false),
             failing: AtomicBool::new(false),
         }
     }
@@ -59,9 +61,9 @@ impl Lane {
         Arc::clone(&self.slots).try_acquire_owned().ok()
     }
 
-    /// A slot for the dispatcher, whatever is queued.
+    /// A slot for the dispatcher, whatever is queued. A lane that stands still gives one for a trial.
     pub fn dispatch_slot(&self) -> Option<OwnedSemaphorePermit> {
-        if self.blocked.load(Ordering::Relaxed) {
+        if self.blocked.load(Ordering::Relaxed) && !self.trial.swap(false, Ordering::Relaxed) {
             return None;
         }
         Arc::clone(&self.slots).try_acquire_owned().ok()
@@ -95,9 +97,19 @@ impl Lane {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Free slots.
+    /// How many effects may start now: none while the lane stands still, but one on trial.
     pub fn free(&self) -> usize {
-        self.slots.available_permits()
+        let free = self.slots.available_permits();
+        match (self.is_blocked(), self.trial.load(Ordering::Relaxed)) {
+            (false, _) => free,
+            (true, true) => free.min(1),
+            (true, false) => 0,
+        }
+    }
+
+    /// Lets one effect try whether the lane moves again: one refusal more, not a crowd of them.
+    pub fn try_one(&self) {
+        self.trial.store(true, Ordering::Relaxed);
     }
 
     /// Something was queued: the dispatcher looks.
@@ -131,7 +143,7 @@ impl Lane {
         self.wake.notified().await;
     }
 
-    /// Whether a person must act before this lane moves.
+    /// Whether this lane stands still until a person acted, or a trial shows that it moves again.
     pub fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Relaxed)
     }
@@ -148,6 +160,7 @@ impl Lane {
     pub fn ok(&self, now: Time) {
         let was_bad = self.blocked.swap(false, Ordering::Relaxed)
             | self.failing.swap(false, Ordering::Relaxed);
+        self.trial.store(false, Ordering::Relaxed);
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         // Once a second is fresh enough for people, and spares the lock on the hot path's clock.
         let stale = match &*health {
