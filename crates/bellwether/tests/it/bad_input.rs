@@ -151,6 +151,43 @@ fn report(token: &str) -> String {
     json!({ "id": "r-1", "token": token, "event": "acted", "action": "approve" }).to_string()
 }
 
+/// A call of a hook that must be refused: status, path, headers, body.
+type Refusal = (u16, &'static str, Vec<(&'static str, String)>, String);
+
+fn refused_webhooks(order: &str) -> Vec<Refusal> {
+    let large = json!({ "kind": "k07", "filler": "x".repeat(70_000) }).to_string();
+    let mut forged = signed("w-1", 0, order);
+    forged[2].1 = format!("v1,{}", BASE64_STANDARD.encode([7_u8; 32]));
+    let of_another = signed("w-2", 0, "{}");
+    let to = |connection, status, headers, body: &str| {
+        let refusal: Refusal = (status, connection, headers, body.to_owned());
+        refusal
+    };
+    vec![
+        to("shop", 401, forged, order),
+        to("shop", 401, of_another, order),
+        to("shop", 401, Vec::new(), order),
+        to("shop", 401, signed("too-old", 3_600, order), order),
+        to("shop", 401, signed("too-early", -3_600, order), order),
+        to("shop", 413, signed("too-large", 0, &large), &large),
+        to("shop", 400, signed("no-json", 0, "{order"), "{order"),
+        to("shop", 400, signed("no-object", 0, "[1]"), "[1]"),
+        to("shopp", 404, signed("no-connection", 0, order), order),
+        to("shop/more", 404, signed("no-inlet", 0, order), order),
+    ]
+}
+
+fn refused_reports() -> Vec<Refusal> {
+    let bearer = |key: &str| vec![("authorization", format!("Bearer {key}"))];
+    let path = "push/engagement";
+    vec![
+        (401, path, Vec::new(), report("dG9rZW4")),
+        (401, path, bearer("guess"), report("dG9rZW4")),
+        (403, path, bearer(APP_KEY), report("dG9rZW4")),
+        (400, path, bearer(APP_KEY), "{}".to_owned()),
+    ]
+}
+
 #[tokio::test]
 async fn refused_calls_store_nothing_and_a_good_one_goes_through() {
     let mut installed = Installed::make().await;
@@ -159,93 +196,10 @@ async fn refused_calls_store_nothing_and_a_good_one_goes_through() {
     let order = json!({ "kind": "k07", "number": "WH-1" }).to_string();
     let before = at.total("/api/events?limit=1").await;
 
-    let large = json!({ "kind": "k07", "filler": "x".repeat(70_000) }).to_string();
-    let mut forged = signed("w-2", 0, &order);
-    forged[2].1 = format!("v1,{}", BASE64_STANDARD.encode([7_u8; 32]));
-    let bearer = |key: &str| vec![("authorization", format!("Bearer {key}"))];
-    let refused = [
-        (
-            "too large",
-            "shop",
-            signed("w-1", 0, &large),
-            large.clone(),
-            413,
-        ),
-        ("forged", "shop", forged, order.clone(), 401),
-        (
-            "signed for another body",
-            "shop",
-            signed("w-3", 0, "{}"),
-            order.clone(),
-            401,
-        ),
-        ("unsigned", "shop", Vec::new(), order.clone(), 401),
-        (
-            "too old",
-            "shop",
-            signed("w-4", 3_600, &order),
-            order.clone(),
-            401,
-        ),
-        (
-            "not JSON",
-            "shop",
-            signed("w-5", 0, "{order"),
-            "{order".to_owned(),
-            400,
-        ),
-        (
-            "no object",
-            "shop",
-            signed("w-6", 0, "[1]"),
-            "[1]".to_owned(),
-            400,
-        ),
-        (
-            "unknown connection",
-            "shopp",
-            signed("w-7", 0, &order),
-            order.clone(),
-            404,
-        ),
-        (
-            "unknown inlet",
-            "shop/more",
-            signed("w-8", 0, &order),
-            order.clone(),
-            404,
-        ),
-        (
-            "no app key",
-            "push/engagement",
-            Vec::new(),
-            report("t"),
-            401,
-        ),
-        (
-            "wrong app key",
-            "push/engagement",
-            bearer("guess"),
-            report("t"),
-            401,
-        ),
-        (
-            "wrong token",
-            "push/engagement",
-            bearer(APP_KEY),
-            report("dG9rZW4"),
-            403,
-        ),
-        (
-            "no report",
-            "push/engagement",
-            bearer(APP_KEY),
-            "{}".to_owned(),
-            400,
-        ),
-    ];
-    for (what, path, headers, body, status) in refused {
+    let refused = [refused_webhooks(&order), refused_reports()].concat();
+    for (status, path, headers, body) in refused {
         let answer = hook(&at, path, &headers, &body).await;
+        let what = format!("{path} {headers:?}");
         assert_eq!(answer.status, status, "{what}: {}", answer.text);
         assert!(
             answer.json()["message"].is_string(),

@@ -73,6 +73,12 @@ async fn pushes_survive_a_provider_that_is_down_or_loses_its_answer() {
     })
     .await;
     runs_through(at, "FA-2", "Lost answer.").await;
+    let calls = at.admin("pushes").await;
+    let calls = calls["items"].as_array().cloned().unwrap_or_default();
+    let again = calls
+        .iter()
+        .filter(|call| call.to_string().contains("Lost answer."));
+    assert_eq!(again.count(), 2, "the provider was given it twice");
     nothing_is_missing(at).await;
 }
 

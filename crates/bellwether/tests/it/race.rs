@@ -1,6 +1,8 @@
 //! Many people press at the same moment, each on another channel: one decision, one answer, and
 //! everybody else is told what was decided.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -128,9 +130,22 @@ async fn play(at: &Place, runs: &Value, round: usize) -> &'static str {
         Channel::Console { run: run.clone() },
     ];
 
-    let racing = ORDERS[round % ORDERS.len()].map(|index| {
+    let order = ORDERS[round % ORDERS.len()];
+    // A mail takes a while through the provider: the others start somewhere on its way.
+    let ahead = if by_mail && order[0] == 0 {
+        round / 3 * 10
+    } else {
+        0
+    };
+    let ahead = Duration::from_millis(ahead as u64);
+    let racing = order.map(|index| {
         let channel = channels[index].clone();
-        press(at, channel, choice_of(round, index))
+        async move {
+            if index > 0 {
+                tokio::time::sleep(ahead).await;
+            }
+            press(at, channel, choice_of(round, index)).await
+        }
     });
     let told = join_all(racing).await;
     judge(at, &number, &run, &told).await
@@ -179,7 +194,29 @@ async fn judge(at: &Place, number: &str, run: &str, told: &[Told]) -> &'static s
         text.contains("Approved by") || text.contains("Rejected by")
     });
     assert_eq!(answers.count(), 1, "{number} has one answer");
+    if told.iter().any(|one| one.channel == "mail") && winner.channel != "mail" {
+        late_reply_is_answered(at, number, words).await;
+    }
     winner.channel
+}
+
+/// Who replied too late reads once what was decided.
+async fn late_reply_is_answered(at: &Place, number: &str, decided: &str) {
+    let subject = format!("Re: Question {number}");
+    let late = until(
+        &format!("{number}: the late reply is answered"),
+        async || {
+            let mut mails = at.mails(APPROVER, &subject).await;
+            mails.retain(|mail| mail["text"].to_string().contains("came too late"));
+            (!mails.is_empty()).then_some(mails)
+        },
+    )
+    .await;
+    assert_eq!(late.len(), 1, "{number}: {late:?}");
+    assert!(
+        late[0]["text"].to_string().contains(decided),
+        "{number}: {late:?}"
+    );
 }
 
 async fn journal(at: &Place, run: &str) -> Vec<Value> {
@@ -343,11 +380,11 @@ async fn reply(at: &Place, number: &str, question: &Value, choice: &str) {
         .trim();
     assert!(to != WATCHED, "the address to reply to carries a token");
     let message = format!(
-        "From: Alice Arnold <{APPROVER}>\nTo: {to}\nSubject: Re: {}\nIn-Reply-To: {}\n\
+        "From: Alice Arnold <{APPROVER}>\nTo: {to}\nSubject: Re: Question {number}\n\
+         In-Reply-To: {}\n\
          Message-ID: <reply-{number}@example.com>\nDate: Mon, 02 Mar 2026 10:00:00 +0100\n\
          MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{choice}\nas said\n\n\
          On Mon, Mar 2, 2026 at 9:30 AM Approvals <{WATCHED}> wrote:\n> {number}\n",
-        question["subject"].as_str().unwrap_or_default(),
         header("message-id"),
     );
     at.mail(APPROVER, to, &message).await;
