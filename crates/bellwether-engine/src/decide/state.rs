@@ -87,7 +87,7 @@ pub struct AskState {
     /// Over without one: how and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<(String, Time)>,
-    /// People who were told that their reply was not understood.
+    /// People who were told that their reply decided nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
 }

@@ -167,6 +167,18 @@ pub(crate) fn not_understood(reason: &str, language: &str) -> String {
     }
 }
 
+/// What a reply is answered that came after the end; `what` says how it ended.
+pub(crate) fn too_late(what: &str, language: &str) -> String {
+    match Language::of(language) {
+        Language::En => {
+            format!("Your reply came too late and changed nothing. {what}.")
+        }
+        Language::De => {
+            format!("Ihre Antwort kam zu spät und hat nichts geändert. {what}.")
+        }
+    }
+}
+
 /// What goes with a question to the requester.
 pub(crate) fn question_to_requester(name: &str, question: &str, language: &str) -> String {
     match Language::of(language) {

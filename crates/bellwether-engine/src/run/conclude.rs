@@ -96,25 +96,26 @@ impl Engine {
 
     async fn not_done(&self, job: &Job, failure: Failure) {
         let (id, attempt, owner, at) = (job.effect, job.attempt, self.owner(), self.now());
-        let again = |after: Option<Millis>, failure: Failure| EffectUpdate::Retry {
+        let again = |rung: u32, after: Option<Millis>, failure: Failure| EffectUpdate::Retry {
             id,
             attempt,
             owner,
-            not_before: self.transport_now() + wait_before(attempt, after, id),
+            not_before: self.transport_now() + wait_before(rung, after, id),
             failure,
             at,
         };
         let push = job.role == bellwether_model::connector::Role::Push;
         match failure.class {
             FailureClass::Retry { after } if attempt < ATTEMPTS && !self.too_late(job) => {
-                self.record_retry(job, again(after, failure)).await;
+                self.record_retry(job, again(attempt, after, failure)).await;
             }
             // The effect waits for its connection: the lane stands still until a person acted.
             FailureClass::Reauthorise | FailureClass::Misconfigured if !self.too_late(job) => {
-                self.record_retry(job, again(None, failure)).await;
+                // No ladder: once the lane moves again nothing that waits is late for its attempts.
+                self.record_retry(job, again(1, None, failure)).await;
             }
             FailureClass::MaybeDone if push && attempt < AMBIGUOUS_ATTEMPTS => {
-                self.record_retry(job, again(None, failure)).await;
+                self.record_retry(job, again(attempt, None, failure)).await;
             }
             // A push that nobody can vouch for is followed by a mail, or by what the flow says.
             FailureClass::MaybeDone if push && job.reports => {
