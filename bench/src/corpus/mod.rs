@@ -9,7 +9,7 @@ mod scene;
 mod smtp;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -28,10 +28,15 @@ use smtp::Smtp;
 const BURST: u64 = 500;
 /// Mails before and after the history expires.
 const EXPIRING: u64 = 20;
+/// Mails that wait together, and how often the first of them is refused.
+const NEIGHBOURS: u64 = 8;
+const REFUSALS: u64 = 6;
+/// How often the server is told to read while they wait.
+const HURRY: Duration = Duration::from_millis(100);
 /// Files of one corpus at most.
 const FILES_MAX: usize = 100_000;
 /// Phases, for the bar.
-const PHASES: usize = 6;
+const PHASES: usize = 7;
 
 /// What may be chosen on the command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -107,6 +112,8 @@ impl Run {
         self.expired().await?;
         self.progress.step("refusing to give a mail");
         self.refused().await?;
+        self.progress.step("refusing one of several mails");
+        self.neighbours().await?;
         self.progress.step("a burst through faults");
         self.burst().await?;
         self.progress.step("counting");
@@ -188,6 +195,28 @@ impl Run {
         self.report.refused_failed = ledger.failed - self.report.failed;
         self.report.refused_dead_letters = count::dead_letters(&self.scene).await? - dead;
         Ok(())
+    }
+
+    /// Of several mails that wait, the first is refused for a while: none of the others may suffer.
+    async fn neighbours(&mut self) -> Outcome<()> {
+        let outage = json!({ "kind": "status", "status": 503, "times": 0 });
+        let outage = self.scene.fault(outage).await?;
+        self.send_plain("neighbour", NEIGHBOURS).await?;
+        let path = format!("/admin/mailboxes/{MAILBOX}");
+        let mails = self.scene.admin_get(&path).await?;
+        let first = &mails["messages"][usize::try_from(NEIGHBOURS).unwrap_or(1) - 1];
+        let path = format!("/messages/{}", first["id"].as_str().unwrap_or("?"));
+        let refusal = json!({ "kind": "status", "status": 503, "match": path, "times": REFUSALS });
+        self.scene.fault(refusal).await?;
+        self.scene.clear_fault(outage).await?;
+        // Told to read at once, again and again, instead of after longer and longer waits.
+        while self.scene.faults_hit().await?.1 > 0 || count::ledger(&self.scene).await?.pending > 0
+        {
+            self.scene.verb("read").await?;
+            tokio::time::sleep(HURRY).await;
+        }
+        count::settled(&mut self.scene, self.report.accepted).await?;
+        self.scene.clear_faults().await
     }
 
     /// Many mails while calls are refused, broken and cut.

@@ -98,17 +98,31 @@ impl Scene {
         json_of(self.http.post(format!("{}{path}", self.page)).json(body)).await
     }
 
-    /// Lets calls of Gmail's API go wrong.
-    pub(super) async fn fault(&self, mut body: Value) -> Outcome<()> {
-        body["target"] = json!("google.gmail");
-        self.admin("/admin/faults", &body).await.map(drop)
+    /// Asks the stand-ins something.
+    pub(super) async fn admin_get(&self, path: &str) -> Outcome<Value> {
+        json_of(self.http.get(format!("{}{path}", self.page))).await
     }
 
-    /// How many of the faults have hit, and how many still wait for a call.
+    /// Lets calls of Gmail's API go wrong; gives the fault's number.
+    pub(super) async fn fault(&self, mut body: Value) -> Outcome<u64> {
+        body["target"] = json!("google.gmail");
+        let said = self.admin("/admin/faults", &body).await?;
+        let number = said["id"].as_u64();
+        number.map_or_else(|| fault("a fault got no number"), Ok)
+    }
+
+    /// Ends one fault.
+    pub(super) async fn clear_fault(&self, number: u64) -> Outcome<()> {
+        let at = format!("{}/admin/faults/{number}", self.page);
+        json_of(self.http.delete(at)).await.map(drop)
+    }
+
+    /// How many of the faults have hit as often as they were to, and how many have not.
     pub(super) async fn faults_hit(&self) -> Outcome<(u64, u64)> {
-        let said = json_of(self.http.get(format!("{}/admin/faults", self.page))).await?;
+        let said = self.admin_get("/admin/faults").await?;
         let all = said["faults"].as_array().map_or(&[][..], Vec::as_slice);
-        let hit = all.iter().filter(|one| one["hits"] != 0).count() as u64;
+        let used = |one: &&Value| one["hits"].as_u64() >= one["times"].as_u64();
+        let hit = all.iter().filter(used).count() as u64;
         Ok((hit, all.len() as u64 - hit))
     }
 
