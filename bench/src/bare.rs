@@ -1,5 +1,6 @@
-//! What the durable path is compared with: a proxy that keeps nothing. It takes the same POST, reads
-//! the same JSON, builds a push envelope of the same size, sends it to the sink and then answers.
+//! What the durable path is compared with: a proxy that keeps nothing. It takes the same POST,
+//! reads the same JSON, builds a push envelope of the same size, sends it to the sink and then
+//! answers.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! The bench: drives the bellwether binary from outside, as its users and providers do, and prints
-//! what it measured. It knows no crate of the product; its own helper processes are hidden commands.
+//! what it measured. It knows no crate of the product; its own child processes are hidden
+//! commands.
 
 mod bare;
 mod clock;

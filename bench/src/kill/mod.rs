@@ -1,6 +1,6 @@
-//! The kill test: the real binary under load, ended with SIGKILL at random moments and started again
-//! on the same data, over and over; afterwards every single event is accounted for. The load is in
-//! `load.rs`, the moments in `moment.rs`, the accounting in `verdict.rs`.
+//! The kill test: the real binary under load, ended with SIGKILL at random moments and started
+//! again on the same data, over and over; afterwards every single event is accounted for. The load
+//! is in `load.rs`, the moments in `moment.rs`, the accounting in `verdict.rs`.
 
 mod load;
 mod moment;
@@ -32,8 +32,8 @@ const RUN: u16 = 1;
 const DRAIN_MAX: Duration = Duration::from_secs(120);
 /// How often the draining server is asked.
 const ASK: Duration = Duration::from_millis(100);
-/// So often in a row nothing may be outstanding until the server counts as drained; the lists of the
-/// API may lag behind the commits by a second.
+/// So often in a row nothing may be outstanding until the server counts as drained; the lists of
+/// the API may lag behind the commits by a second.
 const QUIET: u32 = 20;
 /// After so many faults the test ends early: the rest would say the same.
 const FAULTS_MAX: usize = 10;

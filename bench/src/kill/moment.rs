@@ -1,5 +1,5 @@
-//! When the server is killed: soon after its start, while it recovers; in the middle of the load; or
-//! when it is seen to write its log back into the database.
+//! When the server is killed: soon after its start, while it recovers; in the middle of the load;
+//! or when it is seen to write its log back into the database.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};

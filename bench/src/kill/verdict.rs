@@ -1,5 +1,5 @@
-//! The accounting: what the sender, the server's own lists and the provider say of every event, laid
-//! side by side, and every disagreement named.
+//! The accounting: what the sender, the server's own lists and the provider say of every event,
+//! laid side by side, and every disagreement named.
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,8 @@ pub(super) struct Counts {
     pub(super) unsettled: u64,
     /// Notifications with more than one attempt, or in the state `maybe_sent`.
     pub(super) ambiguous: u64,
-    /// The most of them that one kill left.
+    /// The most that came after one kill. When a server is killed while it clears up what the kill
+    /// before had left, the rest comes later and is counted there, so this may pass the limit.
     pub(super) ambiguous_per_kill_max: u64,
 }
 

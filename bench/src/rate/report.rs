@@ -106,7 +106,7 @@ impl Report {
                 .filter(|round| round.backlog > BACKLOG_MAX)
                 .map(|round| {
                     format!(
-                        "{} effects waited at the end of a round; {BACKLOG_MAX} may",
+                        "{} events had no outcome at the end of a round; {BACKLOG_MAX} may",
                         round.backlog
                     )
                 }),

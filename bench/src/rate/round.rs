@@ -63,7 +63,7 @@ pub(crate) struct Durable {
     pub(crate) load: Loaded,
     /// Events accepted per second in the window.
     pub(crate) accepted_per_s: f64,
-    /// Effects that waited at the end of the window.
+    /// Events without an outcome at the end of the window.
     pub(crate) backlog: f64,
     /// From the end of the load until everything was pushed and recorded.
     pub(crate) drain_ms: f64,
@@ -218,7 +218,10 @@ async fn loaded(bench: &Bench, home: &Home, server: &mut Server, run: u16) -> Ou
 fn stored(first: &Counters, last: &Counters, window: &Window, load: Loaded) -> Outcome<Durable> {
     let outcomes = last.grown(first, "outcomes_total")?.max(1.0);
     let commits = last.grown(first, "store_commits_total")?;
-    let backlog = last.get("effects_outstanding")?;
+    // The server is new and each event makes one effect, so what is accepted and has no outcome
+    // waits somewhere, whatever the gauge of the dispatcher says.
+    let waits = last.get("events_total")? - last.get("outcomes_total")?;
+    let backlog = waits.max(last.get("effects_outstanding")?);
     let usage = &window.after.server;
     let written = usage.written.saturating_sub(window.before.server.written);
     Ok(Durable {

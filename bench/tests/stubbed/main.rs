@@ -1,5 +1,5 @@
-//! The bench against a stub of the server: an honest stub must pass, and each way of cheating must be
-//! found. This program is both the test and, started as `NAME serve --config FILE`, the stub.
+//! The bench against a stub of the server: an honest stub must pass, and each way of cheating must
+//! be found. This program is both the test and, started as `NAME serve --config FILE`, the stub.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -182,8 +182,8 @@ pub trait Connection: Send + Sync + Debug {
         Box::pin(std::future::ready(Ok(Reconciled::Unknown)))
     }
 
-    /// Whether the provider will report on deliveries by its own reference: then references are kept
-    /// where such reports can find them.
+    /// Whether the provider will report on deliveries by its own reference: then references are
+    /// kept where such reports can find them.
     fn reports_status(&self) -> bool {
         false
     }

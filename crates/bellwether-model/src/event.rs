@@ -56,7 +56,7 @@ pub struct NewEvent {
     pub id: String,
     /// Who says it: a connection's name, `people`, or `engine`.
     pub source: String,
-    /// The dotted type, such as `gmail.message.received`.
+    /// The dotted type, such as `push.opened`.
     #[serde(rename = "type")]
     pub kind: String,
     /// What it is about, in the source's terms (a message id, a notification id).

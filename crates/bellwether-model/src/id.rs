@@ -1,6 +1,7 @@
-//! Identifiers of 128 bits: 48 bits of milliseconds, then 80 bits of a hash over what made the thing.
-//! They are made without randomness, so the same input gives the same id, and they sort by time, so
-//! tables keyed by them grow at the end. Event positions are plain integers and live with the store.
+//! Identifiers of 128 bits: 48 bits of milliseconds, then 80 bits of a hash over what made the
+//! thing. They are made without randomness, so the same input gives the same id, and they sort by
+//! time, so tables keyed by them grow at the end. Event positions are plain integers and live with
+//! the store.
 
 use std::fmt;
 use std::str::FromStr;

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a measurement prints its result")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bellwether_engine::store::{
@@ -136,9 +137,14 @@ fn threads() -> Vec<(String, f64)> {
     found
 }
 
-async fn task(db: Arc<Database>, from: u64, to: u64) {
+/// Takes numbers from one counter, so that ids grow with time as they do in service.
+async fn task(db: Arc<Database>, next: Arc<AtomicU64>, events: u64) {
     let data = data();
-    for n in from..to {
+    loop {
+        let n = next.fetch_add(1, Ordering::Relaxed);
+        if n >= events {
+            return;
+        }
         for member in [arrival(n, &data), outcome(n)] {
             let verdict = db.commit(vec![member]).await;
             assert!(matches!(verdict[0], Verdict::Done(_)), "{verdict:?}");
@@ -164,16 +170,16 @@ async fn main() {
 
 async fn measure(url: &str, events: u64, tasks: u64) {
     let db = Arc::new(open(url).expect("the database opens"));
+    let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
-    let each = events / tasks;
     let running: Vec<_> = (0..tasks)
-        .map(|t| tokio::spawn(task(db.clone(), t * each, (t + 1) * each)))
+        .map(|_| tokio::spawn(task(db.clone(), next.clone(), events)))
         .collect();
     for one in running {
         one.await.expect("a task ends well");
     }
     let wall = begun.elapsed();
-    let events = u32::try_from(each * tasks).unwrap_or(u32::MAX);
+    let events = u32::try_from(events).unwrap_or(u32::MAX);
     let per = |n: u64| n as f64 / f64::from(events);
     let at_end = threads();
     let lag = db.overview().await.map(|o| o.lag_ms).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! The clocks of the running server: the system's, and one whose flow time runs faster for the demo.
-//! The only file of this crate that reads the system's time.
+//! The clocks of the running server: the system's, and one whose flow time runs faster for the
+//! demo. The only file of this crate that reads the system's time.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,5 +1,5 @@
-//! Where connectors keep secrets that the provider changes: documents of the registry, of a kind that
-//! stays out of the audit trail.
+//! Where connectors keep secrets that the provider changes: documents of the registry, of a kind
+//! that stays out of the audit trail.
 
 use std::sync::Arc;
 

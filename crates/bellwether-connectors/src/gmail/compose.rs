@@ -1,5 +1,5 @@
-//! Builds the mails that we send: plain text, our marker, correct threading, nothing that a template
-//! could use to break out of a header. How they are sent is in `send`.
+//! Builds the mails that we send: plain text, our marker, correct threading, nothing that a
+//! template could use to break out of a header. How they are sent is in `send`.
 
 use bellwether_model::connector::{Action, Signer};
 use bellwether_model::failure::Failure;

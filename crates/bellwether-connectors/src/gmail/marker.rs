@@ -1,6 +1,7 @@
 //! The header fields that prove a mail to be ours: which case it belongs to, how many of our own
 //! steps lie behind it, and a MAC. A mail that merely carries such fields claims; only a claim that
-//! verifies counts. The MAC covers the sender's address, so copied fields do not fit another sender.
+//! verifies counts. The MAC covers the sender's address, so copied fields do not fit another
+//! sender.
 
 use bellwether_model::connector::Signer;
 use bellwether_model::id::EffectId;

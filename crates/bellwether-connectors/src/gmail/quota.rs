@@ -1,5 +1,5 @@
-//! Google's quota units as a token bucket for one mailbox, with three lanes: sending never waits for
-//! reading, and reading never waits for recounts. What a call costs is said where it is made.
+//! Google's quota units as a token bucket for one mailbox, with three lanes: sending never waits
+//! for reading, and reading never waits for recounts. What a call costs is said where it is made.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

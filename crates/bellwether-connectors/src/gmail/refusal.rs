@@ -141,7 +141,7 @@ fn forbidden(mailbox: &str, says: &dyn Fn(&[&str]) -> bool) -> Failure {
     Failure::misconfigured(code, text)
 }
 
-/// How long Google asks us to wait: by header, or by "Retry after <instant>" in its words.
+/// How long Google asks us to wait: by header, or by `Retry after <instant>` in its words.
 fn wait(refused: &Refused<'_>, message: &str) -> Option<Millis> {
     let by_words = || {
         let lower = message.to_ascii_lowercase();

@@ -1,5 +1,6 @@
-//! Sends mail: a draft is made, its id is kept, then the draft is sent. What Gmail did is read back,
-//! because it may give another Message-ID. Finding out about unknown outcomes is in `reconcile`.
+//! Sends mail: a draft is made, its id is kept, then the draft is sent. What Gmail did is read
+//! back, because it may give another Message-ID. Finding out about unknown outcomes is in
+//! `reconcile`.
 
 use bellwether_model::connector::{Action, Outcome};
 use bellwether_model::event::Alias;

@@ -1,10 +1,11 @@
-//! The mailbox as a source: what came since a cursor, one mail by its id, and the mailbox's own list
-//! for recounts. How a mail is read is in `parse`; what is done with the event is the engine's.
+//! The mailbox as a source: what came since a cursor, one mail by its id, and the mailbox's own
+//! list for recounts. How a mail is read is in `parse`; what is done with the event is the
+//! engine's.
 //!
-//! Ids in the ledger: `m:<id>` a message that came, `a:<id>` a message that counts only now (a draft
-//! that was sent, a mail that a person took out of spam), `r:<id>:<history>` a message that was
-//! read. Drafts and chats are never events; spam and trash are ignored when they are fetched, and
-//! the listing leaves them out as well, so that both ways count the same.
+//! Ids in the ledger: `m:<id>` a message that came, `a:<id>` a message that counts only now (a
+//! draft that was sent, a mail that a person took out of spam), `r:<id>:<history>` a message that
+//! was read. Drafts and chats are never events; spam and trash are ignored when they are fetched,
+//! and the listing leaves them out as well, so that both ways count the same.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -385,7 +386,8 @@ impl Gmail {
             Entry::Came(id) if message.has("SENT") && !message.has("INBOX") => {
                 (SENT, id.to_owned())
             }
-            // Mail to oneself carries both labels; what counts is that it arrived, unless we sent it.
+            // Mail to oneself carries both labels; what counts is that it arrived, unless we sent
+            // it.
             Entry::Came(id) if message.has("SENT") && mail.own => (SENT, id.to_owned()),
             Entry::Came(id) => (RECEIVED, id.to_owned()),
         };

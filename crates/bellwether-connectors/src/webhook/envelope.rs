@@ -12,9 +12,9 @@ use super::signature::Signed;
 
 /// The type of events of connections that set none.
 pub(super) const RECEIVED: &str = "webhook.received";
-/// Beginnings of types that only the engine and other connectors may bring: a sender with a signing
-/// secret must not be able to say that a person decided or that a mail was authentic.
-const RESERVED: [&str; 6] = ["case", "engine", "gmail", "people", "push", "schedule"];
+/// Beginnings of types that only the engine may bring: a sender with a signing secret must not be
+/// able to say that a person decided.
+const RESERVED: [&str; 5] = ["case", "engine", "people", "push", "schedule"];
 /// The most characters of a type, of an id and of a subject.
 const NAME_MAX: usize = 256;
 const CLOUD_EVENT: &str = "application/cloudevents+json";
@@ -172,10 +172,20 @@ fn allowed_type(kind: &str) -> Result<(), String> {
         return Err("a type has letters, digits, dots, hyphens and underscores only".to_owned());
     }
     let first = kind.split('.').next().unwrap_or_default();
-    if RESERVED.contains(&first) {
+    if RESERVED.contains(&first) || is_brought_by_another(first) {
         return Err(format!(
             "types that begin with `{first}.` cannot come by webhook"
         ));
     }
     Ok(())
+}
+
+/// Whether types with this beginning come from another connector: nobody may say by webhook that a
+/// mail was authentic.
+fn is_brought_by_another(first: &str) -> bool {
+    let others = crate::all()
+        .iter()
+        .filter(|def| def.name != super::CONNECTOR.name);
+    let mut events = others.flat_map(|def| def.triggers.iter().map(|trigger| trigger.event));
+    events.any(|event| event.split('.').next() == Some(first))
 }

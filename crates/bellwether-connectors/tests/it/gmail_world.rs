@@ -1,5 +1,5 @@
-//! A sandbox with mailboxes for the tests of the Gmail connector, and what stands in for the engine:
-//! progress that is kept, a watcher that discovers and fetches.
+//! A sandbox with mailboxes for the tests of the Gmail connector, and what stands in for the
+//! engine: progress that is kept, a watcher that discovers and fetches.
 
 use std::sync::{Arc, Mutex};
 

@@ -19,6 +19,8 @@ pub const ACTED: &str = "push.acted";
 pub const OPENED: &str = "push.opened";
 /// A device or provider reported a delivery.
 pub const REPORTED: &str = "push.reported";
+/// A page was fetched by something that is no browser of a person.
+pub const FETCHED: &str = "push.fetched";
 /// A person asked for a one-time code.
 pub const CODE_REQUESTED: &str = "push.code_requested";
 
@@ -71,6 +73,17 @@ impl Act {
     pub fn into_data(self) -> serde_json::Value {
         serde_json::json!({ "push": self })
     }
+}
+
+/// The person of an event that says that a notification was opened.
+pub(super) fn looked_at(event: &Event) -> Option<String> {
+    let person = event.envelope.data.get("push")?.get("person")?.as_str()?;
+    (event.envelope.kind == OPENED).then(|| person.to_owned())
+}
+
+/// Whether an event tells of a delivery only: kept on the notification, no matter for its run.
+pub fn is_delivery_only(kind: &str) -> bool {
+    kind == REPORTED || kind == FETCHED
 }
 
 /// The comment that an event carries: of an act, or the new text of a mail.

@@ -336,15 +336,25 @@ impl Turner<'_> {
                     words::over(how, &person.language)
                 }
             };
-            self.update(step, person, *last, &text);
+            let title = self.title_for(step, person);
+            self.update(step, person, *last, (&title, &text));
         }
     }
 
-    fn update(&mut self, step: &str, person: &Person, last: EffectId, text: &str) {
+    /// What the matter is called on this person's devices.
+    fn title_for(&self, step: &str, person: &Person) -> String {
+        let flow = Arc::clone(self.case.flow);
+        let ask = ask_step(&flow.steps, step);
+        let content = ask.and_then(|ask| Content::of(self, ask, person, None).ok());
+        content.map(|content| content.title).unwrap_or_default()
+    }
+
+    fn update(&mut self, step: &str, person: &Person, last: EffectId, says: (&str, &str)) {
+        let (title, text) = says;
         for address in &person.push {
             let id = self.effect_id();
             let args = json!({
-                "title": text, "text": "", "kind": "update", "step": step, "address": address,
+                "title": title, "text": text, "kind": "update", "step": step, "address": address,
                 "collapse": self.collapse(step, &person.id), "language": person.language,
                 "zone": person.zone, "privacy": "full", "facts": [], "choices": [], "shown": "",
                 "after": last,
@@ -368,8 +378,8 @@ impl Turner<'_> {
         }
     }
 
-    /// An effect of a question was given up: a push is repeated as a mail, once; when the mail fails
-    /// too, that is a dead letter.
+    /// An effect of a question was given up: a push is repeated as a mail, once; when the mail
+    /// fails too, that is a dead letter.
     pub(super) fn unreached(
         &mut self,
         effect: &EffectRow,

@@ -271,8 +271,10 @@ impl Turner<'_> {
         state.told.push(person.id.clone());
         let mail = event.envelope.data.get("mail").cloned().unwrap_or_default();
         let id = self.effect_id();
+        // The next try may be an answer to this mail instead of the first one.
         let args = json!({
             "to": [person.emails.first()], "subject": subject_of(&mail), "step": step,
+            "reply_token": true,
             "body": words::not_understood(&reason, &person.language), "title": subject_of(&mail),
             "thread_id": mail.get("thread_id"), "rfc_message_id": mail.get("rfc_message_id"),
             "references": mail.get("references"),

@@ -1,6 +1,6 @@
-//! The verbs that say something: push, mail, reply, label, emit; and the content of a question as one
-//! person reads it. Texts are worked out here once and kept in the effect, so that what was shown can
-//! be proved; links are added at each attempt.
+//! The verbs that say something: push, mail, reply, label, emit; and the content of a question as
+//! one person reads it. Texts are worked out here once and kept in the effect, so that what was
+//! shown can be proved; links are added at each attempt.
 
 use bellwether_model::connector::Role;
 use bellwether_model::directory::Person;
@@ -430,10 +430,13 @@ impl Turner<'_> {
 /// Without control, bidirectional and zero-width characters, which could make a title read other
 /// than it is.
 fn clean(text: &str) -> String {
-    let hidden = |c: &char| {
-        matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-            || (c.is_control() && *c != '\n')
+    let unseen = |c: char| {
+        ('\u{200b}'..='\u{200f}').contains(&c)
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2060}'..='\u{2069}').contains(&c)
+            || c == '\u{feff}'
     };
+    let hidden = |c: &char| unseen(*c) || (c.is_control() && *c != '\n');
     text.chars()
         .filter(|c| !hidden(c))
         .collect::<String>()

@@ -28,7 +28,7 @@ use crate::flow::Flow;
 use crate::lang::{Scope, Value, World};
 use crate::store::{EffectRow, Query};
 
-pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, OPENED, REPORTED};
+pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED, REPORTED, is_delivery_only};
 pub use draft::{EffectDraft, Emitted, Note, Turn, Via};
 pub use mail_reply::{NotADecision, judge};
 pub use message::shown_hash;

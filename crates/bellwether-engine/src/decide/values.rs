@@ -1,5 +1,5 @@
-//! The nouns that the engine itself brings to expressions: `it` inside a wait, the result of a wait,
-//! `decision`; and small questions about values.
+//! The nouns that the engine itself brings to expressions: `it` inside a wait, the result of a
+//! wait, `decision`; and small questions about values.
 
 use bellwether_model::directory::{Directory, Person};
 use bellwether_model::event::Event;

@@ -1,4 +1,5 @@
-//! `wait` and `pause`: stopping until an event comes or time is up, and keeping what came too early.
+//! `wait` and `pause`: stopping until an event comes or time is up, and keeping what came too
+//! early.
 
 use std::sync::Arc;
 
@@ -81,7 +82,8 @@ impl Turner<'_> {
         if self.out.said.is_none() {
             self.out.said = Some(TurnSaid::Noted);
         }
-        if event.envelope.kind == act::OPENED || event.envelope.kind == act::REPORTED {
+        if let Some(person) = act::looked_at(event) {
+            self.out.notes.push(Note::of("opened").about(&person));
             return;
         }
         if self.state.kept.len() >= KEPT_MAX {

@@ -1,5 +1,5 @@
-//! Walking a flow's steps: entering blocks, stopping where a step waits, going on after it. What the
-//! single verbs do is in `message`, `ask` and `ladder`.
+//! Walking a flow's steps: entering blocks, stopping where a step waits, going on after it. What
+//! the single verbs do is in `message`, `ask` and `ladder`.
 
 use std::sync::Arc;
 

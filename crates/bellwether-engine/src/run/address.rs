@@ -1,5 +1,5 @@
-//! Whom an event is for: the notification that it names by id or by reply token, and the cells whose
-//! aliases it carries. Everything here is read from the event's nouns, not from its source.
+//! Whom an event is for: the notification that it names by id or by reply token, and the cells
+//! whose aliases it carries. Everything here is read from the event's nouns, not from its source.
 
 use bellwether_model::event::{Alias, NewEvent};
 use bellwether_model::id::{CellId, EffectId};
@@ -21,7 +21,9 @@ impl Engine {
         let mut found = Addressees::default();
         if let Some(id) = self.named_effect(event) {
             let row = self.store().effects(&[id]).await?.pop().flatten();
-            if let Some(row) = row {
+            if let Some(row) = row
+                && !self.answers_another(event, row.cell).await?
+            {
                 found.cells.push((row.cell, Some(row)));
                 return Ok(found);
             }
@@ -41,6 +43,19 @@ impl Engine {
             }
         }
         Ok(found)
+    }
+
+    /// Whether a mail carries the token of one case and answers a mail of another. Nobody does that
+    /// by pressing "reply", so the token counts for nothing.
+    async fn answers_another(&self, event: &NewEvent, cell: CellId) -> Result<bool, StoreError> {
+        let mail = event.data.get("mail");
+        let answered = mail.and_then(|mail| mail.get("in_reply_to"));
+        let Some(answered) = answered.and_then(Json::as_str) else {
+            return Ok(false);
+        };
+        let alias = Alias::new("message-id", answered);
+        let found = self.store().resolve(&[alias]).await?.pop().flatten();
+        Ok(found.is_some_and(|found| found != cell))
     }
 
     fn named_effect(&self, event: &NewEvent) -> Option<EffectId> {

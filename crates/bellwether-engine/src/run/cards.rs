@@ -1,5 +1,5 @@
-//! Cards: what a notification shows to its person now, built from what was sent and from where its run
-//! stands.
+//! Cards: what a notification shows to its person now, built from what was sent and from where its
+//! run stands.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Claims: effects that wait are asked through the gate once more, marked `started` in one commit and
-//! let out; and what an earlier process left `started` is adopted and cleared up.
+//! Claims: effects that wait are asked through the gate once more, marked `started` in one commit
+//! and let out; and what an earlier process left `started` is adopted and cleared up.
 
 use std::sync::Arc;
 
@@ -26,35 +26,35 @@ impl Engine {
         lane: &Arc<Lane>,
     ) -> Result<(usize, Option<Time>), StoreError> {
         loop {
-            let free = lane.free().min(CLAIM_MAX);
-            if free == 0 || lane.is_blocked() {
-                // A freed slot wakes the loop; a blocked lane is woken when it is back.
+            if lane.is_blocked() || self.stopping() {
+                // A blocked lane is woken when it is back.
                 return Ok((1, None));
             }
             let transport = self.transport_now();
             let (rows, next) = self
                 .store()
-                .due_effects(&lane.name, transport, free, None)
+                .due_effects(&lane.name, transport, CLAIM_MAX, None)
                 .await?;
-            if rows.is_empty() {
-                return Ok((0, next));
-            }
-            let full = rows.len() >= free;
-            self.claim(lane, rows).await?;
-            if !full {
-                // Those just claimed may free the way for others of their order key.
+            let found = rows.len();
+            let claimed = self.claim(lane, rows).await?;
+            if claimed == found && found < CLAIM_MAX {
                 return Ok((0, next));
             }
         }
     }
 
-    async fn claim(&self, lane: &Arc<Lane>, rows: Vec<EffectRow>) -> Result<(), StoreError> {
+    /// Claims effects in order as far as there are slots; how many were dealt with. Waits for the
+    /// first slot in fair order with new work, so that neither starves the other.
+    async fn claim(&self, lane: &Arc<Lane>, rows: Vec<EffectRow>) -> Result<usize, StoreError> {
         let mut members = Vec::with_capacity(rows.len());
         let mut jobs = Vec::with_capacity(rows.len());
         for row in rows {
-            let Some(slot) = lane.dispatch_slot() else {
-                break;
+            let slot = if jobs.is_empty() {
+                lane.dispatch_slot().await
+            } else {
+                lane.further_slot()
             };
+            let Some(slot) = slot else { break };
             let (update, starts) = self.at_the_gate(&row).await?;
             members.push(Member {
                 effects: vec![update],
@@ -62,6 +62,7 @@ impl Engine {
             });
             jobs.push(starts.then(|| (slot, job_of(&row))));
         }
+        let claimed = jobs.len();
         let verdicts = self.store().commit(members).await;
         for (verdict, job) in verdicts.into_iter().zip(jobs) {
             match (verdict, job) {
@@ -77,7 +78,7 @@ impl Engine {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(claimed)
     }
 
     /// The gate's verdict for a waiting effect, as the change to commit, and whether it starts.
@@ -208,6 +209,7 @@ fn job_at(row: &EffectRow, attempt: u32) -> Job {
         args: Arc::new(serde_json::from_str(&row.args).unwrap_or_default()),
         saved: row.saved.clone(),
         reports: row.reports,
+        ordered: row.order_key.is_some(),
         expires_at: row.expires_at,
         made_at: row.made_at,
     }

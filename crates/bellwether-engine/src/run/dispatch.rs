@@ -1,5 +1,5 @@
-//! Attempts: from a committed `started` marker to the provider and back. One task per attempt; a lane's
-//! loop claims what could not start at once.
+//! Attempts: from a committed `started` marker to the provider and back. One task per attempt; a
+//! lane's loop claims what could not start at once.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -30,7 +30,10 @@ impl Engine {
             let Launch { lane, slot, job } = launch;
             engine.attempt(&lane, &job).await;
             drop(slot);
-            lane.freed();
+            if job.ordered {
+                // Others of its order key may go now.
+                lane.queue();
+            }
             drop(working);
         });
     }
@@ -131,15 +134,10 @@ impl Engine {
                 choices.iter().map(action).collect()
             })
             .unwrap_or_default();
-        let ttl = job.expires_at.map(|end| {
-            self.inner
-                .parts
-                .flow_clock
-                .real_delay(end)
-                .0
-                .div_ceil(1000)
-                .max(1)
-        });
+        // Devices show flow time, so what is left for them is counted in flow time.
+        let ttl = job
+            .expires_at
+            .map(|end| end.since(self.now()).0.div_ceil(1000).max(1));
         json!({
             "person": job.person, "address": text("address"), "title": title, "text": body,
             "link": link, "notification": job.effect, "token": token, "shown": text("shown"),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::intake::Arriving;
 use super::{BadToken, CODE_STEP, Engine, Purpose};
-use crate::decide::{ACTED, Act, Assurance, CODE_REQUESTED, OPENED};
+use crate::decide::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED};
 use crate::seam::{
     Card, CodeSent, Hosted, HostedError, IntakeError, LiveKind, LiveLine, OpenGrade, Press,
     Pressed, Visitor,
@@ -62,7 +62,7 @@ impl Engine {
         let kind = if grade == OpenGrade::Rendered {
             OPENED
         } else {
-            "push.fetched"
+            FETCHED
         };
         let id = format!("open:{}:{word}", row.id);
         let mut event = NewEvent::new("people", id, kind, now, data);

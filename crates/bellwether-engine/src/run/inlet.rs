@@ -1,6 +1,6 @@
-//! Inlets: reading sources that are polled, in two steps (ids with the cursor, then one by one), with
-//! a recount against the provider's own listing. One reader per connection at a time. What is asked of
-//! the listing is flow time: it is compared with when mail came in, as people see it.
+//! Inlets: reading sources that are polled, in two steps (ids with the cursor, then one by one),
+//! with a recount against the provider's own listing. One reader per connection at a time. What is
+//! asked of the listing is flow time: it is compared with when mail came in, as people see it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};

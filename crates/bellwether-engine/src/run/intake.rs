@@ -1,5 +1,5 @@
-//! The way in: one event, with everything that it causes, in one commit; only then is its sender told
-//! "accepted". The hot path of the server.
+//! The way in: one event, with everything that it causes, in one commit; only then is its sender
+//! told "accepted". The hot path of the server.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,6 +11,7 @@ use super::address::{Addressees, joins, own_aliases};
 use super::prepare::Prepared;
 use super::turn::{About, NoTurn, Opening, fill};
 use super::{Engine, Setup};
+use crate::decide::is_delivery_only;
 use crate::flow::Hit;
 use crate::seam::{IntakeError, LiveKind, LiveLine, Submitted};
 use crate::store::{
@@ -218,7 +219,11 @@ impl Engine {
                 .collect(),
             ..Caused::default()
         };
-        let addressed = self.addressees(&event.envelope).await.map_err(store)?;
+        let addressed = if is_delivery_only(&event.envelope.kind) {
+            Addressees::default()
+        } else {
+            self.addressees(&event.envelope).await.map_err(store)?
+        };
         let mut answered: Vec<(String, String)> = Vec::new();
         for snapshot in self.snapshots(&addressed).await.map_err(store)? {
             let own = matches

@@ -16,7 +16,7 @@ use crate::seam::ConnectionHealth;
 pub const IN_FLIGHT: usize = 64;
 /// How long intake waits for a free slot of a healthy lane before the effect is queued instead.
 /// Waiting here is the back-pressure that keeps the backlog bounded.
-pub const ADMISSION_WAIT: Millis = Millis(250);
+pub const ADMISSION_WAIT: Millis = Millis::seconds(2);
 
 /// One connection's effects.
 #[derive(Debug)]
@@ -50,39 +50,34 @@ impl Lane {
         }
     }
 
-    /// A slot, if one is free and the lane moves.
-    pub fn try_slot(&self) -> Option<OwnedSemaphorePermit> {
-        if self.blocked.load(Ordering::Relaxed) || self.queued.load(Ordering::Relaxed) {
-            // What was queued first goes first.
-            return None;
-        }
-        Arc::clone(&self.slots).try_acquire_owned().ok()
-    }
-
-    /// A slot for the dispatcher, whatever is queued.
-    pub fn dispatch_slot(&self) -> Option<OwnedSemaphorePermit> {
+    /// A slot for new work: waits a little while the lane is healthy and merely busy. Waiting is
+    /// fair, so what is queued gets its turn between what is new.
+    pub async fn admit(&self) -> Option<OwnedSemaphorePermit> {
         if self.blocked.load(Ordering::Relaxed) {
             return None;
         }
-        Arc::clone(&self.slots).try_acquire_owned().ok()
-    }
-
-    /// A slot for new work: waits a little while the lane is healthy and merely busy.
-    pub async fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        if let Some(slot) = self.try_slot() {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
             return Some(slot);
         }
-        if self.blocked.load(Ordering::Relaxed)
-            || self.failing.load(Ordering::Relaxed)
-            || self.queued.load(Ordering::Relaxed)
-        {
+        if self.failing.load(Ordering::Relaxed) {
             return None;
         }
-        let wait = tokio::time::timeout(
-            ADMISSION_WAIT.into(),
-            Arc::clone(&self.slots).acquire_owned(),
-        );
+        let slots = Arc::clone(&self.slots).acquire_owned();
+        let wait = tokio::time::timeout(ADMISSION_WAIT.into(), slots);
         wait.await.ok()?.ok()
+    }
+
+    /// A slot for what is queued, in fair order with new work. None while the lane stands still.
+    pub async fn dispatch_slot(&self) -> Option<OwnedSemaphorePermit> {
+        if self.blocked.load(Ordering::Relaxed) {
+            return None;
+        }
+        Arc::clone(&self.slots).acquire_owned().await.ok()
+    }
+
+    /// A further slot, if one is free just now.
+    pub fn further_slot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).try_acquire_owned().ok()
     }
 
     /// How many effects are in flight.
@@ -95,22 +90,10 @@ impl Lane {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Free slots.
-    pub fn free(&self) -> usize {
-        self.slots.available_permits()
-    }
-
     /// Something was queued: the dispatcher looks.
     pub fn queue(&self) {
         self.queued.store(true, Ordering::SeqCst);
         self.wake.notify_one();
-    }
-
-    /// A slot became free: the dispatcher looks if anything is queued.
-    pub fn freed(&self) {
-        if self.queued.load(Ordering::SeqCst) {
-            self.wake.notify_one();
-        }
     }
 
     /// Before a look: what is queued from now on sets the flag again.

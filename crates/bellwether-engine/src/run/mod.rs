@@ -1,5 +1,6 @@
 //! The engine at work: intake, turns, dispatch, timers, inlets, hosted pages, over the traits of
-//! the store and the connectors. Decisions are made in `decide` and `gate`; no SQL and no HTTP here.
+//! the store and the connectors. Decisions are made in `decide` and `gate`; no SQL and no HTTP
+//! here.
 
 mod address;
 mod cards;

@@ -1,5 +1,5 @@
-//! From a decided turn to what the store writes: connections chosen, the gate asked, slots taken, the
-//! journal entry written down.
+//! From a decided turn to what the store writes: connections chosen, the gate asked, slots taken,
+//! the journal entry written down.
 
 use std::sync::Arc;
 
@@ -63,6 +63,8 @@ pub(crate) struct Job {
     pub(crate) args: Arc<Json>,
     pub(crate) saved: Option<Json>,
     pub(crate) reports: bool,
+    /// Whether others wait for it by order key.
+    pub(crate) ordered: bool,
     pub(crate) expires_at: Option<Time>,
     pub(crate) made_at: Time,
 }
@@ -90,7 +92,7 @@ impl Engine {
         &self,
         setup: &Setup,
         taker: Taker,
-        turn: Turn,
+        mut turn: Turn,
         input: &Json,
         aliases: Vec<Alias>,
         now: Time,
@@ -100,7 +102,11 @@ impl Engine {
         let mut queued: Vec<Arc<Lane>> = Vec::new();
         let mut dead = turn.dead_letters.clone();
         let mut lines = Vec::new();
-        for draft in &turn.effects {
+        for mut draft in std::mem::take(&mut turn.effects) {
+            let draft = &mut draft;
+            if draft.role() != Role::Push {
+                draft.args["hop"] = json!(taker.hop.saturating_add(1));
+            }
             let Some(lane) = self.lane_of(setup, draft) else {
                 dead.push(no_connection(draft));
                 continue;
@@ -183,10 +189,6 @@ impl Engine {
         lane: &Arc<Lane>,
         now: Time,
     ) -> (EffectWrite, Option<OwnedSemaphorePermit>) {
-        let mut args = draft.args.clone();
-        if draft.role() != Role::Push {
-            args["hop"] = json!(taker.hop.saturating_add(1));
-        }
         let person = draft
             .person
             .as_deref()
@@ -209,7 +211,9 @@ impl Engine {
             expires_at: draft.expires_at,
             cancel_key: draft.cancel_key.clone(),
             reports: draft.reports,
-            args: serde_json::to_string(&args).unwrap_or_default().into(),
+            args: serde_json::to_string(&draft.args)
+                .unwrap_or_default()
+                .into(),
             reason: None,
             at: now,
         };
@@ -390,16 +394,12 @@ fn dead_letters(taker: &Taker, dead: Vec<(String, String)>, now: Time) -> Vec<De
 }
 
 fn job_of(
-    draft: &EffectDraft,
+    draft: &mut EffectDraft,
     taker: &Taker,
     write: &EffectWrite,
     lane: &Arc<Lane>,
     now: Time,
 ) -> Job {
-    let mut args = draft.args.clone();
-    if draft.role() != Role::Push {
-        args["hop"] = json!(taker.hop.saturating_add(1));
-    }
     Job {
         effect: write.id,
         cell: taker.cell,
@@ -407,9 +407,10 @@ fn job_of(
         lane: lane.name.clone(),
         person: write.person.clone(),
         attempt: 1,
-        args: Arc::new(args),
+        args: Arc::new(std::mem::take(&mut draft.args)),
         saved: None,
         reports: write.reports,
+        ordered: write.order_key.is_some(),
         expires_at: write.expires_at,
         made_at: now,
     }

@@ -1,5 +1,5 @@
-//! The loop of what is due: timers, deliveries that wait in inboxes, events of our own that are to be
-//! matched.
+//! The loop of what is due: timers, deliveries that wait in inboxes, events of our own that are to
+//! be matched.
 
 use bellwether_model::time::{Millis, Time};
 

@@ -1,5 +1,5 @@
-//! Requests of connections at `/hooks/{connection}/{inlet}`: authenticated by the connector, recorded,
-//! then answered.
+//! Requests of connections at `/hooks/{connection}/{inlet}`: authenticated by the connector,
+//! recorded, then answered.
 
 use bellwether_model::BoxFuture;
 use bellwether_model::connector::{EngagementKind, EngagementReport, Inbound, StatusReport};

@@ -1,5 +1,5 @@
-//! What reaches the engine from people: an event handed in, a decision taken for somebody, a retry by
-//! hand. All of it goes the one way in.
+//! What reaches the engine from people: an event handed in, a decision taken for somebody, a retry
+//! by hand. All of it goes the one way in.
 
 use std::sync::atomic::Ordering;
 

@@ -1,6 +1,6 @@
 //! Tokens of links, reply addresses and codes: capabilities made at the moment of use from the
-//! server's keys and never stored. A token names a notification, a purpose and an expiry; the person
-//! and the case come from the notification.
+//! server's keys and never stored. A token names a notification, a purpose and an expiry; the
+//! person and the case come from the notification.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

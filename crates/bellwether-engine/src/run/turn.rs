@@ -1,5 +1,5 @@
-//! Taking a turn of one cell: load what it may look at, decide outside the writer, hand back what to
-//! commit. A fault in a flow never takes the server down: a panic becomes a dead letter.
+//! Taking a turn of one cell: load what it may look at, decide outside the writer, hand back what
+//! to commit. A fault in a flow never takes the server down: a panic becomes a dead letter.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -268,7 +268,8 @@ pub(crate) fn fill(member: &mut Member, prepared: &mut Prepared) {
     member.dead_letters.append(&mut prepared.dead_letters);
 }
 
-/// `decide` under a guard: a panic is our own mistake and must not stop the server or lose the event.
+/// `decide` under a guard: a panic is our own mistake and must not stop the server or lose the
+/// event.
 fn guarded<'a>(
     case: &'a Case<'a>,
     state: Option<&RunState>,

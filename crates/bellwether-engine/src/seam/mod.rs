@@ -1,5 +1,5 @@
-//! What the web sees of the engine: plain values and traits, no concrete part. The binary builds one
-//! [`App`] and passes it on; there is nothing global.
+//! What the web sees of the engine: plain values and traits, no concrete part. The binary builds
+//! one [`App`] and passes it on; there is nothing global.
 
 mod hosted;
 mod intake;

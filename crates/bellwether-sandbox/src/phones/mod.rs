@@ -6,8 +6,8 @@
 //!
 //! On the control surface: `GET /admin/phones[/{person}]` (pushes newest first),
 //! `POST /admin/phones/{person}/{open|act|ignore|offline|online}` and
-//! `GET|POST|DELETE /admin/companion`. Where a push is named, its notification id or the phone's own
-//! id of it will do; `"force": true` presses a button that is not on the screen (any more).
+//! `GET|POST|DELETE /admin/companion`. Where a push is named, its notification id or the phone's
+//! own id of it will do; `"force": true` presses a button that is not on the screen (any more).
 //! A push that was acted on keeps that state when an update covers it; others become `replaced`.
 
 mod admin;

@@ -143,8 +143,9 @@ CREATE TABLE effect (
 ) STRICT, WITHOUT ROWID;
 
 -- Queued, started and held ones: the only secondary index of the outbox.
+-- Written as OR, not IN: an IN of three makes SQLite build a list for every row that is written.
 CREATE INDEX effect_lane ON effect (lane, state, not_before, id, order_key)
-  WHERE state IN (0, 1, 5);
+  WHERE (state = 0 OR state = 1 OR state = 5);
 
 CREATE TABLE dead_letter (
   id         BLOB PRIMARY KEY CHECK (octet_length(id) = 16),

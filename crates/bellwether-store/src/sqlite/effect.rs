@@ -458,4 +458,4 @@ fn release(conn: &Connection, book: &mut Book, lane: &str, at: Time) -> Result<(
 const RELEASED: &str =
     "SELECT id, cell, program, role, state, attempt, owner, not_before, delivery,
   engagement, changed_at FROM effect WHERE lane = ?1 AND state = 5
-  AND state IN (0, 1, 5) AND not_before IS NULL";
+  AND (state = 0 OR state = 1 OR state = 5) AND not_before IS NULL";

@@ -322,7 +322,7 @@ pub(super) fn left(
 ) -> Result<Vec<EffectRow>> {
     let sql = format!(
         "SELECT {EFFECT} FROM effect WHERE lane = (SELECT id FROM word WHERE text = ?1)
-         AND state = 1 AND state IN (0, 1, 5) AND owner <> ?2 ORDER BY id LIMIT ?3"
+         AND state = 1 AND (state = 0 OR state = 1 OR state = 5) AND owner <> ?2 ORDER BY id LIMIT ?3"
     );
     conn.prepare_cached(&sql)?
         .query_map((lane, owner.0.bytes(), cap(limit, 10_000)), effect_row)?
@@ -353,10 +353,10 @@ pub(super) fn due(
         .prepare_cached(
             "SELECT min(n) FROM (
                SELECT min(not_before) AS n FROM effect WHERE lane = ?1 AND state = 0
-                 AND state IN (0, 1, 5) AND not_before > ?2
+                 AND (state = 0 OR state = 1 OR state = 5) AND not_before > ?2
                UNION ALL
                SELECT min(not_before) FROM effect WHERE lane = ?1 AND state = 5
-                 AND state IN (0, 1, 5) AND not_before > ?2)",
+                 AND (state = 0 OR state = 1 OR state = 5) AND not_before > ?2)",
         )?
         .query_row((lane, now.0), |row| row.get(0).map(time))?;
     let rows = effects(conn, &chosen)?.into_iter().flatten().collect();
@@ -379,16 +379,16 @@ fn timed(conn: &Connection, lane: i64, now: Time) -> Result<Timed> {
     let mut timed = Timed::default();
     let mut started = conn.prepare_cached(
         "SELECT order_key FROM effect INDEXED BY effect_lane
-         WHERE lane = ?1 AND state = 1 AND state IN (0, 1, 5)",
+         WHERE lane = ?1 AND state = 1 AND (state = 0 OR state = 1 OR state = 5)",
     )?;
     for key in started.query_map([lane], |row| row.get::<_, Key>(0))? {
         timed.in_flight.extend(key?);
     }
     for sql in [
         "SELECT not_before, id, order_key FROM effect INDEXED BY effect_lane
-         WHERE lane = ?1 AND state = 5 AND state IN (0, 1, 5) LIMIT ?2",
+         WHERE lane = ?1 AND state = 5 AND (state = 0 OR state = 1 OR state = 5) LIMIT ?2",
         "SELECT not_before, id, order_key FROM effect INDEXED BY effect_lane
-         WHERE lane = ?1 AND state = 0 AND state IN (0, 1, 5) AND not_before IS NOT NULL LIMIT ?2",
+         WHERE lane = ?1 AND state = 0 AND (state = 0 OR state = 1 OR state = 5) AND not_before IS NOT NULL LIMIT ?2",
     ] {
         let mut waiting = conn.prepare_cached(sql)?;
         let mut rows = waiting.query((lane, TIMED_MAX))?;
@@ -414,7 +414,7 @@ fn free(conn: &Connection, lane: i64, limit: usize, timed: &Timed) -> Result<Vec
     let mut chosen = Vec::new();
     let mut statement = conn.prepare_cached(
         "SELECT id, order_key FROM effect INDEXED BY effect_lane
-         WHERE lane = ?1 AND state = 0 AND state IN (0, 1, 5) AND not_before IS NULL ORDER BY id",
+         WHERE lane = ?1 AND state = 0 AND (state = 0 OR state = 1 OR state = 5) AND not_before IS NULL ORDER BY id",
     )?;
     let mut rows = statement.query([lane])?;
     while let Some(row) = rows.next()? {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bellwether_engine::store::{InletState, InletStep, Member, Owner, RegistryError, Verdict};
 use bellwether_model::time::{Millis, Time};
@@ -159,19 +160,30 @@ fn weight(member: &Member) -> usize {
     arrivals + turns + 128 * (member.effects.len() + member.dead_letters.len())
 }
 
+/// A transaction of at least so many units says that many callers are at work at once.
+const CROWD: usize = 8;
+/// How long the writer then waits for company: what shares a transaction shares its sync and the
+/// pages that it writes. A lone caller never waits.
+const GATHER: Duration = Duration::from_millis(1);
+
 impl Writer {
     /// Serves until every handle is gone or `Close` came.
     pub(super) fn run(mut self) {
         let unwell = Unwell(self.healthy.clone());
+        let mut crowd = 0;
         while let Some(first) = self.requests.blocking_recv() {
             let mut batch = Batch::default();
             batch.add(first);
+            if crowd >= CROWD && self.requests.len() < crowd {
+                std::thread::park_timeout(GATHER);
+            }
             while !batch.full() {
                 match self.requests.try_recv() {
                     Ok(request) => batch.add(request),
                     Err(_) => break,
                 }
             }
+            crowd = batch.units.len();
             let outcomes = self.carry_out(batch.units);
             answer(batch.waiting, outcomes);
             for read in batch.reads {

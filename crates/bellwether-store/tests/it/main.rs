@@ -4,7 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "in tests a panic is the answer; helpers are tests too"
+    reason = "in tests a panic is the answer, also in what they share"
 )]
 
 mod conformance;

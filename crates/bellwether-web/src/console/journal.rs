@@ -9,8 +9,9 @@ use crate::words::plain;
 
 /// What each note says. `{who}` is the person; the reason, if
 /// there is one, follows after a colon.
-const NOTES: [(&str, &str); 27] = [
+const NOTES: [(&str, &str); 28] = [
     ("asked", "Asked {who}"),
+    ("opened", "{who} opened it"),
     ("reminded", "Reminded {who}"),
     ("escalated", "Passed to {who}"),
     (
@@ -66,7 +67,7 @@ pub(crate) struct Told {
 
 /// A journal entry in words.
 pub(crate) fn turn(body: &Value, names: &Names) -> Told {
-    let given = body.get("input").unwrap_or(&Value::Null);
+    let given = body.get("in").unwrap_or(&Value::Null);
     let notes = body.get("notes").and_then(Value::as_array);
     let mut output: Vec<String> = notes
         .into_iter()

@@ -1,4 +1,5 @@
-//! `doctor`: checks a set-up from the configuration file on, and says what to do about each finding.
+//! `doctor`: checks a set-up from the configuration file on, and says what to do about each
+//! finding.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -102,40 +103,7 @@ impl Doctor {
             Err(line) => return note(findings, "database", Err(line)),
         };
         note(findings, "database", Ok(config.database.clone()));
-        if let Some(folder) = &config.flows {
-            let imported = composed.import_folder(folder, &setup).await;
-            let says = imported.map(|()| folder.display().to_string());
-            note(findings, "flows", says.map_err(|lines| lines.join("\n")));
-        }
-        let imported = composed.import_setup(&setup).await;
-        if let Err(line) = imported {
-            note(findings, "set-up", Err(line));
-        }
-        match composed.reload().await {
-            Ok(complaints) => {
-                complaints
-                    .into_iter()
-                    .for_each(|line| note(findings, "set-up", Err(line)));
-            }
-            Err(line) => note(findings, "set-up", Err(line)),
-        }
-        for view in composed.engine.list().await {
-            let tested = composed.engine.test(&view.name).await;
-            let what = format!("connection {}", view.name);
-            note(
-                findings,
-                &what,
-                tested.map_err(|failure| failure.to_string()),
-            );
-        }
-        if !config.public_url.starts_with("https://") {
-            let says = "phones outside this machine need a public https address: set `public_url`";
-            note(
-                findings,
-                "public address",
-                Ok(format!("{} · {says}", config.public)),
-            );
-        }
+        examine_parts(&config, &setup, &composed, findings).await;
         let database = Arc::clone(&composed.database);
         if tokio::task::spawn_blocking(move || database.close())
             .await
@@ -147,6 +115,49 @@ impl Doctor {
                 Err("it could not be closed".to_owned()),
             );
         }
+    }
+}
+
+/// What stands on the configuration: flows, set-up, connections, the public address.
+async fn examine_parts(
+    config: &ServerConfig,
+    setup: &SetupFile,
+    composed: &Composed,
+    findings: &mut Vec<Finding>,
+) {
+    if let Some(folder) = &config.flows {
+        let imported = composed.import_folder(folder, setup).await;
+        let says = imported.map(|()| folder.display().to_string());
+        note(findings, "flows", says.map_err(|lines| lines.join("\n")));
+    }
+    let imported = composed.import_setup(setup).await;
+    if let Err(line) = imported {
+        note(findings, "set-up", Err(line));
+    }
+    match composed.reload().await {
+        Ok(complaints) => {
+            complaints
+                .into_iter()
+                .for_each(|line| note(findings, "set-up", Err(line)));
+        }
+        Err(line) => note(findings, "set-up", Err(line)),
+    }
+    for view in composed.engine.list().await {
+        let tested = composed.engine.test(&view.name).await;
+        let what = format!("connection {}", view.name);
+        note(
+            findings,
+            &what,
+            tested.map_err(|failure| failure.to_string()),
+        );
+    }
+    if !config.public_url.starts_with("https://") {
+        let says = "phones outside this machine need a public https address: set `public_url`";
+        note(
+            findings,
+            "public address",
+            Ok(format!("{} · {says}", config.public)),
+        );
     }
 }
 

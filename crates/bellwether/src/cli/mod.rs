@@ -1,5 +1,5 @@
-//! The commands, one file each. Standard output carries data, standard error everything else; `--json`
-//! gives data as JSON.
+//! The commands, one file each. Standard output carries data, standard error everything else;
+//! `--json` gives data as JSON.
 
 mod demo;
 mod doctor;
@@ -16,8 +16,8 @@ use clap::{Parser, Subcommand};
 
 use crate::output;
 
-/// Mail and asset events become the right push to the right person; what that person does becomes an
-/// event again, and the mail thread gets its answer.
+/// Mail and asset events become the right push to the right person; what that person does becomes
+/// an event again, and the mail thread gets its answer.
 #[derive(Debug, Parser)]
 #[command(name = "bellwether", version, about, disable_help_subcommand = true)]
 struct Arguments {

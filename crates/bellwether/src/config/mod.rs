@@ -1,5 +1,6 @@
-//! Configuration: the server's own file (addresses, database, keys) and the set-up file (connections,
-//! people, which flows are on). Both are YAML, read with positions; every mistake is reported at once.
+//! Configuration: the server's own file (addresses, database, keys) and the set-up file
+//! (connections, people, which flows are on). Both are YAML, read with positions; every mistake is
+//! reported at once.
 
 mod server;
 mod setup;

@@ -1,5 +1,5 @@
-//! The set-up file: connections, people, and which flows are on with which inputs. It is imported into
-//! the registry when it changed, and recorded there as written by `file`.
+//! The set-up file: connections, people, and which flows are on with which inputs. It is imported
+//! into the registry when it changed, and recorded there as written by `file`.
 
 use std::collections::BTreeMap;
 use std::path::Path;

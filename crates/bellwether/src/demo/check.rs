@@ -1,5 +1,5 @@
-//! What must have come of the story, looked up at the stand-ins, not in our own record; and what our
-//! record must say about itself.
+//! What must have come of the story, looked up at the stand-ins, not in our own record; and what
+//! our record must say about itself.
 
 use serde_json::Value;
 
@@ -156,7 +156,8 @@ async fn record(stage: &Stage, outside: &Outside, lines: &mut Vec<Line>) {
     let received = outside
         .api("/api/events?type=gmail.message.received&limit=1")
         .await;
-    // The story, the repeated delivery, the withdrawal, the answer to Lena, Alice's reply and her order.
+    // The story, the repeated delivery, the withdrawal, the answer to Lena, Alice's reply and her
+    // order.
     let sent = mails::story().len() as u64 + 5;
     let what = "every mail that was sent is in the record, once";
     let found = total(&received);

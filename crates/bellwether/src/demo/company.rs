@@ -10,9 +10,22 @@ use crate::config::ConnectionConfig;
 /// Who is told when nobody else can be found.
 const OWNER: &str = "ivan";
 
-/// Everybody: id, name, address, zone, language, roles, deputy, manager, whether he has a phone.
+/// Id, name, address, zone, language, roles, deputy, manager, whether the person has a phone.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    &'static str,
+    &'static str,
+    bool,
+);
+
+/// Everybody.
 #[rustfmt::skip]
-const PEOPLE: [(&str, &str, &str, &str, &str, &[&str], &str, &str, bool); 6] = [
+const PEOPLE: [Row; 6] = [
     ("alice", "Alice Arnold", "approver@example.com", "Europe/Vienna", "en", &["purchasing-lead"], "dora", "carl", true),
     ("berger", "J. Berger", "requester@example.com", "Europe/Vienna", "en", &[], "", "alice", false),
     ("carl", "Carl Conrad", "cfo@example.com", "Europe/Vienna", "en", &["cfo"], "", "", true),

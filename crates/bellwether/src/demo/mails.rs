@@ -1,5 +1,5 @@
-//! The story's mails, as they would come to the approvals mailbox of a manufacturer in a week: orders,
-//! contracts, expenses, and the much greater rest that is nobody's approval.
+//! The story's mails, as they would come to the approvals mailbox of a manufacturer in a week:
+//! orders, contracts, expenses, and the much greater rest that is nobody's approval.
 
 /// One mail of the story.
 #[derive(Clone, Debug)]

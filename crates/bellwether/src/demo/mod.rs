@@ -1,6 +1,6 @@
-//! The demo: stand-ins, server, the approval flow and a story in one process, over real HTTP and SMTP.
-//! The story's mails are in `mails`, who does what with them in `script`, what must have come of it in
-//! `check`.
+//! The demo: stand-ins, server, the approval flow and a story in one process, over real HTTP and
+//! SMTP. The story's mails are in `mails`, who does what with them in `script`, what must have come
+//! of it in `check`.
 
 mod check;
 mod company;

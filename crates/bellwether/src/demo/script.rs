@@ -28,8 +28,7 @@ pub(super) async fn play_for_people(stage: &Stage, outside: &Outside) -> Result<
             .text
             .lines()
             .find_map(|line| line.strip_prefix("Subject: "));
-        let at = stage.now().to_string();
-        let clock = at.get(11..16).unwrap_or_default().to_owned();
+        let clock = clock_in_vienna(stage.now());
         output::say(&format!(
             "{clock}  mail  {}",
             subject.unwrap_or("(no subject)")
@@ -243,4 +242,11 @@ fn said(answer: &Value, result: &str) -> Result<(), String> {
     Err(format!(
         "the server said {answer} where \"{result}\" was expected"
     ))
+}
+
+/// The time of day where the company is.
+fn clock_in_vienna(now: bellwether_model::time::Time) -> String {
+    let zone = jiff::tz::TimeZone::get("Europe/Vienna").unwrap_or(jiff::tz::TimeZone::UTC);
+    let local = now.timestamp().to_zoned(zone);
+    format!("{:02}:{:02}", local.hour(), local.minute())
 }

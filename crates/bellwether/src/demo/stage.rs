@@ -69,24 +69,7 @@ impl Stage {
             },
         })?;
         let page = sandbox.addresses().url("page");
-        let info = outside::get(&format!("{page}/admin/info")).await?;
-        let setup = SetupFile {
-            connections: company::connections(&info)?,
-            directory: company::directory(),
-            flows: std::collections::BTreeMap::new(),
-        };
-        composed.import_setup(&setup).await?;
-        let flow = FlowConfig {
-            position: Some(Position::On),
-            inputs: json!({ "mailbox": "approvals", "owner": "ivan" }),
-        };
-        composed
-            .import_flow("approval-mail", recipe(), Some(&flow))
-            .await?;
-        let complaints = composed.reload().await?;
-        if !complaints.is_empty() {
-            return Err(complaints.into());
-        }
+        furnish(&composed, &page).await?;
         let companion = json!({
             "engagement_url": format!("{public_url}/hooks/push/engagement"),
             "app_key": company::APP_KEY,
@@ -155,6 +138,30 @@ impl Stage {
         {
             tracing::warn!("{} could not be removed: {error}", folder.display());
         }
+    }
+}
+
+/// Sets the server up with the company and its flow.
+async fn furnish(composed: &Composed, page: &str) -> Result<(), Failed> {
+    let info = outside::get(&format!("{page}/admin/info")).await?;
+    let setup = SetupFile {
+        connections: company::connections(&info)?,
+        directory: company::directory(),
+        flows: std::collections::BTreeMap::new(),
+    };
+    composed.import_setup(&setup).await?;
+    let flow = FlowConfig {
+        position: Some(Position::On),
+        inputs: json!({ "mailbox": "approvals", "owner": "ivan" }),
+    };
+    composed
+        .import_flow("approval-mail", recipe(), Some(&flow))
+        .await?;
+    let complaints = composed.reload().await?;
+    if complaints.is_empty() {
+        Ok(())
+    } else {
+        Err(complaints.into())
     }
 }
 

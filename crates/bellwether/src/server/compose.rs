@@ -239,7 +239,6 @@ impl Composed {
     }
 
     /// Every version of every flow that the registry keeps: cells keep the one they began with.
-    #[expect(clippy::type_complexity, reason = "two maps that are made in one pass")]
     async fn programs(
         &self,
         complaints: &mut Vec<String>,

@@ -1,5 +1,5 @@
-//! Flow documents: a flow's text with its files, inputs and position, as the registry keeps them; and
-//! folders of flow files.
+//! Flow documents: a flow's text with its files, inputs and position, as the registry keeps them;
+//! and folders of flow files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

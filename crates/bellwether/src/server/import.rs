@@ -1,5 +1,5 @@
-//! Imports files into the registry: the set-up file, and a folder of flows that is authoritative. What
-//! did not change writes nothing; what changed is recorded as written by `file`.
+//! Imports files into the registry: the set-up file, and a folder of flows that is authoritative.
+//! What did not change writes nothing; what changed is recorded as written by `file`.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The running server: parts put together, started, watched for changes, stopped. `compose` is the only
-//! place that names concrete parts.
+//! The running server: parts put together, started, watched for changes, stopped. `compose` is the
+//! only place that names concrete parts.
 
 mod compose;
 mod flows;
@@ -7,7 +7,7 @@ mod import;
 mod metrics;
 
 pub(crate) use compose::{Composed, Options};
-pub(crate) use flows::{FlowDocument, catalog, read_folder};
+pub(crate) use flows::{FlowDocument, FlowFile, catalog, read_folder};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The house rules as tests: what review would otherwise have to repeat. They read the source tree and
-//! the manifests; behaviour is tested elsewhere.
+//! The house rules as tests: what review would otherwise have to repeat. They read the source tree
+//! and the manifests; behaviour is tested elsewhere.
 
 mod crates;
 mod files;

@@ -1,5 +1,6 @@
-//! Reads a mail, from raw bytes or from the provider's tree, into the event's `mail`. Any bytes give
-//! a mail or a reason; what is missing is left out. Fetching and the event around it are not here.
+//! Reads a mail, from raw bytes or from the provider's tree, into the event's `mail`. Any bytes
+//! give a mail or a reason; what is missing is left out. Fetching and the event around it are not
+//! here.
 
 pub(in crate::gmail) mod auth_results;
 pub(in crate::gmail) mod body;

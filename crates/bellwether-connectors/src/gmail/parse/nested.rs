@@ -13,8 +13,8 @@ const OPENING: [(&[u8; 6], &[u8; 6]); 3] = [
 ];
 
 /// The mail with those subtypes replaced wherever one could stand: behind a slash, or behind a
-/// comment or quotation mark that a slash may precede. The library takes a subtype only as it stands
-/// in the mail, in one piece.
+/// comment or quotation mark that a slash may precede. The library takes a subtype only as it
+/// stands in the mail, in one piece.
 pub(super) fn closed(raw: &[u8]) -> Cow<'_, [u8]> {
     let mut copy: Option<Vec<u8>> = None;
     let mut last = 0;

@@ -58,14 +58,17 @@ impl Reading<'_> {
         self.names.add("trigger", Shape::Leaf);
     }
 
+    /// An event type that exists here, for messages.
+    fn sample_event(&self) -> &'static str {
+        let mut triggers = self.catalog.triggers();
+        triggers.next().map_or("order.checked", |t| t.event)
+    }
+
     /// The nouns of one event type.
     pub(super) fn event_nouns(&mut self, node: &Node) -> Vec<(String, Shape)> {
         let Some(event) = node.text().filter(|text| !text.is_empty()) else {
-            self.error(
-                node.place(),
-                "an event type is a dotted name",
-                "gmail.message.received",
-            );
+            let sample = self.sample_event();
+            self.error(node.place(), "an event type is a dotted name", sample);
             return Vec::new();
         };
         if let Some(trigger) = self.catalog.trigger(event) {
@@ -104,8 +107,8 @@ impl Reading<'_> {
 
     pub(super) fn when(&mut self, node: Option<&Node>, root: (usize, usize)) -> Vec<Trigger> {
         let Some(node) = node else {
-            let hint = "add `when: { event: gmail.message.received }`";
-            self.error(root, "`when` is missing: nothing starts this flow", hint);
+            let hint = format!("add `when: {{ event: {} }}`", self.sample_event());
+            self.error(root, "`when` is missing: nothing starts this flow", &hint);
             return Vec::new();
         };
         let mut out: Vec<Trigger> = Vec::new();

@@ -162,12 +162,12 @@ fn manifests_list_only_what_is_used() {
     judge("A manifest lists what it does not need.", &offences, &[]);
 }
 
-/// Whether `word` stands in `text` as a whole identifier.
+/// Whether a crate is named in `text` as code names it: `word::` or `use word;`.
 fn has_word(text: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word).any(|(at, _)| {
         let before = text[..at].chars().next_back();
-        let after = text[at + word.len()..].chars().next();
-        !before.is_some_and(part) && !after.is_some_and(part)
+        let after = &text[at + word.len()..];
+        !before.is_some_and(part) && ["::", ";", " as "].iter().any(|s| after.starts_with(s))
     })
 }

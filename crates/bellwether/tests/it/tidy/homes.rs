@@ -17,7 +17,9 @@ const WORDS: [&str; 11] = [
 const GENERAL: [&str; 1] = ["webhook"];
 
 /// Where provider names may stand.
-const HOMES: [&str; 6] = [
+const HOMES: [&str; 7] = [
+    // It writes configurations of the server and stands for a provider, from outside.
+    "bench/",
     "crates/bellwether-connectors/src/gmail/",
     "crates/bellwether-connectors/src/lib.rs",
     "crates/bellwether-connectors/src/opentext_push/",
@@ -27,7 +29,16 @@ const HOMES: [&str; 6] = [
     "crates/bellwether/src/demo.rs",
 ];
 
-const STRAYS: &[Exception] = &[];
+const STRAYS: &[Exception] = &[
+    Exception {
+        path: "crates/bellwether-web/src/console/connections.rs",
+        why: "the empty page says what to connect first; the catalogue could say it",
+    },
+    Exception {
+        path: "crates/bellwether-web/src/words.rs",
+        why: "companies as people call them, until a connector's definition carries that name",
+    },
+];
 
 #[test]
 fn connector_names_stay_home() {

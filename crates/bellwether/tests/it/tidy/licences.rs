@@ -1,5 +1,5 @@
-//! The licences of everything that is linked in, against the list in `deny.toml`: one list, read here
-//! without the network and by `cargo deny` where it is installed.
+//! The licences of everything that is linked in, against the list in `deny.toml`: one list, read
+//! here without the network and by `cargo deny` where it is installed.
 
 use std::process::Command;
 

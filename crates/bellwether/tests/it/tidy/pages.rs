@@ -1,5 +1,5 @@
-//! The hand-written pages: they exist, stay short, link to what is there and name functions that are
-//! there.
+//! The hand-written pages: they exist, stay short, link to what is there and name functions that
+//! are there.
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
@@ -114,7 +114,7 @@ fn the_architecture_names_what_is_there() {
                 {
                     offences.push(Offence::new(path, format!("{word} is nowhere in the code")));
                 }
-            } else if word.starts_with("crates/") && !word.contains(['<', '{', '*', ' ']) {
+            } else if word.starts_with("crates/") && !word.contains("acme") {
                 let folder = word.trim_end_matches('/');
                 let inside = format!("{folder}/");
                 if !sources

@@ -1,12 +1,12 @@
-//! Reading the source tree: every text file with its path from the root, and what the package manager
-//! says of the manifests. No rule here.
+//! Reading the source tree: every text file with its path from the root, and what the package
+//! manager says of the manifests. No rule here.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Folders that hold no source of ours.
+/// Folders that hold no source of ours (`.git` is a file in a linked working tree).
 const NOT_OURS: [&str; 6] = [
     "target",
     ".git",
@@ -30,9 +30,10 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// Whether the file holds tests only.
+    /// Whether the file holds tests or examples only: nothing of the product.
     pub(super) fn is_test(&self) -> bool {
-        self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
+        let folders = ["/tests/", "/examples/"];
+        folders.iter().any(|folder| self.path.contains(folder)) || self.path.ends_with("/tests.rs")
     }
 }
 
@@ -59,11 +60,12 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let path = entry.path();
+        if NOT_OURS.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         let kind = entry.file_type().unwrap();
         if kind.is_dir() {
-            if !NOT_OURS.iter().any(|name| entry.file_name() == *name) {
-                walk(root, &path, found);
-            }
+            walk(root, &path, found);
         } else if kind.is_file()
             && let Ok(text) = std::fs::read_to_string(&path)
         {
