@@ -4,6 +4,7 @@
 
 mod bare;
 mod clock;
+mod corpus;
 mod disk;
 mod error;
 mod event;
@@ -47,6 +48,8 @@ struct Args {
 enum Command {
     /// Kills Bellwether under load at random moments and counts what became of every event.
     Kill(kill::Options),
+    /// Sends broken, hostile and large mail and counts what became of every one.
+    Corpus(corpus::Options),
     /// Stands for the push provider.
     #[command(hide = true)]
     Sink,
@@ -81,6 +84,11 @@ fn run(args: Args) -> Outcome<bool> {
         }
         Some(Command::Kill(options)) => {
             let report = one_core()?.block_on(interruptible(kill::measure(options)))?;
+            print(args.json, &report, &report.lines())?;
+            Ok(report.ok)
+        }
+        Some(Command::Corpus(options)) => {
+            let report = one_core()?.block_on(interruptible(corpus::measure(options)))?;
             print(args.json, &report, &report.lines())?;
             Ok(report.ok)
         }

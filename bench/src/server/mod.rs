@@ -146,7 +146,7 @@ impl Server {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> Outcome<u16> {
+pub(crate) fn free_port() -> Outcome<u16> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").during("there is no free port")?;
     Ok(listener
         .local_addr()
