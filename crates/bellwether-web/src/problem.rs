@@ -97,6 +97,14 @@ impl IntoResponse for Problem {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, bearer);
         }
+        if matches!(
+            self.status,
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT
+        ) {
+            // The rest of the body is never read: a caller must not send its next call after it.
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(header::CONNECTION, close);
+        }
         if let Some(seconds) = self.retry_after_s {
             let headers = answer.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

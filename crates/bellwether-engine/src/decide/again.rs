@@ -51,7 +51,9 @@ impl<'a> Turner<'a> {
         }
         let step = step.to_owned();
         self.state.basis = Some(event_key(&event.envelope));
-        self.show_changed(&step, ask);
+        if !self.reroute(&step, ask) {
+            self.show_changed(&step, ask);
+        }
     }
 
     /// Shows the matter again to everybody for whom it now reads differently.

@@ -60,7 +60,7 @@ impl Turner<'_> {
     }
 
     /// When a push to this person leaves: at once, or when his quiet hours end.
-    fn leaves_at(&self, ask: &Ask, person: &Person) -> bellwether_model::time::Time {
+    pub(super) fn leaves_at(&self, ask: &Ask, person: &Person) -> bellwether_model::time::Time {
         if ask.importance == crate::flow::Importance::High {
             return self.case.now;
         }
@@ -69,14 +69,14 @@ impl Turner<'_> {
 
     /// Who is asked first, with whom each stands in for: on leave, the deputy at once; nobody
     /// decides his own request; nobody found, the one whom the ladder names, else the owner.
-    fn deciders(&mut self, step: &Step, ask: &Ask) -> Vec<(Person, Option<String>)> {
+    pub(super) fn deciders(&mut self, step: &Step, ask: &Ask) -> Vec<(Person, Option<String>)> {
         let wanted = match self.scope().who(&ask.who) {
             Ok(people) => people,
             Err(error) => {
                 self.out.notes.push(
                     Note::of("unknown_decider")
                         .at(&step.id)
-                        .because(short(&error)),
+                        .because(why_nobody(&error)),
                 );
                 Vec::new()
             }
@@ -178,6 +178,8 @@ impl Turner<'_> {
         if again {
             content.text = format!("{}{}", words::reminder(&person.language), content.text);
         }
+        // What waits to be sent to him about this is old now.
+        self.out.cancels.push(asking(step, &person.id));
         let shown = content.shown.clone();
         let pushes = self.push_question(step, ask, person, &content);
         let mails = if pushes.is_empty() {
@@ -202,6 +204,7 @@ impl Turner<'_> {
             .find(|asked| asked.person == person.id)
         {
             asked.shown = shown;
+            asked.by_mail = false;
             asked.pushes.extend(pushes);
             asked.mails.extend(mails);
         } else {
@@ -211,6 +214,7 @@ impl Turner<'_> {
                 shown,
                 pushes,
                 mails,
+                by_mail: false,
             });
         }
     }
@@ -238,7 +242,7 @@ impl Turner<'_> {
                 person: Some(person.id.clone()),
                 args,
                 expires_at: self.expires(step, ask),
-                cancel_key: Some(format!("ask/{step}")),
+                cancel_key: Some(asking(step, &person.id)),
                 order: Some(order_key(&[
                     self.case.cell.bytes(),
                     b"push",
@@ -283,7 +287,7 @@ impl Turner<'_> {
             person: Some(person.id.clone()),
             args,
             expires_at: self.expires(step, ask),
-            cancel_key: Some(format!("ask/{step}")),
+            cancel_key: Some(asking(step, &person.id)),
             order: Some(order_key(&[
                 self.case.cell.bytes(),
                 b"mail",
@@ -294,6 +298,14 @@ impl Turner<'_> {
             after: None,
         });
         Some(id)
+    }
+
+    /// The latest push of a question to one of a person's devices: each round has one for each.
+    fn latest_at(&self, step: &str, person: &Person, address: &str) -> Option<EffectId> {
+        let asked = self.state.asks.get(step)?.asked(&person.id)?;
+        let index = person.push.iter().position(|known| known == address)?;
+        let round = asked.pushes.len().checked_sub(person.push.len())?;
+        asked.pushes.get(round + index).copied()
     }
 
     /// A name under which a device shows only the newest push of this question to this person.
@@ -309,11 +321,13 @@ impl Turner<'_> {
     /// It is over (decided, expired, withdrawn): nothing queued goes out any more, and every device
     /// that shows the question is told, silently.
     pub(super) fn quiet_down(&mut self, step: &str, by: Option<&str>) {
-        self.out.cancels.push(format!("ask/{step}"));
         self.out.timers.push((format!("rung/{step}"), None));
         let Some(state) = self.state.asks.get(step).cloned() else {
             return;
         };
+        let asked = state.asked.iter();
+        let waiting = asked.map(|asked| asking(step, &asked.person));
+        self.out.cancels.extend(waiting);
         let directory = Arc::clone(&self.case.world.directory);
         for asked in &state.asked {
             let Some(person) = directory.people.get(&asked.person) else {
@@ -342,17 +356,24 @@ impl Turner<'_> {
     }
 
     /// What the matter is called on this person's devices.
-    fn title_for(&self, step: &str, person: &Person) -> String {
+    pub(super) fn title_for(&self, step: &str, person: &Person) -> String {
         let flow = Arc::clone(self.case.flow);
         let ask = ask_step(&flow.steps, step);
         let content = ask.and_then(|ask| Content::of(self, ask, person, None).ok());
         content.map(|content| content.title).unwrap_or_default()
     }
 
-    fn update(&mut self, step: &str, person: &Person, last: EffectId, says: (&str, &str)) {
+    pub(super) fn update(
+        &mut self,
+        step: &str,
+        person: &Person,
+        last: EffectId,
+        says: (&str, &str),
+    ) {
         let (title, text) = says;
         for address in &person.push {
             let id = self.effect_id();
+            let last = self.latest_at(step, person, address).unwrap_or(last);
             let args = json!({
                 "title": title, "text": text, "kind": "update", "step": step, "address": address,
                 "collapse": self.collapse(step, &person.id), "language": person.language,
@@ -410,11 +431,17 @@ impl Turner<'_> {
         ) else {
             return true;
         };
-        if !asked.mails.is_empty() {
+        // A later push replaced this one, or another of his devices failed before.
+        let rounds = asked.pushes.chunks(person.push.len().max(1));
+        let is_latest = rounds.last().is_some_and(|round| round.contains(&id));
+        if asked.by_mail || !is_latest {
             return true;
         }
         match Content::of(self, ask, person, asked.on_behalf_of.as_deref()) {
-            Ok(content) => {
+            Ok(mut content) => {
+                if asked.pushes.len() > person.push.len() {
+                    content.text = format!("{}{}", words::reminder(&person.language), content.text);
+                }
                 let mail = self.mail_question(&step, ask, person, &content);
                 let entry = self.state.asks.get_mut(&step).and_then(|state| {
                     state
@@ -423,6 +450,7 @@ impl Turner<'_> {
                         .find(|entry| entry.person == person.id)
                 });
                 if let Some(entry) = entry {
+                    entry.by_mail = true;
                     entry.mails.extend(mail);
                 }
             }
@@ -438,6 +466,11 @@ impl Turner<'_> {
     }
 }
 
+/// The key under which everything that asks one person one question is taken back.
+pub(super) fn asking(step: &str, person: &str) -> String {
+    format!("ask/{step}/{person}")
+}
+
 fn order_key(parts: &[&[u8]]) -> [u8; 16] {
     bellwether_model::id::key16(parts)
 }
@@ -449,6 +482,11 @@ fn importance_word(importance: crate::flow::Importance) -> &'static str {
     }
 }
 
-fn short(error: &EvalError) -> String {
-    error.to_string().chars().take(200).collect()
+/// Why nobody was found, without the address that the mail named.
+fn why_nobody(error: &EvalError) -> &'static str {
+    if error.unknown.is_empty() {
+        "it could not be worked out"
+    } else {
+        "not in the directory"
+    }
 }

@@ -93,7 +93,10 @@ impl Turner<'_> {
                         self.ask_too(step, ask, &id, None);
                     }
                 }
-                Err(error) => self.dead("unknown_person", format!("step {step}: {error}")),
+                Err(_) => self.dead(
+                    "unknown_person",
+                    format!("step {step}: whoever is asked next is not in the directory"),
+                ),
             },
             RungAct::Expire => {
                 if let Some(state) = self.state.asks.get_mut(step) {

@@ -196,9 +196,7 @@ impl Turner<'_> {
                     actor: None,
                 };
                 let said = self.press(step, ask, &act, event);
-                if let TurnSaid::Refused { reason, .. } = &said {
-                    self.tell_once(step, event, known, reason.clone());
-                }
+                self.tell_hindered(step, event, known, &said);
                 self.out.said = Some(said);
             }
             Err(why) => {
@@ -210,7 +208,8 @@ impl Turner<'_> {
                 }
                 self.out.notes.push(note);
                 if why.may_answer() {
-                    self.tell_once(step, event, known, why.reason().to_owned());
+                    let body = words::not_understood(why.reason(), language_of(known));
+                    self.tell_once(step, event, known, body);
                 }
                 self.out.said = Some(TurnSaid::Refused {
                     code: why.code().to_owned(),
@@ -259,8 +258,31 @@ impl Turner<'_> {
         true
     }
 
+    /// A reply that came too late or is not allowed is answered, as a late tap is.
+    fn tell_hindered(
+        &mut self,
+        step: &str,
+        event: &Event,
+        person: Option<&Person>,
+        said: &TurnSaid,
+    ) {
+        let language = language_of(person);
+        let body = match said {
+            TurnSaid::Refused { reason, .. } => words::not_understood(reason, language),
+            TurnSaid::AlreadyDecided { choice, by, .. } => {
+                let decider = self.case.world.directory.person(by);
+                let name = decider.map_or(by.as_str(), |person| person.name.as_str());
+                let past = words::choice_past(choice, language);
+                words::too_late(&words::settled(&past, name, language), language)
+            }
+            TurnSaid::Over { how, .. } => words::too_late(&words::over(how, language), language),
+            _ => return,
+        };
+        self.tell_once(step, event, person, body);
+    }
+
     /// One answer per person that his reply decided nothing.
-    fn tell_once(&mut self, step: &str, event: &Event, person: Option<&Person>, reason: String) {
+    fn tell_once(&mut self, step: &str, event: &Event, person: Option<&Person>, body: String) {
         let Some(person) = person else { return };
         let Some(state) = self.state.asks.get_mut(step) else {
             return;
@@ -274,8 +296,7 @@ impl Turner<'_> {
         // The next try may be an answer to this mail instead of the first one.
         let args = json!({
             "to": [person.emails.first()], "subject": subject_of(&mail), "step": step,
-            "reply_token": true,
-            "body": words::not_understood(&reason, &person.language), "title": subject_of(&mail),
+            "reply_token": true, "body": body, "title": subject_of(&mail),
             "thread_id": mail.get("thread_id"), "rfc_message_id": mail.get("rfc_message_id"),
             "references": mail.get("references"),
         });
@@ -292,6 +313,10 @@ impl Turner<'_> {
             after: None,
         });
     }
+}
+
+fn language_of(person: Option<&Person>) -> &str {
+    person.map_or("en", |person| &person.language)
 }
 
 /// What follows the word: the comment.

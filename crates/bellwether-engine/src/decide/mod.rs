@@ -10,6 +10,7 @@ mod ladder;
 mod mail_reply;
 mod message;
 mod requester;
+mod reroute;
 mod state;
 mod values;
 mod wait;
@@ -92,13 +93,13 @@ pub enum Step {
 pub fn wants_sign_in(
     flow: &Arc<Flow>,
     inputs: &Value,
-    opened_by: &Event,
+    about: &Event,
     step: &str,
     world: &Arc<World>,
 ) -> bool {
     let ask = ask::ask_step(&flow.steps, step);
     let test = ask.and_then(|ask| ask.sign_in.as_ref());
-    let scope = Scope::new(flow, inputs, opened_by, None, Arc::clone(world));
+    let scope = Scope::new(flow, inputs, about, None, Arc::clone(world));
     test.is_some_and(|test| scope.truthy(test).unwrap_or(true))
 }
 

@@ -87,7 +87,7 @@ pub struct AskState {
     /// Over without one: how and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<(String, Time)>,
-    /// People who were told that their reply was not understood.
+    /// People who were told that their reply decided nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
 }
@@ -108,6 +108,9 @@ pub struct Asked {
     /// His mails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mails: Vec<EffectId>,
+    /// Whether the latest push was followed by a mail, because it could not be sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_mail: bool,
 }
 
 /// A decision.

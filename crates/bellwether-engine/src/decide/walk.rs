@@ -257,6 +257,8 @@ impl<'a> Turner<'a> {
     fn ending(&mut self, ask: &Ask, ending: &str) -> Way {
         match ask.then.iter().find(|(name, _)| name == ending) {
             Some((_, block)) => self.arm(ending, block),
+            // What comes after a question is for a matter that still exists.
+            None if ending == "withdrawn" => Way::Over,
             None => Way::Through,
         }
     }

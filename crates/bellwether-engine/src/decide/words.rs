@@ -80,6 +80,10 @@ pub(crate) fn over(how: &str, language: &str) -> String {
             "Zu spät: nicht entschieden",
         ),
         "withdrawn" => language.pick("Withdrawn by the sender", "Vom Absender zurückgezogen"),
+        "passed_on" => language.pick(
+            "Changed: another person decides",
+            "Geändert: jemand anders entscheidet",
+        ),
         _ => language.pick("Closed", "Geschlossen"),
     }
     .to_owned()
@@ -160,6 +164,18 @@ pub(crate) fn not_understood(reason: &str, language: &str) -> String {
         Language::De => format!(
             "Ihre Antwort wurde nicht verstanden, nichts wurde entschieden: {reason}. Bitte die Seite aus der ersten Mail benutzen."
         ),
+    }
+}
+
+/// What a reply is answered that came after the end; `what` says how it ended.
+pub(crate) fn too_late(what: &str, language: &str) -> String {
+    match Language::of(language) {
+        Language::En => {
+            format!("Your reply came too late and changed nothing. {what}.")
+        }
+        Language::De => {
+            format!("Ihre Antwort kam zu spät und hat nichts geändert. {what}.")
+        }
     }
 }
 

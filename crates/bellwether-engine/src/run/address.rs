@@ -108,5 +108,6 @@ pub(crate) fn joins(opened_by: &NewEvent, later: &NewEvent) -> bool {
     };
     let same_thread = both(&["thread_id"]) && opened_by.source == later.source;
     let proved = field(later, &["auth", "dmarc"]).as_deref() == Some("pass");
-    both(&["rfc_message_id"]) || same_thread || (proved && both(&["from", "address"]))
+    // From and thread can be written by anybody who saw the mail; only proof makes them count.
+    both(&["rfc_message_id"]) || (proved && (same_thread || both(&["from", "address"])))
 }

@@ -257,22 +257,42 @@ impl Engine {
             act_token: self.keys().make(Purpose::Act, row.id, expires, &shown),
             shown,
             until,
-            needs_sign_in: !signed_in && self.needs_sign_in(snapshot, row),
+            needs_sign_in: !signed_in && self.needs_sign_in(snapshot, row).await?,
         }))
     }
 
     /// Whether the question behind a notification wants more than the link.
-    fn needs_sign_in(&self, snapshot: &Snapshot, row: &EffectRow) -> bool {
+    async fn needs_sign_in(
+        &self,
+        snapshot: &Snapshot,
+        row: &EffectRow,
+    ) -> Result<bool, HostedError> {
         let setup = self.setup();
         let args: Json = serde_json::from_str(&row.args).unwrap_or_default();
         let step = args.get("step").and_then(Json::as_str).unwrap_or_default();
         let program = setup.programs.get(&snapshot.program_hash);
         let program = program.or_else(|| setup.active.get(&snapshot.program));
-        let (Some(program), Some(opened_by)) = (program, &snapshot.opened_by) else {
-            return true;
+        let about = self.stands_for(snapshot).await?;
+        let (Some(program), Some(about)) = (program, about) else {
+            return Ok(true);
         };
         let world = self.world(&setup, self.now());
-        crate::decide::wants_sign_in(&program.flow, &program.inputs, opened_by, step, &world)
+        let (flow, inputs) = (&program.flow, &program.inputs);
+        Ok(crate::decide::wants_sign_in(
+            flow, inputs, &about, step, &world,
+        ))
+    }
+
+    /// The event that the matter is about now: the one that opened it, unless it changed since.
+    async fn stands_for(&self, snapshot: &Snapshot) -> Result<Option<Event>, HostedError> {
+        let basis = RunState::read(&snapshot.state).ok().and_then(|s| s.basis);
+        let key = basis.and_then(|key| bellwether_model::id::Id::from_hex16(&key));
+        let Some(key) = key else {
+            return Ok(snapshot.opened_by.clone());
+        };
+        let found = self.store().events(&[EventRef::Key(key)]).await;
+        let mut found = found.map_err(|error| HostedError::Store(error.to_string()))?;
+        Ok(found.pop().flatten())
     }
 }
 

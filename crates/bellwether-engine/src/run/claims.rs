@@ -26,8 +26,8 @@ impl Engine {
         lane: &Arc<Lane>,
     ) -> Result<(usize, Option<Time>), StoreError> {
         loop {
-            if lane.is_blocked() || self.stopping() {
-                // A blocked lane is woken when it is back.
+            if !lane.moves() || self.stopping() {
+                // A lane that stands still is tried from time to time.
                 return Ok((1, None));
             }
             let transport = self.transport_now();

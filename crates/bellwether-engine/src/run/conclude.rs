@@ -96,25 +96,38 @@ impl Engine {
 
     async fn not_done(&self, job: &Job, failure: Failure) {
         let (id, attempt, owner, at) = (job.effect, job.attempt, self.owner(), self.now());
-        let again = |after: Option<Millis>, failure: Failure| EffectUpdate::Retry {
+        let again = |rung: u32, after: Option<Millis>, failure: Failure| EffectUpdate::Retry {
             id,
             attempt,
             owner,
-            not_before: self.transport_now() + wait_before(attempt, after, id),
+            not_before: self.transport_now() + wait_before(rung, after, id),
             failure,
             at,
         };
         let push = job.role == bellwether_model::connector::Role::Push;
         match failure.class {
             FailureClass::Retry { after } if attempt < ATTEMPTS && !self.too_late(job) => {
-                self.record_retry(job, again(after, failure)).await;
+                self.record_retry(job, again(attempt, after, failure)).await;
             }
             // The effect waits for its connection: the lane stands still until a person acted.
             FailureClass::Reauthorise | FailureClass::Misconfigured if !self.too_late(job) => {
-                self.record_retry(job, again(None, failure)).await;
+                // No ladder: once the lane moves again nothing that waits is late for its attempts.
+                self.record_retry(job, again(1, None, failure)).await;
             }
             FailureClass::MaybeDone if push && attempt < AMBIGUOUS_ATTEMPTS => {
-                self.record_retry(job, again(None, failure)).await;
+                self.record_retry(job, again(attempt, None, failure)).await;
+            }
+            // A push that nobody can vouch for is followed by a mail, or by what the flow says.
+            FailureClass::MaybeDone if push && job.reports => {
+                let update = EffectUpdate::Maybe {
+                    id,
+                    attempt,
+                    owner,
+                    failure: failure.clone(),
+                    at,
+                };
+                self.say(job, "maybe_sent");
+                self.to_the_run(job, update, &failure).await;
             }
             FailureClass::MaybeDone => {
                 let update = EffectUpdate::Maybe {
@@ -180,6 +193,12 @@ impl Engine {
             .await;
             return;
         }
+        self.to_the_run(job, update, &failure).await;
+    }
+
+    /// Records an outcome together with the turn that its run takes about it.
+    async fn to_the_run(&self, job: &Job, update: EffectUpdate, failure: &Failure) {
+        let id = job.effect;
         let row = match self.store().effects(&[id]).await {
             Ok(mut rows) => rows.pop().flatten(),
             Err(error) => {
@@ -192,7 +211,7 @@ impl Engine {
             effects: vec![update],
             ..Member::default()
         };
-        let about = About::Failed(&row, &failure);
+        let about = About::Failed(&row, failure);
         match self.take_turn(job.cell, &about, with, None).await {
             Ok(_) => {
                 self.counters().outcomes.fetch_add(1, Ordering::Relaxed);

@@ -19,6 +19,10 @@ use crate::store::{EffectUpdate, Member, Owner, Verdict};
 
 /// How often a lane's loop looks even when nothing woke it: a safety net, not a mechanism.
 const LOOK_EVERY: Millis = Millis::seconds(30);
+/// After how long a lane that stands still is tried, and how long the doubling waits become: what
+/// was wrong may be over without anybody telling us, and a wrong password must not lock the account.
+const TRIAL_FIRST: Millis = Millis::seconds(5);
+const TRIAL_MOST: Millis = Millis::minutes(5);
 
 impl Engine {
     /// Lets an attempt out whose marker is committed.
@@ -186,6 +190,7 @@ impl Engine {
 
     /// The loop of one lane: claims what waits, whenever something may have become possible.
     pub(crate) async fn dispatch(&self, lane: Arc<Lane>) {
+        let (mut patience, mut trial_at) = (TRIAL_FIRST, None);
         while !self.stopping() {
             lane.looking();
             let next = match self.claim_some(&lane).await {
@@ -198,14 +203,40 @@ impl Engine {
                     None
                 }
             };
-            let latest = self.transport_now() + LOOK_EVERY;
-            let due = next.map_or(latest, |next| next.min(latest));
+            let now = self.transport_now();
+            if lane.is_blocked() {
+                trial_at = trial_at.or(Some(now + patience));
+            } else {
+                (patience, trial_at) = (TRIAL_FIRST, None);
+            }
+            let latest = now + LOOK_EVERY;
+            let next = next.map_or(latest, |next| next.min(latest));
+            let due = trial_at.unwrap_or(next);
             let clock = &self.inner.parts.transport_clock;
             tokio::select! {
                 () = lane.woken() => {}
-                () = clock.wait_until(due) => lane.queue(),
+                () = clock.wait_until(due) => {
+                    if trial_at.take().is_some() {
+                        self.prove(&lane).await;
+                        patience = Millis((patience.0 * 2).min(TRIAL_MOST.0));
+                    }
+                    lane.queue();
+                }
                 () = self.stopped() => {}
             }
+        }
+    }
+
+    /// Tries a lane that stands still: the connection's own check first, then one effect, because
+    /// not every check proves the credentials.
+    async fn prove(&self, lane: &Lane) {
+        let link = self.setup().links.get(&lane.name).cloned();
+        let Some(link) = link.filter(|_| lane.is_blocked()) else {
+            return;
+        };
+        match link.connection.check().await {
+            Ok(_) => lane.try_one(),
+            Err(failure) => lane.failed(&failure, self.transport_now()),
         }
     }
 }

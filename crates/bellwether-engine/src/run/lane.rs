@@ -30,6 +30,7 @@ pub struct Lane {
     wake: Notify,
     health: Mutex<ConnectionHealth>,
     blocked: AtomicBool,
+    trial: AtomicBool,
     failing: AtomicBool,
 }
 
@@ -46,6 +47,7 @@ impl Lane {
             wake: Notify::new(),
             health: Mutex::new(ConnectionHealth::Unknown),
             blocked: AtomicBool::new(false),
+            trial: AtomicBool::new(false),
             failing: AtomicBool::new(false),
         }
     }
@@ -67,16 +69,20 @@ impl Lane {
         wait.await.ok()?.ok()
     }
 
-    /// A slot for what is queued, in fair order with new work. None while the lane stands still.
+    /// A slot for what is queued, in fair order with new work. None while the lane stands still; a
+    /// trial takes the one that it was given.
     pub async fn dispatch_slot(&self) -> Option<OwnedSemaphorePermit> {
-        if self.blocked.load(Ordering::Relaxed) {
+        if self.is_blocked() && !self.trial.swap(false, Ordering::Relaxed) {
             return None;
         }
         Arc::clone(&self.slots).acquire_owned().await.ok()
     }
 
-    /// A further slot, if one is free just now.
+    /// A further slot, if one is free just now and the lane moves.
     pub fn further_slot(&self) -> Option<OwnedSemaphorePermit> {
+        if self.is_blocked() {
+            return None;
+        }
         Arc::clone(&self.slots).try_acquire_owned().ok()
     }
 
@@ -88,6 +94,16 @@ impl Lane {
     /// How many were waiting at the dispatcher's latest look.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether something may start: the lane moves, or one effect is on trial.
+    pub fn moves(&self) -> bool {
+        !self.is_blocked() || self.trial.load(Ordering::Relaxed)
+    }
+
+    /// Lets one effect try whether the lane moves again: one refusal more, not a crowd of them.
+    pub fn try_one(&self) {
+        self.trial.store(true, Ordering::Relaxed);
     }
 
     /// Something was queued: the dispatcher looks.
@@ -114,7 +130,7 @@ impl Lane {
         self.wake.notified().await;
     }
 
-    /// Whether a person must act before this lane moves.
+    /// Whether this lane stands still until a person acted, or a trial shows that it moves again.
     pub fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Relaxed)
     }
@@ -131,6 +147,7 @@ impl Lane {
     pub fn ok(&self, now: Time) {
         let was_bad = self.blocked.swap(false, Ordering::Relaxed)
             | self.failing.swap(false, Ordering::Relaxed);
+        self.trial.store(false, Ordering::Relaxed);
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         // Once a second is fresh enough for people, and spares the lock on the hot path's clock.
         let stale = match &*health {

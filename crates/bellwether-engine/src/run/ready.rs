@@ -77,8 +77,11 @@ impl Engine {
                 .cells
                 .into_iter()
                 .find(|(cell, _)| *cell == work.cell);
-            let effect = effect.and_then(|(_, effect)| effect);
-            let about = About::Addressed(&event, effect.as_ref());
+            // What is not addressed to the cell was delivered because it has the cell's key.
+            let about = match &effect {
+                Some((_, effect)) => About::Addressed(&event, effect.as_ref()),
+                None => About::Again(&event),
+            };
             let turn = self
                 .take_turn(work.cell, &about, Member::default(), Some(*position))
                 .await?;

@@ -128,7 +128,8 @@ impl Record {
         locked(&self.sent)
     }
 
-    /// From now on sending on this channel fails like this; `person` empty: for everybody.
+    /// From now on sending on this channel fails like this, for a person or an address; empty: for
+    /// everybody.
     pub fn fail(&self, channel: &'static str, person: &str, fault: Fault) {
         let mut faults = locked(&self.faults);
         if fault == Fault::None && person.is_empty() {
@@ -154,10 +155,11 @@ impl Record {
         found.cloned().unwrap_or_else(|| address.to_owned())
     }
 
-    fn fault(&self, channel: &'static str, person: &str) -> Fault {
+    fn fault(&self, channel: &'static str, person: &str, address: &str) -> Fault {
         let faults = locked(&self.faults);
         let of = |who: &str| faults.get(&(channel, who.to_owned())).copied();
-        of(person).or_else(|| of("")).unwrap_or(Fault::None)
+        let found = of(address).or_else(|| of(person)).or_else(|| of(""));
+        found.unwrap_or(Fault::None)
     }
 
     pub(super) fn note(&self, sent: Sent) {
@@ -178,7 +180,7 @@ impl Record {
             "label" => text("id").to_owned(),
             _ => self.person_at(to),
         };
-        if let Some(failure) = self.fault(channel, &who).failure() {
+        if let Some(failure) = self.fault(channel, &who, text("address")).failure() {
             return Err(failure);
         }
         let (what, address, title) = match action.name {

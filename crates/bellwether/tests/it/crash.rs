@@ -1,5 +1,5 @@
-//! A store that stops in the middle, as a process does that is killed: after so many commits nothing
-//! is written any more.
+//! A store that stops in the middle, as a process does that is killed: after so many commits
+//! nothing is written any more.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bellwether_engine::run::Purpose;
 use bellwether_engine::seam::{Intake as _, TurnSaid};
-use bellwether_engine::story::{Sent, Stage, What};
+use bellwether_engine::story::{Fault, Sent, Stage, What};
 use bellwether_model::time::{Millis, Time};
 use serde_json::{Value as Json, json};
 
@@ -150,97 +150,102 @@ fn decisions(stage: &Stage) -> usize {
     notes.iter().filter(|(what, _)| what == "decided").count()
 }
 
+/// What makes a reply hostile: from our mail, the one of another case and an instant that is past,
+/// its text and what else is different.
+type Make = fn(&Sent, &Sent, Time) -> (&'static str, Json);
+
+/// Replies that must not decide, each with the reason that the journal gives.
+const HOSTILE: [(&str, Make, &str); 12] = [
+    (
+        "no DMARC",
+        |_, _, _| {
+            (
+                "Approve",
+                json!({ "auth": { "authserv": "mx", "dmarc": "none" } }),
+            )
+        },
+        "sender_not_authenticated",
+    ),
+    (
+        "forged lower header",
+        |_, _, _| ("Approve", json!({ "auth": null })),
+        "sender_not_authenticated",
+    ),
+    (
+        "other person",
+        |_, _, _| {
+            (
+                "Approve",
+                json!({ "from": { "address": "dora@example.com" } }),
+            )
+        },
+        "not_the_person_asked",
+    ),
+    (
+        "out of office",
+        |_, _, _| {
+            (
+                "Approve",
+                json!({ "auto_reply": true, "auto_submitted": "auto-replied" }),
+            )
+        },
+        "automatic_reply",
+    ),
+    (
+        "quoted approve",
+        |_, _, _| ("See below", json!({ "text": "See below\n\n> approve" })),
+        "not_a_known_word",
+    ),
+    (
+        "both words",
+        |_, _, _| ("Approve reject", json!({})),
+        "not_a_known_word",
+    ),
+    (
+        "list",
+        |_, _, _| {
+            (
+                "Approve",
+                json!({ "list_id": "all.example.com", "bulk": true }),
+            )
+        },
+        "mailing_list",
+    ),
+    (
+        "HTML only",
+        |_, _, _| ("Approve", json!({ "html_only": true })),
+        "html_only",
+    ),
+    ("empty", |_, _, _| ("\n  \n", json!({})), "empty"),
+    (
+        "token of another case",
+        |_, other, _| {
+            (
+                "Approve",
+                json!({ "reply_token": other.args["reply_token"] }),
+            )
+        },
+        "no_reply_token",
+    ),
+    (
+        "expired",
+        |ours, _, before| {
+            let old = keys().make(Purpose::Reply, ours.effect.unwrap(), before, "");
+            ("Approve", json!({ "reply_token": old }))
+        },
+        "no_reply_token",
+    ),
+    (
+        "no token",
+        |_, _, _| ("Approve", json!({ "reply_token": null })),
+        "no_reply_token",
+    ),
+];
+
 #[tokio::test]
 async fn hostile_replies_decide_nothing_and_each_has_its_reason() {
     let before = Time::from_millis(1_772_000_000_000);
-    type Make = fn(&Sent, &Sent, Time) -> (&'static str, Json);
-    let cases: [(&str, Make, &str); 12] = [
-        (
-            "no DMARC",
-            |_, _, _| {
-                (
-                    "Approve",
-                    json!({ "auth": { "authserv": "mx", "dmarc": "none" } }),
-                )
-            },
-            "sender_not_authenticated",
-        ),
-        (
-            "forged lower header",
-            |_, _, _| ("Approve", json!({ "auth": null })),
-            "sender_not_authenticated",
-        ),
-        (
-            "other person",
-            |_, _, _| {
-                (
-                    "Approve",
-                    json!({ "from": { "address": "dora@example.com" } }),
-                )
-            },
-            "not_the_person_asked",
-        ),
-        (
-            "out of office",
-            |_, _, _| {
-                (
-                    "Approve",
-                    json!({ "auto_reply": true, "auto_submitted": "auto-replied" }),
-                )
-            },
-            "automatic_reply",
-        ),
-        (
-            "quoted approve",
-            |_, _, _| ("See below", json!({ "text": "See below\n\n> approve" })),
-            "not_a_known_word",
-        ),
-        (
-            "both words",
-            |_, _, _| ("Approve reject", json!({})),
-            "not_a_known_word",
-        ),
-        (
-            "list",
-            |_, _, _| {
-                (
-                    "Approve",
-                    json!({ "list_id": "all.example.com", "bulk": true }),
-                )
-            },
-            "mailing_list",
-        ),
-        (
-            "HTML only",
-            |_, _, _| ("Approve", json!({ "html_only": true })),
-            "html_only",
-        ),
-        ("empty", |_, _, _| ("\n  \n", json!({})), "empty"),
-        (
-            "token of another case",
-            |_, other, _| {
-                (
-                    "Approve",
-                    json!({ "reply_token": other.args["reply_token"] }),
-                )
-            },
-            "no_reply_token",
-        ),
-        (
-            "expired",
-            |ours, _, before| {
-                let old = keys().make(Purpose::Reply, ours.effect.unwrap(), before, "");
-                ("Approve", json!({ "reply_token": old }))
-            },
-            "no_reply_token",
-        ),
-        (
-            "no token",
-            |_, _, _| ("Approve", json!({ "reply_token": null })),
-            "no_reply_token",
-        ),
-    ];
-    for (name, make, reason) in cases {
+    for (name, make, reason) in HOSTILE {
         let (stage, ours, other) = by_mail().await;
         let (text, fields) = make(&ours, &other, before);
         let event = answer(stage.now(), "hostile", &ours, text, &fields);
@@ -327,4 +332,24 @@ async fn stage_press(stage: &Stage, form: &bellwether_engine::seam::Press) -> Re
     use bellwether_engine::seam::{Hosted as _, Visitor};
     let pressed = stage.engine.press(form, &Visitor::default()).await;
     pressed.map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn every_device_that_shows_a_question_hears_that_it_is_over() {
+    let mut play = Play::approval();
+    let alice = play.people.people.get_mut("alice").unwrap();
+    alice.push = vec!["phone".to_owned(), "tablet".to_owned()];
+    for lost in ["phone", "tablet"] {
+        let stage = play.stage(memory().unwrap());
+        stage.record.fail("push", lost, Fault::Unregistered);
+        let event = order(stage.now(), "PO-1", "900,00 EUR");
+        stage.engine.submit(event).await.unwrap();
+        stage.settle().await.unwrap();
+        let push = sent(&stage, What::Push, "alice").pop().unwrap();
+        assert_eq!(tap(&stage, &push, "a", "approve").await, "decided");
+        stage.settle().await.unwrap();
+        let told = sent(&stage, What::Update, &push.address);
+        assert_eq!(told.len(), 1, "{lost} is lost");
+        assert_eq!(sent(&stage, What::Update, lost).len(), 0, "{lost} is lost");
+    }
 }

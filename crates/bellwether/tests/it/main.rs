@@ -5,9 +5,15 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod bad_input;
 mod crash;
 mod decisions;
+mod faults;
+mod installed;
 mod properties;
+mod race;
+mod restart;
 mod story;
+mod support;
 mod tidy;
 mod world;

@@ -2,6 +2,7 @@
 //! commit, sending may fail in any way. No run is ever stuck without anything that moves it on.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use bellwether_engine::seam::{Connections as _, Intake as _};
@@ -200,8 +201,9 @@ async fn perform(stage: &mut Stage, deed: &Deed, came: &mut Vec<NewEvent>, times
         Deed::Withdraws { of, id } => {
             let opened = &came[*of % came.len()].data["mail"];
             let fields = json!({
-                "from": opened["from"], "thread_id": opened["thread_id"], "subject": opened["subject"],
-                "in_reply_to": opened["rfc_message_id"], "new_text": "Withdrawn", "text": "Withdrawn",
+                "from": opened["from"], "thread_id": opened["thread_id"],
+                "subject": opened["subject"], "in_reply_to": opened["rfc_message_id"],
+                "new_text": "Withdrawn", "text": "Withdrawn",
             });
             let event = mail(stage.now(), id, &fields);
             for _ in 0..times {
@@ -379,11 +381,29 @@ async fn act(stage: &Stage, step: usize, begun: Time) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
+/// Doubles only where an attempt was in flight, and marked so.
+fn doubles_are_marked(stage: &Stage, run: &RunDetail, about: &str) {
+    let mut times: BTreeMap<_, u32> = BTreeMap::new();
+    for sent in stage.record.sent().iter() {
+        *times.entry(sent.effect).or_default() += 1;
+    }
+    for effect in &run.effects {
+        let times = times.get(&Some(effect.id)).copied().unwrap_or_default();
+        assert!(times <= 1 || effect.attempt > 1, "{about}: {effect:?}");
+        if effect.state == EffectState::Done {
+            assert!(times >= 1, "{about}: {effect:?}");
+        }
+    }
+}
+
 /// Ends the process after `after` commits and starts the next one. How many commits were left.
 async fn crashed(play: &Play, after: u64, loses: bool) -> u64 {
     let about = format!("after {after} commits, what leaves is lost: {loses}");
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("record.db").display());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash");
+    // What an earlier run left behind when it failed.
+    drop(std::fs::remove_dir_all(&folder));
+    std::fs::create_dir_all(&folder).unwrap();
+    let url = format!("sqlite:{}", folder.join("record.db").display());
     let mut database = database(&url);
     let crashing = Arc::new(Crashing::new(Arc::clone(&database) as _, after, loses));
     let mut stage = play.stage((Arc::clone(&crashing) as _, Arc::clone(&database) as _));
@@ -426,18 +446,7 @@ async fn crashed(play: &Play, after: u64, loses: bool) -> u64 {
         .filter(|turn| turn.body.to_string().contains("\"decided\""))
         .count();
     assert_eq!(decisions, 1, "{about}");
-    // Doubles only where an attempt was in flight, and marked so.
-    let mut times: BTreeMap<_, u32> = BTreeMap::new();
-    for sent in stage.record.sent().iter() {
-        *times.entry(sent.effect).or_default() += 1;
-    }
-    for effect in &all[0].effects {
-        let times = times.get(&Some(effect.id)).copied().unwrap_or_default();
-        assert!(times <= 1 || effect.attempt > 1, "{about}: {effect:?}");
-        if effect.state == EffectState::Done {
-            assert!(times >= 1, "{about}: {effect:?}");
-        }
-    }
+    doubles_are_marked(&stage, &all[0], &about);
     let replies = sent(&stage, What::Reply, "ariba@example.com").len();
     let dead = database
         .dead_letters(ListQuery {
@@ -451,6 +460,8 @@ async fn crashed(play: &Play, after: u64, loses: bool) -> u64 {
         replies == 1 || (replies == 0 && loses && marked),
         "{about}: {replies} {dead:?}"
     );
+    database.close();
+    std::fs::remove_dir_all(&folder).unwrap();
     crashing.left()
 }
 

@@ -221,3 +221,39 @@ fn mistakes_in_stories_are_told_with_their_place() {
         assert!(said.starts_with("f:2") || said.starts_with("f:3"), "{said}");
     }
 }
+
+#[test]
+fn a_matter_that_was_taken_back_goes_no_further() {
+    let text = r#"bellwether: 1
+flow: order
+about: An order is decided, then the team hears of it.
+inputs:
+  mailbox: { type: connection, of: gmail }
+when: { event: gmail.message.received, in: inputs.mailbox, if: "'Order' in mail.subject" }
+case: mail.subject
+steps:
+  - ask: person('alice')
+    title: "{{ mail.subject }}"
+    choices: { approve: {} }
+    if_silent: { 5 days: expire }
+    then:
+      approve: []
+      expire: [{ stop: true }]
+  - push: person('maria')
+    title: Decided
+tests:
+  decided, then told:
+    - mail: { from: a@example.com, subject: Order 1 }
+    - expect: { push: alice }
+    - tap: { alice: approve }
+    - expect: { push: maria, title: Decided }
+  taken back, nobody is told:
+    - mail: { from: a@example.com, subject: Order 2 }
+    - expect: { push: alice }
+    - mail: { in thread of: Order 2, from: a@example.com, text: Withdrawn }
+    - expect: { withdrawn: alice }
+"#;
+    for result in play("order.yaml", text) {
+        assert!(result.passed, "{}: {:#?}", result.name, result.problems);
+    }
+}

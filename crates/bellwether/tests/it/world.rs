@@ -1,5 +1,5 @@
-//! The approval recipe on a stage, with the doors that people use, for tests of decisions. Mails are
-//! written here by hand, as the mail connector makes them.
+//! The approval recipe on a stage, with the doors that people use, for tests of decisions. Mails
+//! are written here by hand, as the mail connector makes them.
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ fn the_approval_recipe_is_understood() {
     assert_eq!(flow.name, "approval-mail");
     assert_eq!(flow.when[0].events.len(), 2);
     assert_eq!(flow.lets.len(), 4);
-    assert_eq!(flow.tests.len(), 2);
+    assert!(flow.tests.len() >= 20);
     let [step] = flow.steps.steps.as_slice() else {
         panic!("one step");
     };
