@@ -1,6 +1,6 @@
 //! The corpus test: mail of every broken, hostile and large shape, sent by SMTP into a watched
-//! mailbox, through faults that hide, forget and refuse; afterwards every mail is accounted for. The
-//! mails are in `extremes`, the processes in `scene`, the counting in `count`.
+//! mailbox, through faults that hide, forget and refuse; afterwards every mail is accounted for.
+//! The mails are in `extremes`, the processes in `scene`, the counting in `count`.
 
 mod count;
 mod extremes;

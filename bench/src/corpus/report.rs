@@ -50,7 +50,7 @@ pub(crate) struct Report {
     pub(super) idle_rss_mb: f64,
     pub(super) extremes_peak_rss_mb: f64,
     pub(super) peak_rss_mb: f64,
-    /// The burst: calls that went wrong, first mail sent to last one recorded, and mails per second.
+    /// The burst: calls that went wrong, first mail sent to last recorded, mails per second.
     pub(super) faults_hit: u64,
     pub(super) burst_seconds: f64,
     pub(super) burst_per_s: f64,

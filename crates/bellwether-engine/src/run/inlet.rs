@@ -233,9 +233,9 @@ impl Engine {
         Ok(ids)
     }
 
-    /// Reads every pending item. Fetches several at a time, takes them in in order. What was fetched
-    /// is taken in even when a neighbour was refused: dropped, its counted attempts would add up
-    /// until a healthy item is given up.
+    /// Reads every pending item. Fetches several at a time, takes them in in order. What was
+    /// fetched is taken in even when a neighbour was refused: dropped, its counted attempts would
+    /// add up until a healthy item is given up.
     async fn drain(&self, link: &Link, source: &dyn Source) -> Result<(), NotRead> {
         let inlet = self.inlet_of(&link.name);
         loop {
