@@ -20,7 +20,8 @@ use crate::store::{EffectUpdate, Member, Owner, Verdict};
 /// How often a lane's loop looks even when nothing woke it: a safety net, not a mechanism.
 const LOOK_EVERY: Millis = Millis::seconds(30);
 /// After how long a lane that stands still is tried, and how long the doubling waits become: what
-/// was wrong may be over without anybody telling us, and a wrong password must not lock the account.
+/// was wrong may be over without anybody telling us, and a wrong password must not lock the
+/// account.
 const TRIAL_FIRST: Millis = Millis::seconds(5);
 const TRIAL_MOST: Millis = Millis::minutes(5);
 
