@@ -59,7 +59,7 @@ fn run() -> RunDetail {
     };
     let mut detail = detail(row, HOSTILE);
     detail.state = json!({ HOSTILE: HOSTILE });
-    let body = json!({ "input": HOSTILE, "notes": [HOSTILE] });
+    let body = json!({ "in": HOSTILE, "notes": [HOSTILE] });
     detail.journal = vec![TurnRow { version: 1, body }];
     detail.effects[0].reason = Some(h());
     detail.effects[0].person = Some(h());

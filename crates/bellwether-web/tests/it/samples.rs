@@ -119,13 +119,13 @@ pub fn detail(row: RunRow, title: &str) -> RunDetail {
     let closed = row.status != "open";
     let at = row.opened_at.0;
     let turns = [
-        json!({ "v": 1, "at": at, "input": { "type": "gmail.message.received" }, "effects": ["e"],
+        json!({ "v": 1, "at": at, "in": { "type": "gmail.message.received" }, "effects": ["e"],
             "notes": [{ "what": "on_leave", "person": "carl" },
                 { "what": "asked", "person": "alice", "step": "approval", "why": "for carl" }] }),
-        json!({ "v": 1, "at": at + 60_000_000, "input": { "event": 3, "type": "push.acted" },
+        json!({ "v": 1, "at": at + 60_000_000, "in": { "event": 3, "type": "push.acted" },
             "notes": [{ "what": "decided", "person": "dora", "why": "approve by phone" }],
             "said": { "result": "already_decided" } }),
-        json!({ "v": 1, "at": at + 120_000_000, "input": { "timer": "rung/approval" } }),
+        json!({ "v": 1, "at": at + 120_000_000, "in": { "timer": "rung/approval" } }),
     ];
     let journal = (1..)
         .zip(turns)
