@@ -236,22 +236,8 @@ impl Turner<'_> {
             args["kind"] = json!("notify");
             args["importance"] = json!(importance_word(ask.importance));
             args["collapse"] = json!(collapse);
-            self.out.effects.push(EffectDraft {
-                id,
-                via: Via::Role(Role::Push),
-                person: Some(person.id.clone()),
-                args,
-                expires_at: self.expires(step, ask),
-                cancel_key: Some(asking(step, &person.id)),
-                order: Some(order_key(&[
-                    self.case.cell.bytes(),
-                    b"push",
-                    address.as_bytes(),
-                ])),
-                reports: true,
-                importance: ask.importance,
-                after: None,
-            });
+            let order = order_key(&[self.case.cell.bytes(), b"push", address.as_bytes()]);
+            self.send_question((step, ask), person, (id, Role::Push), args, order);
             ids.push(id);
         }
         ids
@@ -281,23 +267,33 @@ impl Turner<'_> {
         args["body"] = json!(content.mail_body(ask));
         args["importance"] = json!(importance_word(ask.importance));
         args["reply_token"] = json!(true);
+        let order = order_key(&[self.case.cell.bytes(), b"mail", address.as_bytes()]);
+        self.send_question((step, ask), person, (id, Role::Mail), args, order);
+        Some(id)
+    }
+
+    /// What every channel of a question shares: it is withdrawn with the question, expires with it,
+    /// and its failure is an input to the run.
+    fn send_question(
+        &mut self,
+        (step, ask): (&str, &Ask),
+        person: &Person,
+        (id, role): (EffectId, Role),
+        args: serde_json::Value,
+        order: [u8; 16],
+    ) {
         self.out.effects.push(EffectDraft {
             id,
-            via: Via::Role(Role::Mail),
+            via: Via::Role(role),
             person: Some(person.id.clone()),
             args,
             expires_at: self.expires(step, ask),
             cancel_key: Some(asking(step, &person.id)),
-            order: Some(order_key(&[
-                self.case.cell.bytes(),
-                b"mail",
-                address.as_bytes(),
-            ])),
+            order: Some(order),
             reports: true,
             importance: ask.importance,
             after: None,
         });
-        Some(id)
     }
 
     /// The latest push of a question to one of a person's devices: each round has one for each.

@@ -29,12 +29,6 @@ const UNFINISHED: [&str; 8] = [
     concat!("unbounded_", "channel"),
 ];
 
-/// Measurements stay beside what they measure and run by hand.
-const MEASUREMENTS: &[Exception] = &[Exception {
-    path: "crates/bellwether-engine/src/flow/tests.rs",
-    why: "a measurement that says something in release only",
-}];
-
 /// Words of the place where somebody worked. The project speaks of itself alone.
 const WORKPLACE: [&str; 4] = [
     concat!("/wo", "rk/"),
@@ -108,7 +102,7 @@ fn nothing_unfinished_is_left_in_code() {
     judge(
         "Something in the code waits to be finished.",
         &offences,
-        MEASUREMENTS,
+        &[],
     );
 }
 
