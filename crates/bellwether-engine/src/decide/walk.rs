@@ -98,7 +98,7 @@ impl<'a> Turner<'a> {
 
     /// An effect of this cell was given up.
     pub(super) fn failed(&mut self, effect: &EffectRow, failure: &Failure) {
-        if self.unreached(effect, failure) {
+        if self.unreached(effect, failure) || self.on_another_device(effect) {
             return;
         }
         let key = effect.id.to_string();

@@ -56,7 +56,7 @@ fn a_second_open_epoch_of_a_key_is_stale_and_a_later_one_is_not() {
         end.status = CellStatus::Closed;
         done(&one(&*db, turn(end)).await);
         done(&one(&*db, turn(second.clone())).await);
-        let open = CellRef::Open {
+        let open = CellRef::Latest {
             program: "flow".into(),
             key: "a".into(),
         };
@@ -74,7 +74,7 @@ fn programs_without_a_key_may_open_as_many_as_they_like() {
         (a.keyed, b.keyed) = (false, false);
         done(&one(&*db, turn(a)).await);
         done(&one(&*db, turn(b)).await);
-        let open = CellRef::Open {
+        let open = CellRef::Latest {
             program: "flow".into(),
             key: "a".into(),
         };
