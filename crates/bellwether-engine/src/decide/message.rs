@@ -80,9 +80,10 @@ impl Content {
             .choices
             .iter()
             .map(|choice| {
+                let label = choice.label_for(&person.language);
                 json!({
                     "id": choice.id,
-                    "label": words::choice_label(&choice.id, &choice.label, &person.language),
+                    "label": words::choice_label(&choice.id, label, &person.language),
                     "comment": comment_word(choice.comment),
                     "settles": !choice.keeps_open,
                 })
@@ -317,7 +318,7 @@ impl Turner<'_> {
             .and_then(|id| directory.person(id));
         let scope = match (directory.by_email(&to), owner) {
             (Some(person), _) => self.scope().for_reader(&person.language, &person.zone),
-            (None, Some(owner)) => self.scope().for_reader("en", &owner.zone),
+            (None, Some(owner)) => self.scope().for_reader("", &owner.zone),
             (None, None) => self.scope(),
         };
         let text = scope.text(&reply.text)?;

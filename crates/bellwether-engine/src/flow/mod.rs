@@ -1,6 +1,7 @@
 //! Flows: what they are once understood, how they are read, and which of them an event starts.
 
 pub mod def;
+mod languages;
 mod match_index;
 pub mod read;
 mod set;
@@ -8,9 +9,10 @@ mod set;
 mod tests;
 
 pub use def::{
-    Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Message,
-    Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
+    Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Length,
+    Message, Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
 };
+pub use languages::missing_languages;
 pub use read::inputs::check_inputs;
 pub use read::{Catalog, read, read_checked};
 pub use set::{Active, FlowSet, Hit, Matches, Position};

@@ -90,6 +90,8 @@ impl Reading<'_> {
         });
         self.names.add("inputs", Shape::Fields(shapes.collect()));
         self.input_names = names.collect();
+        let durations = inputs.iter().filter(|i| i.kind == InputKind::Duration);
+        self.durations = durations.map(|input| input.name.clone()).collect();
     }
 
     fn top_level(&mut self, entries: &[(crate::yaml::Key, Node)]) {
