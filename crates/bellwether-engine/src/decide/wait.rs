@@ -120,7 +120,10 @@ impl Turner<'_> {
             .owner
             .as_deref()
             .and_then(|id| directory.person(id));
-        let owner = owner.unwrap_or(&Default::default());
-        Ok(calendar::due(self.case.now, span, owner))
+        Ok(calendar::due(
+            self.case.now,
+            span,
+            owner.unwrap_or(&Default::default()),
+        ))
     }
 }

@@ -249,3 +249,30 @@ tests:
 "#;
     assert_eq!(wrong(&format!("{asking}{story}")), [] as [String; 0]);
 }
+
+#[test]
+fn a_wait_ends_when_an_input_says() {
+    let text = r#"
+bellwether: 1
+flow: two
+about: Waits as long as whoever switches it on says.
+inputs:
+  within: { type: duration, default: 30 minutes }
+when: { event: gmail.message.received }
+steps:
+  - wait: gmail.message.read
+    up_to: "{{ inputs.within }}"
+    as: seen
+  - if: seen.timed_out
+    then: [{ push: person('alice'), title: Unread }]
+tests:
+  as the flow says:
+    - mail: { subject: Order }
+    - { after: 1 hour, expect: { push: alice, at: "10:30" } }
+  as the input says:
+    - inputs: { within: 2 hours }
+    - mail: { subject: Order }
+    - { after: 3 hours, expect: { push: alice, at: "12:00" } }
+"#;
+    assert_eq!(wrong(text), [] as [String; 0]);
+}

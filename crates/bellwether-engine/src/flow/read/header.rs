@@ -2,7 +2,7 @@
 
 use super::names::Shape;
 use super::{Reading, canonical_hash, source, stem};
-use crate::flow::def::{Block, Flow, Input};
+use crate::flow::def::{Block, Flow, Input, InputKind};
 use crate::flow::read::inputs::read_inputs;
 use crate::story::Story;
 use crate::yaml::reader::unknown_key;

@@ -351,7 +351,10 @@ impl Reading<'_> {
             return Vec::new();
         };
         match found.elements() {
-            Some(all) => all.iter().filter_map(|one| self.one_text(one, key)).collect(),
+            Some(all) => all
+                .iter()
+                .filter_map(|one| self.one_text(one, key))
+                .collect(),
             None => self.one_text(found, key).into_iter().collect(),
         }
     }
