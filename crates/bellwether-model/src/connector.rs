@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::http::{Http, RawAnswer, RawRequest};
 use crate::id::EffectId;
 use crate::notification::Delivery;
+use crate::reduce::Reducer;
 use crate::secret::Secret;
 use crate::spec::{Settings, Spec};
 use crate::time::{Millis, Time};
@@ -36,6 +37,8 @@ pub struct ConnectorDef {
     /// The inlets under `/hooks/{connection}/…`, with a sentence each; the empty name is the plain
     /// webhook.
     pub inlets: &'static [(&'static str, &'static str)],
+    /// What it makes of its own records over time, if single events do not say enough.
+    pub reduce: Option<Reducer>,
     /// Makes a connection. Does no I/O: the first call is `check` or whatever is needed first.
     pub connect: fn(Settings, Host) -> Result<Arc<dyn Connection>, Failure>,
 }

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod http;
 pub mod id;
 pub mod notification;
+pub mod reduce;
 pub mod secret;
 pub mod spec;
 pub mod time;

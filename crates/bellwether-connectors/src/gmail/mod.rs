@@ -106,6 +106,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
         },
     ],
     inlets: &[],
+    reduce: None,
     connect,
 };
 

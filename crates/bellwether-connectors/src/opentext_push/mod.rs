@@ -59,6 +59,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
              how the provider reports states of pushes is not public.",
         ),
     ],
+    reduce: None,
     connect,
 };
 

@@ -40,6 +40,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
          webhook-signature `v1,<base64 HMAC-SHA256 of id.timestamp.body>`. With content type \
          application/cloudevents+json the body is a CloudEvent.",
     )],
+    reduce: None,
     connect,
 };
 

@@ -9,6 +9,7 @@ use bellwether_model::id::CellId;
 
 use super::address::{Addressees, joins, own_aliases};
 use super::prepare::Prepared;
+use super::reduce::Remembering;
 use super::turn::{About, NoTurn, Opening, fill};
 use super::{Engine, Setup};
 use crate::decide::is_delivery_only;
@@ -257,6 +258,11 @@ impl Engine {
                     .map_err(store)?;
             }
         }
+        match self.remember(setup, event, to_inbox).await.map_err(store)? {
+            Remembering::No => {}
+            Remembering::Later(cell) => caused.deliveries.push(cell),
+            Remembering::Turn(prepared) => caused.turns.push(*prepared),
+        }
         Ok(caused)
     }
 
@@ -374,7 +380,7 @@ impl Engine {
         for lane in prepared.queued.drain(..) {
             lane.queue();
         }
-        if prepared.sets_timer {
+        if prepared.wakes {
             self.inner.wake_ready.notify_one();
         }
         for line in prepared.lines.drain(..) {

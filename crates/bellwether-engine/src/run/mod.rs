@@ -15,6 +15,7 @@ mod lane;
 mod prepare;
 mod ready;
 mod receive;
+mod reduce;
 mod rim;
 mod setup;
 mod tokens;

@@ -40,7 +40,8 @@ pub(crate) struct Prepared {
     pub(crate) queued: Vec<Arc<Lane>>,
     pub(crate) said: Option<TurnSaid>,
     pub(crate) lines: Vec<LiveLine>,
-    pub(crate) sets_timer: bool,
+    /// Whether the loop of what is due has to look: a timer was set or an event emitted.
+    pub(crate) wakes: bool,
 }
 
 /// An attempt whose `started` marker is part of a commit.
@@ -124,18 +125,19 @@ impl Engine {
             lines.push(said_of(&write));
             effects.push(write);
         }
-        let body = journal(setup, &turn, input, &effects, now);
+        let ids = effects.iter().map(|effect| effect.id).collect();
+        let body = journal(setup, &turn.notes, turn.said.as_ref(), input, ids, now);
         let emits = emits(setup, &taker, &turn, now);
-        let dead_letters = dead_letters(&taker, dead, now);
+        let dead_letters = dead_letters(taker.cell, taker.version + 1, dead, now);
         let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
-        let sets_timer = turn.timers.iter().any(|(_, due)| due.is_some());
+        let wakes = !emits.is_empty() || turn.timers.iter().any(|(_, due)| due.is_some());
         let status = if turn.closed {
             CellStatus::Closed
         } else {
             CellStatus::Open
         };
         Prepared {
-            sets_timer,
+            wakes,
             write: Some(TurnWrite {
                 cell: taker.cell,
                 program: taker.program.flow.name.clone(),
@@ -299,23 +301,21 @@ impl Engine {
     }
 }
 
-fn journal(
+pub(crate) fn journal(
     setup: &Setup,
-    turn: &Turn,
+    notes: &[Note],
+    said: Option<&TurnSaid>,
     input: &Json,
-    effects: &[EffectWrite],
+    effects: Vec<Id>,
     now: Time,
 ) -> Vec<u8> {
     let entry = Entry {
         v: 1,
         at: now,
         input,
-        notes: &turn.notes,
-        effects: effects.iter().map(|effect| effect.id).collect(),
-        said: turn
-            .said
-            .as_ref()
-            .filter(|said| !matches!(said, TurnSaid::Began { .. })),
+        notes,
+        effects,
+        said: said.filter(|said| !matches!(said, TurnSaid::Began { .. })),
         set: setup.flows.version(),
         dir: setup.directory.version,
     };
@@ -376,15 +376,20 @@ fn said_of(write: &EffectWrite) -> (LiveKind, Vec<String>) {
 }
 
 /// Dead letters with ids of their own, so that the same turn decided again writes them once.
-fn dead_letters(taker: &Taker, dead: Vec<(String, String)>, now: Time) -> Vec<DeadLetterWrite> {
-    let version = (taker.version + 1).to_be_bytes();
+pub(crate) fn dead_letters(
+    cell: CellId,
+    turn: u64,
+    dead: Vec<(String, String)>,
+    now: Time,
+) -> Vec<DeadLetterWrite> {
+    let version = turn.to_be_bytes();
     let numbered = dead.into_iter().enumerate();
     let letter = |(index, (code, reason)): (usize, (String, String))| DeadLetterWrite {
         id: Id::derive(
             now,
-            &[taker.cell.bytes(), &version, b"dead", &index.to_be_bytes()],
+            &[cell.bytes(), &version, b"dead", &index.to_be_bytes()],
         ),
-        cell: Some(taker.cell),
+        cell: Some(cell),
         effect: None,
         event: None,
         code,

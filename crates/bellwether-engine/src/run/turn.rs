@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::address::message_id;
 use super::prepare::{Prepared, Taker, event_input};
-use super::{Engine, Program, Setup};
+use super::{Engine, Program, Setup, reduce};
 use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
 use crate::lang::{Scope, World};
 use crate::store::{
@@ -72,6 +72,9 @@ impl Engine {
         about: &About<'_>,
     ) -> Result<Prepared, NoTurn> {
         let now = self.now().max(snapshot.last_turn_at);
+        if reduce::connection_of(&snapshot.program).is_some() {
+            return Self::reduced(setup, snapshot, about, now).ok_or(NoTurn::Gone);
+        }
         let Some(program) = Self::program_of(setup, snapshot) else {
             return Err(NoTurn::Gone);
         };

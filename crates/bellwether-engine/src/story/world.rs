@@ -301,6 +301,7 @@ const fn connector(name: &'static str, actions: &'static [ActionDef]) -> Connect
         triggers: &[],
         actions,
         inlets: &[],
+        reduce: None,
         connect: |_, _| Err(Failure::bug("story", "stories make their own connections")),
     }
 }

@@ -11,6 +11,7 @@ mod crash;
 mod decisions;
 mod faults;
 mod installed;
+mod memory;
 mod properties;
 mod race;
 mod restart;

@@ -63,6 +63,7 @@ static GMAIL: ConnectorDef = ConnectorDef {
     ],
     actions: &[],
     inlets: &[],
+    reduce: None,
     connect,
 };
 
@@ -81,6 +82,7 @@ static WEBHOOK: ConnectorDef = ConnectorDef {
     }],
     actions: &[],
     inlets: &[],
+    reduce: None,
     connect,
 };
 

@@ -1,0 +1,283 @@
+//! A connector's own memory: a small connector that counts readings of meters, run by the real
+//! engine on the real store. What it emits, wakes for and survives is checked; no flow takes part.
+
+use std::sync::Arc;
+
+use bellwether_engine::run::{Engine, IN_FLIGHT, Keyring, Link, Parts, Setup};
+use bellwether_engine::seam::{Intake as _, Live};
+use bellwether_engine::store::{CellRef, CellStatus, EventQuery, Owner, Snapshot, Store, Views};
+use bellwether_engine::story::{OWNER_KEY, StoryClock};
+use bellwether_model::BoxFuture;
+use bellwether_model::connector::{Action, AuthSpec, Checked, Connection, ConnectorDef, Outcome};
+use bellwether_model::event::{Event, NewEvent};
+use bellwether_model::failure::Failure;
+use bellwether_model::id::Id;
+use bellwether_model::reduce::{Cause, Derived, Memory, Reduced, Reducer};
+use bellwether_model::spec::Spec;
+use bellwether_model::time::{Millis, Time};
+use bellwether_store::Database;
+use serde_json::{Value as Json, json};
+
+/// A reading over this is said once for each time that it is passed.
+const LIMIT: i64 = 100;
+/// A meter that says nothing for so long is quiet.
+const QUIET: Millis = Millis::hours(1);
+
+static METERS: ConnectorDef = ConnectorDef {
+    name: "meters",
+    summary: "Readings of meters.",
+    settings: Spec::default,
+    auth: AuthSpec::None,
+    triggers: &[],
+    actions: &[],
+    inlets: &[],
+    reduce: Some(Reducer {
+        format: 1,
+        key: |event| {
+            let meter = event.data.get("meter")?;
+            (event.kind == "meter.read").then(|| meter["id"].as_str().unwrap_or("").to_owned())
+        },
+        reduce: reading,
+    }),
+    connect: |_, _| Err(Failure::bug("test", "made by the test itself")),
+};
+
+/// Keeps the highest value and whether the limit was said; is removed by a negative value.
+fn reading(memory: &Memory<'_>) -> Reduced {
+    let before = memory
+        .kept
+        .map_or(0, |(_, kept)| kept["high"].as_i64().unwrap());
+    let derived = |kind, id: String| Derived {
+        kind,
+        id: format!("{}/{id}", memory.key),
+        time: memory.now,
+        data: Arc::new(json!({ "meter": { "id": memory.key, "high": before } })),
+    };
+    let event = match memory.cause {
+        Cause::Event(event) => event,
+        Cause::Timer(name) => {
+            assert_eq!(name, "quiet");
+            return Reduced {
+                keep: json!({ "high": before }),
+                emits: vec![derived("meter.quiet", format!("quiet/{}", memory.now.0))],
+                ..Reduced::default()
+            };
+        }
+    };
+    let value = event.envelope.data["meter"]["value"]
+        .as_i64()
+        .expect("a number");
+    let mut reduced = Reduced {
+        keep: json!({ "high": before.max(value) }),
+        timers: vec![("quiet".to_owned(), Some(memory.now + QUIET))],
+        ends: value < 0,
+        ..Reduced::default()
+    };
+    if before <= LIMIT && value > LIMIT {
+        reduced.emits.push(derived("meter.over", "over".to_owned()));
+    }
+    reduced
+}
+
+#[derive(Debug)]
+struct Meters;
+
+impl Connection for Meters {
+    fn check(&self) -> BoxFuture<'_, Result<Checked, Failure>> {
+        Box::pin(async { Err(Failure::bug("test", "not asked here")) })
+    }
+
+    fn perform<'a>(&'a self, _: &'a Action<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        Box::pin(async { Err(Failure::bug("test", "does nothing")) })
+    }
+}
+
+struct Plant {
+    engine: Engine,
+    clock: Arc<StoryClock>,
+    database: Arc<Database>,
+}
+
+impl Plant {
+    fn new() -> Self {
+        let database = Arc::new(bellwether_store::open("sqlite::memory:").unwrap());
+        Self::process(database, 1, Time::parse("2026-03-02T08:00:00Z").unwrap())
+    }
+
+    fn process(database: Arc<Database>, number: u8, now: Time) -> Self {
+        let clock = Arc::new(StoryClock::at(now));
+        let engine = Engine::new(Parts {
+            store: Arc::clone(&database) as _,
+            views: Arc::clone(&database) as _,
+            flow_clock: Arc::clone(&clock) as _,
+            transport_clock: Arc::clone(&clock) as _,
+            keys: Arc::new(Keyring::new(vec![(1, OWNER_KEY)])),
+            owner: Owner(Id([number; 16])),
+            public_url: "https://bellwether.example".to_owned(),
+            live: Live::default(),
+        });
+        let link = Link {
+            name: "plant".to_owned(),
+            def: &METERS,
+            connection: Arc::new(Meters),
+            slots: IN_FLIGHT,
+        };
+        let mut setup = Setup::empty();
+        setup.links.insert(link.name.clone(), link);
+        engine.set_up(setup);
+        Self {
+            engine,
+            clock,
+            database,
+        }
+    }
+
+    async fn read(&self, id: &str, value: impl Into<Json>) {
+        let data = json!({ "meter": { "id": "m1", "value": value.into() } });
+        let event = NewEvent::new("plant", id, "meter.read", self.engine.now(), data);
+        self.engine.submit(event).await.unwrap();
+        self.engine.do_ready().await.unwrap();
+    }
+
+    async fn pass(&self, time: Millis) {
+        self.clock.move_to(self.engine.now() + time);
+        self.engine.do_ready().await.unwrap();
+    }
+
+    /// Everything of a type, oldest first.
+    async fn happened(&self, kind: &str) -> Vec<Event> {
+        self.database.projected().await;
+        let query = EventQuery {
+            kind: Some(kind.to_owned()),
+            limit: 100,
+            ..EventQuery::default()
+        };
+        let mut events = Views::events(&*self.database, query).await.unwrap().items;
+        events.sort_by_key(|event| event.position);
+        events
+    }
+
+    async fn cell(&self) -> Snapshot {
+        let latest = CellRef::Latest {
+            program: "reduce:plant".to_owned(),
+            key: "m1".to_owned(),
+        };
+        let found = self.database.load(&[latest]).await.unwrap();
+        found.into_iter().next().flatten().unwrap()
+    }
+
+    async fn kept(&self) -> Json {
+        serde_json::from_slice(&self.cell().await.state).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_follows_from_records_is_said_once_with_its_cause() {
+    let plant = Plant::new();
+    for (id, value) in [
+        ("r1", 40),
+        ("r2", 120),
+        ("r2", 120),
+        ("r3", 130),
+        ("r4", 90),
+    ] {
+        plant.read(id, value).await;
+    }
+    assert_eq!(
+        plant.kept().await,
+        json!({ "v": 1, "keep": { "high": 130 } })
+    );
+    let over = plant.happened("meter.over").await;
+    assert_eq!(over.len(), 1);
+    let event = &over[0].envelope;
+    assert_eq!(
+        (event.source.as_str(), event.id.as_str()),
+        ("plant", "m1/over")
+    );
+    assert_eq!(event.hop, 1);
+    let cell = plant.cell().await;
+    let cause = event.cause.as_ref().unwrap();
+    assert_eq!((cause.cell, cause.turn), (cell.cell, 2));
+    assert_eq!(cell.version, 4, "a repeated record takes no turn");
+}
+
+#[tokio::test]
+async fn a_timer_wakes_the_memory_once_and_is_moved_by_records() {
+    let plant = Plant::new();
+    plant.read("r1", 1).await;
+    plant.pass(Millis::minutes(50)).await;
+    plant.read("r2", 2).await;
+    plant.pass(Millis::minutes(50)).await;
+    assert_eq!(plant.happened("meter.quiet").await.len(), 0);
+    plant.pass(Millis::minutes(10)).await;
+    assert_eq!(plant.happened("meter.quiet").await.len(), 1);
+    assert_eq!(plant.cell().await.timers, vec![]);
+    plant.pass(Millis::hours(9)).await;
+    assert_eq!(plant.happened("meter.quiet").await.len(), 1);
+}
+
+#[tokio::test]
+async fn another_process_goes_on_with_what_was_kept() {
+    let plant = Plant::new();
+    plant.read("r1", 99).await;
+    let later = plant.engine.now() + Millis::minutes(30);
+    let next = Plant::process(Arc::clone(&plant.database), 2, later);
+    drop(plant);
+    next.read("r2", 101).await;
+    assert_eq!(next.happened("meter.over").await.len(), 1);
+    next.pass(Millis::hours(1)).await;
+    assert_eq!(next.happened("meter.quiet").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_record_that_the_connector_cannot_read_leaves_the_memory_as_it_was() {
+    let plant = Plant::new();
+    plant.read("r1", 99).await;
+    plant.read("r2", "not a number").await;
+    assert_eq!(
+        plant.happened("meter.read").await.len(),
+        2,
+        "it is recorded"
+    );
+    assert_eq!(
+        plant.kept().await,
+        json!({ "v": 1, "keep": { "high": 99 } })
+    );
+    let dead = plant.database.overview().await.unwrap().dead_letters;
+    assert_eq!(dead, 1);
+    plant.read("r3", 101).await;
+    assert_eq!(plant.happened("meter.over").await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_ended_begins_anew_with_the_next_record() {
+    let plant = Plant::new();
+    plant.read("r1", 120).await;
+    plant.read("r2", -1).await;
+    let ended = plant.cell().await;
+    assert_eq!((ended.status, ended.epoch), (CellStatus::Closed, 1));
+    plant.read("r3", 5).await;
+    let anew = plant.cell().await;
+    assert_eq!((anew.status, anew.epoch), (CellStatus::Open, 2));
+    assert_eq!(plant.kept().await, json!({ "v": 1, "keep": { "high": 5 } }));
+}
+
+#[tokio::test]
+async fn records_that_come_at_once_are_remembered_one_after_the_other() {
+    let plant = Plant::new();
+    let submit = |n: i64| {
+        let data = json!({ "meter": { "id": "m1", "value": n } });
+        let now = plant.engine.now();
+        let event = NewEvent::new("plant", format!("r{n}"), "meter.read", now, data);
+        plant.engine.submit(event)
+    };
+    let all = futures_util::future::join_all((1..=60).map(submit)).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    plant.engine.do_ready().await.unwrap();
+    let cell = plant.cell().await;
+    assert_eq!(cell.version, 60);
+    assert_eq!(
+        plant.kept().await,
+        json!({ "v": 1, "keep": { "high": 60 } })
+    );
+}
