@@ -73,7 +73,10 @@ impl Engine {
                         job,
                     });
                 }
-                (Verdict::Refused(reason), _) => return Err(StoreError(reason)),
+                (Verdict::Refused(reason), _) => {
+                    tracing::error!(lane.name = %lane.name, "a claim was refused: {reason}");
+                }
+                (Verdict::Unavailable(reason), _) => return Err(StoreError(reason)),
                 // Cancelled or claimed in between: nothing is to be done.
                 _ => {}
             }
@@ -173,7 +176,10 @@ impl Engine {
                 };
                 match self.commit_one(member).await {
                     Verdict::Done(_) => self.clear_up(&row).await,
-                    Verdict::Refused(reason) => return Err(StoreError(reason)),
+                    Verdict::Unavailable(reason) => return Err(StoreError(reason)),
+                    Verdict::Refused(reason) => {
+                        tracing::error!(effect.id = %row.id, "could not be cleared up: {reason}");
+                    }
                     _ => {}
                 }
             }

@@ -15,7 +15,7 @@ use super::Engine;
 use super::prepare::{Job, role_word};
 use super::turn::About;
 use crate::seam::{LiveKind, LiveLine};
-use crate::store::{DeadLetterWrite, EffectUpdate, Member, Verdict};
+use crate::store::{DeadLetterWrite, EffectUpdate, Member, StoreError, Verdict};
 
 /// The waits between attempts; the last one is repeated until the attempts are used up.
 const LADDER: [Millis; 8] = [
@@ -33,6 +33,8 @@ pub(crate) const ATTEMPTS: u32 = 10;
 /// How many attempts without an answer a push gets before nobody repeats it: it carries a collapse
 /// key, so a double replaces the first on the device.
 const AMBIGUOUS_ATTEMPTS: u32 = 3;
+/// When an outcome that could not be recorded with its turn is tried again.
+const OUTCOME_AGAIN: Millis = Millis::seconds(5);
 
 /// How long to wait before the next attempt: the ladder with up to a fifth more, spread by the
 /// effect's own id so that a crowd does not come back at once.
@@ -198,28 +200,39 @@ impl Engine {
 
     /// Records an outcome together with the turn that its run takes about it.
     async fn to_the_run(&self, job: &Job, update: EffectUpdate, failure: &Failure) {
-        let id = job.effect;
-        let row = match self.store().effects(&[id]).await {
-            Ok(mut rows) => rows.pop().flatten(),
-            Err(error) => {
-                tracing::error!(effect.id = %id, "the outcome could not be recorded: {error}");
-                return;
-            }
-        };
-        let Some(row) = row else { return };
         let with = Member {
             effects: vec![update],
             ..Member::default()
         };
-        let about = About::Failed(&row, failure);
-        match self.take_turn(job.cell, &about, with, None).await {
-            Ok(_) => {
-                self.counters().outcomes.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(error) => {
-                tracing::error!(effect.id = %id, "the outcome could not be recorded: {error}");
+        loop {
+            match self.tell_the_run(job, &with, failure).await {
+                Ok(()) => {
+                    self.counters().outcomes.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+                Err(error) if !self.rest(OUTCOME_AGAIN, &error.to_string()).await => return,
+                Err(_) => {}
             }
         }
+    }
+
+    async fn tell_the_run(
+        &self,
+        job: &Job,
+        with: &Member,
+        failure: &Failure,
+    ) -> Result<(), StoreError> {
+        let row = self.store().effects(&[job.effect]).await?;
+        let Some(row) = row.into_iter().next().flatten() else {
+            return Ok(());
+        };
+        let about = About::Failed(&row, failure);
+        let turn = self.take_turn(job.cell, &about, with.clone(), None);
+        if turn.await?.is_none() {
+            // The run's flow is gone: the outcome stands on its own.
+            self.record(with.clone()).await;
+        }
+        Ok(())
     }
 
     fn dead_letter(&self, job: &Job, code: &str, reason: String) -> DeadLetterWrite {
@@ -244,13 +257,13 @@ impl Engine {
     }
 
     async fn record(&self, member: Member) {
-        match self.commit_one(member).await {
+        match self.commit_surely(member).await {
             Verdict::Done(_) => {
                 self.counters().outcomes.fetch_add(1, Ordering::Relaxed);
             }
             // Somebody else owns the attempt now, and records its outcome.
             Verdict::Stale | Verdict::Duplicate { .. } => self.count_stale(),
-            Verdict::Refused(reason) => {
+            Verdict::Refused(reason) | Verdict::Unavailable(reason) => {
                 tracing::error!(
                     "an outcome could not be recorded; it is cleared up at the next start: {reason}"
                 );

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, Notify};
 use super::intake::Arriving;
 use super::{Engine, Link};
 use crate::store::{
-    DeadLetterWrite, InletState, InletStep, LedgerState, LedgerWrite, Member, StoreError,
+    DeadLetterWrite, InletState, InletStep, LedgerState, LedgerWrite, Member, StoreError, Verdict,
 };
 
 /// How many items are fetched at the same time.
@@ -361,7 +361,9 @@ impl Engine {
                     ledger: Some(entry),
                     ..Member::default()
                 };
-                if let crate::store::Verdict::Refused(reason) = self.commit_one(member).await {
+                if let Verdict::Refused(reason) | Verdict::Unavailable(reason) =
+                    self.commit_one(member).await
+                {
                     return Err(StoreError(reason).into());
                 }
             }

@@ -60,6 +60,8 @@ impl Engine {
         check(&arriving.event, &text)?;
         let _working = self.begin_work();
         let mut tries = 0;
+        // Set when what the event causes was refused: then it is recorded first, and matched after.
+        let mut alone = None;
         loop {
             tries += 1;
             let setup = self.setup();
@@ -71,7 +73,13 @@ impl Engine {
                 directory: setup.directory.version,
                 envelope: arriving.event.clone(),
             };
-            let mut caused = self.causes(&setup, &event, None, tries > TRIES).await?;
+            let mut caused = match alone {
+                Some(matched) => Caused {
+                    matched,
+                    ..Caused::default()
+                },
+                None => self.causes(&setup, &event, None, tries > TRIES).await?,
+            };
             let mut member = Member {
                 arrival: Some(EventWrite {
                     event: event.envelope.clone(),
@@ -85,16 +93,17 @@ impl Engine {
                 deliveries: std::mem::take(&mut caused.deliveries),
                 effects: arriving.effects.clone(),
                 dead_letters: arriving.dead_letters.clone(),
+                unrouted: alone.is_some(),
                 ..Member::default()
             };
-            let inbox = !member.deliveries.is_empty();
+            let later = member.unrouted || !member.deliveries.is_empty();
             for prepared in &mut caused.turns {
                 fill(&mut member, prepared);
             }
             match self.commit_one(member).await {
                 Verdict::Done(positions) => {
                     let position = positions.first().copied().unwrap_or_default();
-                    return Ok(self.accepted(&event, position, caused, inbox));
+                    return Ok(self.accepted(&event, position, caused, later));
                 }
                 Verdict::Duplicate { position, .. } => {
                     self.counters().duplicates.fetch_add(1, Ordering::Relaxed);
@@ -112,7 +121,15 @@ impl Engine {
                     });
                 }
                 Verdict::Stale => self.count_stale(),
-                Verdict::Refused(reason) => return Err(IntakeError::Store(reason)),
+                Verdict::Refused(reason) if alone.is_none() => {
+                    tracing::error!(event.id = %event.envelope.id, "what follows was refused: {reason}");
+                    alone = Some(caused.matched);
+                }
+                Verdict::Refused(reason) => {
+                    let reason = format!("the record does not take this event: {reason}");
+                    return Err(IntakeError::Malformed(reason));
+                }
+                Verdict::Unavailable(reason) => return Err(IntakeError::Store(reason)),
             }
         }
     }
@@ -122,7 +139,7 @@ impl Engine {
         event: &Event,
         position: Position,
         mut caused: Caused,
-        inbox: bool,
+        later: bool,
     ) -> Submitted {
         self.counters().events.fetch_add(1, Ordering::Relaxed);
         if self.inner.parts.live.watched() {
@@ -138,7 +155,7 @@ impl Engine {
                 event: Some(position),
             });
         }
-        if inbox {
+        if later {
             self.inner.wake_ready.notify_one();
         }
         for (flow, error) in &caused.failed {
@@ -159,8 +176,10 @@ impl Engine {
         }
     }
 
-    /// Routes an event that was recorded earlier (one that we emitted ourselves).
+    /// Routes an event that was recorded before it was matched.
     pub(crate) async fn route(&self, event: &Event) -> Result<(), StoreError> {
+        // Set when turns were refused together.
+        let mut singly = false;
         for tries in 0.. {
             let setup = self.setup();
             let mut caused = if event.envelope.hop > HOP_MAX {
@@ -180,6 +199,10 @@ impl Engine {
                 deliveries: std::mem::take(&mut caused.deliveries),
                 ..Member::default()
             };
+            if singly {
+                self.one_by_one(event, std::mem::take(&mut caused.turns))
+                    .await?;
+            }
             for prepared in &mut caused.turns {
                 fill(&mut member, prepared);
             }
@@ -192,7 +215,10 @@ impl Engine {
                 }
                 Verdict::Duplicate { .. } => return Ok(()),
                 Verdict::Stale => self.count_stale(),
-                Verdict::Refused(reason) => return Err(StoreError(reason)),
+                Verdict::Refused(_) if !singly => singly = true,
+                Verdict::Refused(reason) | Verdict::Unavailable(reason) => {
+                    return Err(StoreError(reason));
+                }
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! here.
 
 mod address;
+mod args;
 mod cards;
 mod claims;
 mod conclude;
@@ -16,6 +17,7 @@ mod prepare;
 mod ready;
 mod receive;
 mod reduce;
+mod refused;
 mod rim;
 mod setup;
 mod tokens;
@@ -25,12 +27,12 @@ pub use lane::{ADMISSION_WAIT, IN_FLIGHT, Lane};
 pub use setup::{Link, Program, Setup};
 pub use tokens::{BadToken, CODE_STEP, FORM_LIFE, Keyring, LINK_LIFE, Purpose, SESSION_LIFE};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bellwether_model::clock::Clock;
-use bellwether_model::id::EffectId;
+use bellwether_model::id::{CellId, EffectId};
 use bellwether_model::time::Time;
 use tokio::sync::{Notify, watch};
 
@@ -97,6 +99,8 @@ pub(crate) struct Inner {
     pub(crate) rim: AtomicU64,
     pub(crate) tries: Mutex<HashMap<(EffectId, &'static str, i64), u32>>,
     pub(crate) idle: Notify,
+    /// Cells whose flow is gone, that somebody was told of.
+    pub(crate) gone: Mutex<HashSet<CellId>>,
     stop: watch::Sender<bool>,
 }
 
@@ -115,6 +119,7 @@ impl Engine {
                 rim: AtomicU64::new(0),
                 tries: Mutex::default(),
                 idle: Notify::new(),
+                gone: Mutex::default(),
                 stop: watch::Sender::new(false),
             }),
         }

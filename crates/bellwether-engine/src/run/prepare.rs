@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::args::fitting;
 use super::{Engine, Lane, Program, Setup};
 use crate::decide::{EffectDraft, Note, Turn, Via};
 use crate::gate::{Gated, Verdict, gate};
@@ -42,6 +43,22 @@ pub(crate) struct Prepared {
     pub(crate) lines: Vec<LiveLine>,
     /// Whether the loop of what is due has to look: a timer was set or an event emitted.
     pub(crate) wakes: bool,
+}
+
+impl Prepared {
+    /// Of a turn that was committed already and leaves nothing to do.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            write: None,
+            emits: Vec::new(),
+            dead_letters: Vec::new(),
+            launches: Vec::new(),
+            queued: Vec::new(),
+            said: None,
+            lines: Vec::new(),
+            wakes: false,
+        }
+    }
 }
 
 /// An attempt whose `started` marker is part of a commit.
@@ -187,7 +204,7 @@ impl Engine {
         &self,
         setup: &Setup,
         taker: &Taker,
-        draft: &EffectDraft,
+        draft: &mut EffectDraft,
         lane: &Arc<Lane>,
         now: Time,
     ) -> (EffectWrite, Option<OwnedSemaphorePermit>) {
@@ -214,9 +231,7 @@ impl Engine {
             expires_at: draft.expires_at,
             cancel_key: draft.cancel_key.clone(),
             reports: draft.reports,
-            args: serde_json::to_string(&draft.args)
-                .unwrap_or_default()
-                .into(),
+            args: fitting(&mut draft.args).into(),
             reason: None,
             at: now,
         };

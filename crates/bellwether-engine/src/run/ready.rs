@@ -1,6 +1,8 @@
 //! The loop of what is due: timers, deliveries that wait in inboxes, events of our own that are to
 //! be matched.
 
+use bellwether_model::event::{Event, Position};
+use bellwether_model::id::CellId;
 use bellwether_model::time::{Millis, Time};
 
 use super::Engine;
@@ -49,15 +51,28 @@ impl Engine {
             }
             let _working = self.begin_work();
             let mut moved = !unrouted.is_empty();
+            // What fails for one event or cell is told and does not hold up the others.
+            let mut failed = None;
             for event in &unrouted {
-                self.route(event).await?;
+                if let Err(error) = self.route(event).await {
+                    tracing::error!(event.position = event.position, "not matched yet: {error}");
+                    failed = Some(error);
+                }
             }
             for work in cells {
-                moved |= self.work_on(&work).await?;
+                match self.work_on(&work).await {
+                    Ok(some) => moved |= some,
+                    Err(error) => {
+                        tracing::error!(run.id = %work.cell, "what is due waits: {error}");
+                        failed = Some(error);
+                    }
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
             if !moved {
-                // Cells whose flow is gone cannot take turns; they are looked at again later.
-                return Ok(None);
+                return Ok(next_timer);
             }
         }
     }
@@ -72,28 +87,49 @@ impl Engine {
                 .pop()
                 .flatten();
             let Some(event) = event else { continue };
-            let effect = self.addressees(&event.envelope).await?;
-            let effect = effect
-                .cells
-                .into_iter()
-                .find(|(cell, _)| *cell == work.cell);
-            // What is not addressed to the cell was delivered because it has the cell's key.
-            let about = match &effect {
-                Some((_, effect)) => About::Addressed(&event, effect.as_ref()),
-                None => About::Again(&event),
-            };
-            let turn = self
-                .take_turn(work.cell, &about, Member::default(), Some(*position))
-                .await?;
-            moved |= turn.is_some();
+            moved |= self.deliver(work.cell, &event, Some(*position)).await?;
         }
         for (name, _) in &work.timers {
-            let about = About::Timer(name);
-            let turn = self
-                .take_turn(work.cell, &about, Member::default(), None)
+            moved |= self
+                .turn_or_put_off(work.cell, &About::Timer(name), None)
                 .await?;
-            moved |= turn.is_some();
         }
         Ok(moved)
+    }
+
+    /// A cell's turn about an event that was delivered to it. False when the cell is gone.
+    pub(crate) async fn deliver(
+        &self,
+        cell: CellId,
+        event: &Event,
+        consumes: Option<Position>,
+    ) -> Result<bool, StoreError> {
+        let found = self.addressees(&event.envelope).await?.cells.into_iter();
+        let effect = found.into_iter().find(|(addressed, _)| *addressed == cell);
+        // What is not addressed to the cell was delivered because it has the cell's key.
+        let about = match &effect {
+            Some((_, effect)) => About::Addressed(event, effect.as_ref()),
+            None => About::Again(event),
+        };
+        self.turn_or_put_off(cell, &about, consumes).await
+    }
+
+    async fn turn_or_put_off(
+        &self,
+        cell: CellId,
+        about: &About<'_>,
+        consumes: Option<Position>,
+    ) -> Result<bool, StoreError> {
+        let turn = self.take_turn(cell, about, Member::default(), consumes);
+        if turn.await?.is_some() {
+            return Ok(true);
+        }
+        match self.cell(cell).await? {
+            Some(snapshot) => self
+                .put_off(&snapshot, about, consumes)
+                .await
+                .map(|()| true),
+            None => Ok(false),
+        }
     }
 }

@@ -209,7 +209,9 @@ impl Engine {
             ..Member::default()
         };
         match self.commit_one(member).await {
-            Verdict::Refused(reason) => RawAnswer::error(503, "not_recorded", &reason),
+            Verdict::Refused(reason) | Verdict::Unavailable(reason) => {
+                RawAnswer::error(503, "not_recorded", &reason)
+            }
             _ => RawAnswer {
                 status: 202,
                 body: "{}".to_owned(),

@@ -16,9 +16,7 @@ use super::prepare::{Prepared, Taker, event_input};
 use super::{Engine, Program, Setup, reduce};
 use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
 use crate::lang::{Scope, World};
-use crate::store::{
-    CellRef, CellStatus, EffectRow, EventRef, Member, Snapshot, StoreError, Verdict,
-};
+use crate::store::{CellStatus, EffectRow, EventRef, Member, Snapshot, StoreError, Verdict};
 
 /// What an existing cell takes a turn about.
 #[derive(Debug)]
@@ -211,16 +209,23 @@ impl Engine {
         with: Member,
         consumes: Option<Position>,
     ) -> Result<Option<Prepared>, StoreError> {
+        let mut refused: Option<String> = None;
         loop {
-            let snapshot = self
-                .store()
-                .load(&[CellRef::Id(cell)])
-                .await?
-                .pop()
-                .flatten();
-            let Some(snapshot) = snapshot else {
+            let Some(snapshot) = self.cell(cell).await? else {
                 return Ok(None);
             };
+            if let Some(reason) = &refused {
+                let standing = self.stand_still(&snapshot, about, &with, consumes, reason);
+                match standing.await {
+                    Verdict::Done(_) => return Ok(Some(Prepared::nothing())),
+                    Verdict::Stale => self.count_stale(),
+                    Verdict::Duplicate { .. } => return Ok(None),
+                    Verdict::Refused(reason) | Verdict::Unavailable(reason) => {
+                        return Err(StoreError(reason));
+                    }
+                }
+                continue;
+            }
             let setup = self.setup();
             let mut prepared = match self.next_turn(&setup, &snapshot, about).await {
                 Ok(prepared) => prepared,
@@ -239,7 +244,8 @@ impl Engine {
                 }
                 Verdict::Stale => self.count_stale(),
                 Verdict::Duplicate { .. } => return Ok(None),
-                Verdict::Refused(reason) => return Err(StoreError(reason)),
+                Verdict::Refused(reason) => refused = Some(reason),
+                Verdict::Unavailable(reason) => return Err(StoreError(reason)),
             }
         }
     }
@@ -250,7 +256,7 @@ impl Engine {
         verdicts
             .into_iter()
             .next()
-            .unwrap_or(Verdict::Refused("no verdict".to_owned()))
+            .unwrap_or(Verdict::Unavailable("no verdict".to_owned()))
     }
 }
 

@@ -42,8 +42,12 @@ pub enum Verdict {
     /// A cell's version, an effect's attempt or owner is no longer what the member expected;
     /// nothing of it was written. Load again and decide again.
     Stale,
-    /// The database refused this member when it stood alone; nothing of it was written.
+    /// The database refused this member when it stood alone: something in it is against a rule of
+    /// the schema, and will be so the next time. Nothing of it was written.
     Refused(String),
+    /// The database as a whole could not write (full, unreadable, gone), whatever the member says.
+    /// Nothing of it was written; it may be tried again.
+    Unavailable(String),
 }
 
 /// The database could not be read or is gone. Nothing is known to have changed.

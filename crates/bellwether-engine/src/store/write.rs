@@ -14,6 +14,8 @@ pub struct Member {
     pub arrival: Option<EventWrite>,
     /// The ledger entry that the arrival settles (or that is settled without an event).
     pub ledger: Option<LedgerWrite>,
+    /// The arrival is not matched yet: a later member does it, with `routed`.
+    pub unrouted: bool,
     /// An event, recorded earlier, that has now been matched: it leaves the unrouted list.
     pub routed: Option<Position>,
     /// Turns of cells, each with the version that it was decided on.

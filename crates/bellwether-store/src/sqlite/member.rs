@@ -55,6 +55,9 @@ pub(super) fn apply(conn: &Connection, book: &mut Book, member: &Member) -> Resu
         conn.prepare_cached("DELETE FROM route WHERE position = ?1")?
             .execute([position])?;
     }
+    if let (true, Some(position)) = (member.unrouted, positions.first()) {
+        unrouted(conn, *position)?;
+    }
     effect::write(conn, book, &changes, &member.effects)?;
     for (write, cell) in member.turns.iter().zip(&cells) {
         turn::write(conn, book, write, cell, here)?;
@@ -187,13 +190,18 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<String> {
 fn emitted(conn: &Connection, book: &mut Book, write: &EventWrite) -> Result<Position> {
     match record(conn, book, write)? {
         Recorded::New(position) => {
-            conn.prepare_cached("INSERT INTO route (position) VALUES (?1)")?
-                .execute([position])?;
+            unrouted(conn, position)?;
             Ok(position)
         }
         Recorded::Before(Verdict::Duplicate { position, .. }) => Ok(position),
         Recorded::Before(_) => Ok(0),
     }
+}
+
+fn unrouted(conn: &Connection, position: Position) -> Result<()> {
+    conn.prepare_cached("INSERT INTO route (position) VALUES (?1)")?
+        .execute([position])
+        .map(|_| ())
 }
 
 fn letters(

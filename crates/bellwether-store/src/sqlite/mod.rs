@@ -281,7 +281,7 @@ mod tests {
             assert!(db.healthy());
             on_writer(&db, |_| panic!("the writer fails, as this test wants it")).await;
             let verdicts = db.commit(vec![Member::default(), Member::default()]).await;
-            assert_eq!(verdicts, vec![Verdict::Refused(GONE.to_owned()); 2]);
+            assert_eq!(verdicts, vec![Verdict::Unavailable(GONE.to_owned()); 2]);
             assert!(db.ready(Time(0), 1).await.is_err());
             assert!(db.inlet("inbox", InletStep::Look).await.is_err());
             db.close();

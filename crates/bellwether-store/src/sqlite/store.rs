@@ -34,7 +34,7 @@ impl Store for Database {
             }
             self.ask(|to| Request::Commit(members, to))
                 .await
-                .unwrap_or_else(|_| vec![Verdict::Refused(GONE.to_owned()); n])
+                .unwrap_or_else(|_| vec![Verdict::Unavailable(GONE.to_owned()); n])
         })
     }
 

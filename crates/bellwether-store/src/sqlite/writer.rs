@@ -66,7 +66,10 @@ enum Outcome {
     Lease(Option<u64>),
     Put(Result<u64, RegistryError>),
     Projected,
+    /// This unit alone is at fault.
     Refused(String),
+    /// The database as a whole is.
+    Unavailable(String),
 }
 
 /// Who waits for units, in the order of the units.
@@ -231,10 +234,14 @@ impl Writer {
                     break;
                 }
                 Err(Trouble::All(why)) => {
-                    outcomes.extend(rest.iter().map(|_| Outcome::Refused(why.clone())));
+                    outcomes.extend(rest.iter().map(|_| Outcome::Unavailable(why.clone())));
                     break;
                 }
-                Err(Trouble::One(index)) => {
+                Err(Trouble::One(_, why)) if rest.len() == 1 => {
+                    outcomes.push(Outcome::Refused(why));
+                    break;
+                }
+                Err(Trouble::One(index, _)) => {
                     let (before, from) = rest.split_at(index);
                     outcomes.extend(self.replay(before));
                     let (one, after) = from.split_at(1);
@@ -255,14 +262,16 @@ impl Writer {
             Ok(done) => done,
             Err(Trouble::All(why)) => units
                 .iter()
-                .map(|_| Outcome::Refused(why.clone()))
+                .map(|_| Outcome::Unavailable(why.clone()))
                 .collect(),
+            Err(Trouble::One(_, why)) if units.len() == 1 => vec![Outcome::Refused(why)],
             // It went well a moment ago; whatever changed, each now stands alone.
-            Err(Trouble::One(_)) => units
+            Err(Trouble::One(..)) => units
                 .iter()
                 .flat_map(|unit| match self.transaction(std::slice::from_ref(unit)) {
                     Ok(done) => done,
-                    Err(trouble) => vec![Outcome::Refused(trouble.sentence())],
+                    Err(Trouble::All(why)) => vec![Outcome::Unavailable(why)],
+                    Err(Trouble::One(_, why)) => vec![Outcome::Refused(why)],
                 })
                 .collect(),
         }
@@ -284,7 +293,7 @@ impl Writer {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => {
                     self.take_back();
-                    return Err(Trouble::of(&error, index, units.len()));
+                    return Err(Trouble::of(&error, index));
                 }
             }
             if matches!(unit, Unit::Project(_)) {
@@ -328,12 +337,12 @@ enum Trouble {
     /// The database as a whole: full, unreadable, gone. Replaying would only repeat it.
     All(String),
     /// This unit, perhaps; it is replayed alone.
-    One(usize),
+    One(usize, String),
 }
 
 /// What a unit that stood alone is told.
 impl Trouble {
-    fn of(error: &rusqlite::Error, index: usize, units: usize) -> Self {
+    fn of(error: &rusqlite::Error, index: usize) -> Self {
         let database = matches!(
             error.sqlite_error_code(),
             Some(
@@ -346,17 +355,16 @@ impl Trouble {
                     | ErrorCode::CannotOpen
             )
         );
-        if database || units == 1 {
+        if database {
             Self::All(error.to_string())
         } else {
-            Self::One(index)
+            Self::One(index, error.to_string())
         }
     }
 
     fn sentence(self) -> String {
         match self {
-            Self::All(why) => why,
-            Self::One(_) => "the database refused it".to_owned(),
+            Self::All(why) | Self::One(_, why) => why,
         }
     }
 }
@@ -423,13 +431,14 @@ fn answer(waiting: Vec<Waiting>, outcomes: Vec<Outcome>) {
 fn verdict(outcome: Outcome) -> Verdict {
     match outcome {
         Outcome::Verdict(verdict) => verdict,
+        Outcome::Unavailable(why) => Verdict::Unavailable(why),
         other => Verdict::Refused(refusal(other)),
     }
 }
 
 fn refusal(outcome: Outcome) -> String {
     match outcome {
-        Outcome::Refused(why) => why,
+        Outcome::Refused(why) | Outcome::Unavailable(why) => why,
         _ => "the writer answered another question".to_owned(),
     }
 }
