@@ -9,6 +9,7 @@ mod bad_input;
 mod crash;
 mod decisions;
 mod faults;
+mod inlets;
 mod installed;
 mod properties;
 mod race;
