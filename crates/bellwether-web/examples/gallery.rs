@@ -2,18 +2,16 @@
 //! The console is on port 8180, the hosted pages on 8181: /n/waiting, /n/german, /n/late, /n/mine,
 //! /n/code, /n/over, /n/withdrawn, /n/notice, /n/refused. An empty console is on 8182.
 
-// Each program uses another part of the stand-in.
-#![allow(dead_code, unreachable_pub, clippy::print_stdout)]
+#![expect(clippy::print_stdout, reason = "it says where to look")]
 
-#[path = "../tests/it/fake.rs"]
-mod fake;
-#[path = "../tests/it/samples.rs"]
-mod samples;
+#[path = "../tests/it/stand_in/mod.rs"]
+mod stand_in;
 
 use std::future::pending;
 
 use bellwether_engine::seam::{LiveKind, LiveLine};
 use bellwether_web::{internal, public, serve};
+use stand_in::{fake, samples};
 use tokio::net::TcpListener;
 
 #[tokio::main]

@@ -1,9 +1,9 @@
 //! The console's pages: headers, escaping, empty states, buttons.
 
 use crate::client::{Answer, Server, send, start};
-use crate::fake::lock;
 use crate::hostile::{HOSTILE, hostile};
-use crate::samples::{empty, id, morning};
+use crate::stand_in::fake::lock;
+use crate::stand_in::samples::{empty, id, morning};
 
 const FORM: &str = "content-type: application/x-www-form-urlencoded";
 
