@@ -425,7 +425,7 @@ pub(crate) fn document(kind: &str, name: &str, body: Value) -> Document {
         version: 1,
         body,
         actor: "file".to_owned(),
-        at: Time::default(),
+        at: Time::parse("2026-03-01T16:00:00Z").expect("an instant"),
     }
 }
 
