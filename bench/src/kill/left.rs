@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The field that only the lines about such attempts have besides `attempt` and `owner`.
-const EFFECT: &str = "effect.id";
+pub(super) const EFFECT: &str = "effect.id";
 
 /// One attempt: the effect and its number.
 type Attempt = (String, u64);

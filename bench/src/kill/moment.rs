@@ -1,7 +1,8 @@
-//! When the server is killed: soon after its start, while it recovers; in the middle of the load;
-//! or when it is seen to write its log back into the database. What was meant is counted apart from
+//! When the server is killed: soon after its start; when it is seen to clear up what was in flight;
+//! in the middle of the load; or when it is seen to write its log back into the database. What was meant is counted apart from
 //! what the dead server's files show.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,10 +13,16 @@ use crate::error::Outcome;
 use crate::rng::Rng;
 use crate::server::{Home, Server};
 
-/// The shortest life, in microseconds.
+use super::left;
+
+/// The shortest and the longest life of a server that is killed while it starts, in microseconds.
+const START_US: (u64, u64) = (300, 30_000);
+/// How long a server may take until it says what it found in flight; often there is nothing.
+const FOUND_MAX: Duration = Duration::from_millis(150);
+/// The longest wait after it was seen to clear up.
+const CLEAR_UP_US: u64 = 30_000;
+/// The shortest life under load.
 const SHORTEST_US: u64 = 5_000;
-/// The longest life of a server that is killed while it starts.
-const START_US: u64 = 80_000;
 /// The longest life under load.
 const LOAD_US: u64 = 900_000;
 /// How long a checkpoint is waited for.
@@ -34,6 +41,8 @@ const SET_OUT: usize = 128;
 pub(super) enum Moment {
     /// Soon after the start.
     Start,
+    /// While what the life before had in flight is cleared up.
+    ClearUp,
     /// Under load.
     Load,
     /// While a checkpoint is going on.
@@ -48,6 +57,8 @@ pub(super) struct Kills {
     pub(super) at: Vec<u64>,
     /// Kills soon after the start.
     pub(super) while_starting: usize,
+    /// Kills within some milliseconds after the server began to clear up.
+    pub(super) in_clear_up: usize,
     /// Kills under load.
     pub(super) under_load: usize,
     /// Kills within a few milliseconds after a checkpoint began.
@@ -65,10 +76,11 @@ pub(super) struct Kills {
 }
 
 impl Moment {
-    /// Three of ten while starting, four under load, three in a checkpoint.
+    /// One of ten while starting, two while clearing up, four under load, three in a checkpoint.
     pub(super) fn choose(rng: &mut Rng) -> Self {
         match rng.between(0, 10) {
-            0..=2 => Self::Start,
+            0 => Self::Start,
+            1..=2 => Self::ClearUp,
             3..=6 => Self::Load,
             _ => Self::Checkpoint,
         }
@@ -85,9 +97,15 @@ impl Moment {
     ) -> Outcome<()> {
         if self == Self::Start {
             kills.while_starting += 1;
-            pause(rng.between(SHORTEST_US, START_US)).await;
+            pause(rng.between(START_US.0, START_US.1)).await;
             let deaf = TcpStream::connect(&home.public).await.is_err();
             kills.before_listening += usize::from(deaf);
+            return Ok(());
+        }
+        let from = kills.logs.last().copied().unwrap_or_default();
+        if self == Self::ClearUp && clears_up(&home.log(), from).await {
+            kills.in_clear_up += 1;
+            pause(rng.between(0, CLEAR_UP_US)).await;
             return Ok(());
         }
         server.listening().await?;
@@ -126,6 +144,26 @@ fn is_cut_off(index: &[u8]) -> bool {
 
 async fn pause(us: u64) {
     tokio::time::sleep(Duration::from_micros(us)).await;
+}
+
+/// Waits until the log says from `from` on that something was found in flight.
+async fn clears_up(log: &Path, from: usize) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < FOUND_MAX {
+        if said_since(log, from).is_some_and(|said| said.contains(left::EFFECT)) {
+            return true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    false
+}
+
+fn said_since(log: &Path, from: usize) -> Option<String> {
+    let mut file = std::fs::File::open(log).ok()?;
+    file.seek(SeekFrom::Start(u64::try_from(from).ok()?)).ok()?;
+    let mut said = Vec::new();
+    file.read_to_end(&mut said).ok()?;
+    Some(String::from_utf8_lossy(&said).into_owned())
 }
 
 /// Waits until the database file itself changes: between checkpoints only its log does.

@@ -74,15 +74,17 @@ impl Report {
         let (counts, tally) = (&self.counts, &self.tally);
         let mut lines = vec![
             format!(
-                "{} kills (seed {}): {} while starting, {} under load, {} in a checkpoint",
+                "{} kills (seed {}): {} while starting, {} while clearing up, {} under load, \
+                 {} in a checkpoint",
                 self.cycles,
                 self.seed,
                 self.kills.while_starting,
+                self.kills.in_clear_up,
                 self.kills.under_load,
                 self.kills.in_checkpoint
             ),
             format!(
-                "seen: {} before it listened, {} while it cleared up, {} with a checkpoint cut off",
+                "seen: {} before it listened, {} with the clearing up cut off, {} with a checkpoint cut off",
                 self.kills.before_listening,
                 self.left.killed_clearing_up,
                 self.kills.checkpoint_cut_off
@@ -169,8 +171,8 @@ fn complaints(counts: &Counts, tally: &Tally, left: &Figures, kills: &Kills) -> 
              {IN_FLIGHT_MAX}"
         ));
     }
-    if kills.while_starting >= ENOUGH && kills.before_listening + left.killed_clearing_up == 0 {
-        complaints.push("no kill was seen to hit a server that recovers".to_owned());
+    if kills.in_clear_up >= ENOUGH && left.killed_clearing_up == 0 {
+        complaints.push("no kill was seen to cut off the clearing up".to_owned());
     }
     if kills.in_checkpoint >= ENOUGH && kills.checkpoint_cut_off == 0 {
         complaints.push("no kill was seen to cut off a checkpoint".to_owned());
@@ -209,7 +211,7 @@ mod tests {
         assert!(judge(&good, &left, &few).is_empty());
         assert_eq!(judge(&good, &above, &few).len(), 1);
         let many = Kills {
-            while_starting: ENOUGH,
+            in_clear_up: ENOUGH,
             in_checkpoint: ENOUGH,
             ..Kills::default()
         };
