@@ -9,19 +9,16 @@ mod moment;
 mod report;
 mod verdict;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::clock::micros;
-use crate::disk;
 use crate::error::{During, Fault, Outcome, fault};
-use crate::process::Folder;
+use crate::ground::Ground;
 use crate::progress::Progress;
 use crate::rate::client;
 use crate::rng::Rng;
 use crate::server::Home;
 use crate::server::api::Api;
-use crate::server::build::binary;
 use crate::sink::control::Sink;
 use left::Left;
 use load::Load;
@@ -56,15 +53,8 @@ pub(crate) struct Options {
     /// Events whose answer was lost are not sent again; whether they count stays open.
     #[arg(long)]
     pub(crate) no_resend: bool,
-    /// The bellwether binary; without it, cargo builds a release.
-    #[arg(long)]
-    pub(crate) binary: Option<PathBuf>,
-    /// The folder for data; it must be on a disk. Default: the temporary folder.
-    #[arg(long)]
-    pub(crate) data: Option<PathBuf>,
-    /// Leaves the data and the log for inspection.
-    #[arg(long)]
-    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) ground: Ground,
 }
 
 /// Runs the test and accounts for every event.
@@ -72,8 +62,7 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
     if options.cycles == 0 || options.connections == 0 {
         return fault("at least one cycle and one connection are needed");
     }
-    let binary = binary(options.binary.clone()).await?;
-    let folder = Folder::make(&disk::parent(options.data.clone()), options.keep)?;
+    let (binary, folder) = options.ground.prepare().await?;
     let http = client()?;
     let sink = Sink::start(&http).await?;
     let home = Home::make(&binary, folder.path().join("kill"), &sink.base_url())?;

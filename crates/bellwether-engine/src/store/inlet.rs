@@ -30,11 +30,7 @@ impl LedgerState {
 
     /// The number under which it is stored.
     pub fn code(self) -> u8 {
-        Self::ALL
-            .iter()
-            .zip(0u8..)
-            .find(|((state, _), _)| *state == self)
-            .map_or(0, |(_, n)| n)
+        super::code_in(&Self::ALL, self)
     }
 }
 
