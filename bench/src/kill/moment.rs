@@ -1,6 +1,6 @@
 //! When the server is killed: soon after its start; when it is seen to clear up what was in flight;
-//! in the middle of the load; or when it is seen to write its log back into the database. What was meant is counted apart from
-//! what the dead server's files show.
+//! in the middle of the load; or when it is seen to write its log back into the database. What was
+//! meant is counted apart from what the dead server's files show.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;

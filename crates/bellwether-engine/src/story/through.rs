@@ -1,5 +1,5 @@
-//! A store with somebody in between: he may look at what is committed, or break it off, as a process
-//! does that is killed. What he does is his own; here everything else is passed on unchanged.
+//! A store with somebody in between: he may look at what is committed, or break it off, as a
+//! process does that is killed. What he does is his own; everything else is passed on unchanged.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Two people are asked at once, one on her phone and one by mail, and four answers come at the same
-//! moment: on the phone, on a page, by mail and from the console. One decision, one answer, and
-//! everybody else is told what was decided, by whom and when.
+//! Two people are asked at once, one on her phone and one by mail, and four answers come at the
+//! same moment: on the phone, on a page, by mail and from the console. One decision, one answer,
+//! and everybody else is told what was decided, by whom and when.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -318,7 +318,7 @@ fn plain(channel: &'static str, said: &Value) -> Told {
     let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
     // The journal has microseconds, the API an instant in words.
     let at = said["at"].as_i64().map(jiff::Timestamp::from_microsecond);
-    let at = at.map_or_else(|| text("at").parse::<jiff::Timestamp>(), |at| at);
+    let at = at.unwrap_or_else(|| text("at").parse());
     let at = at
         .expect("an instant")
         .in_tz("Europe/Vienna")
