@@ -8,6 +8,7 @@ mod corpus;
 mod disk;
 mod error;
 mod event;
+mod ground;
 mod http;
 mod id;
 mod kill;

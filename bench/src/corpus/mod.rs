@@ -14,11 +14,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::clock::micros;
-use crate::disk;
 use crate::error::{During, Outcome, fault};
-use crate::process::Folder;
+use crate::ground::Ground;
 use crate::progress::Progress;
-use crate::server::build::binary;
 use extremes::{Letter, plain};
 pub(crate) use report::Report;
 use scene::{MAILBOX, Scene};
@@ -44,15 +42,8 @@ pub(crate) struct Options {
     /// A folder whose .eml files are sent as well, with all folders in it.
     #[arg(long, value_name = "DIR")]
     pub(crate) mail: Option<PathBuf>,
-    /// The bellwether binary; without it, cargo builds a release.
-    #[arg(long)]
-    pub(crate) binary: Option<PathBuf>,
-    /// The folder for data. Default: the temporary folder.
-    #[arg(long)]
-    pub(crate) data: Option<PathBuf>,
-    /// Leaves the data and the log for inspection.
-    #[arg(long)]
-    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) ground: Ground,
 }
 
 /// The run so far.
@@ -71,8 +62,7 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
         Some(folder) => files(folder)?,
         None => Vec::new(),
     };
-    let binary = binary(options.binary.clone()).await?;
-    let folder = Folder::make(&disk::parent(options.data.clone()), options.keep)?;
+    let (binary, folder) = options.ground.prepare().await?;
     let began = Instant::now();
     let mut run = Run {
         scene: Scene::set(&binary, folder.path()).await?,

@@ -1,26 +1,26 @@
 //! The kill test: the real binary under load, ended with SIGKILL at random moments and started
 //! again on the same data, over and over; afterwards every single event is accounted for. The load
-//! is in `load.rs`, the moments in `moment.rs`, the accounting in `verdict.rs`.
+//! is in `load.rs`, the moments in `moment.rs`, what each start found in flight in `left.rs`, the
+//! accounting in `verdict.rs`.
 
+mod left;
 mod load;
 mod moment;
 mod report;
 mod verdict;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::clock::micros;
-use crate::disk;
-use crate::error::{Fault, Outcome, fault};
-use crate::process::Folder;
+use crate::error::{During, Fault, Outcome, fault};
+use crate::ground::Ground;
 use crate::progress::Progress;
 use crate::rate::client;
 use crate::rng::Rng;
 use crate::server::Home;
 use crate::server::api::Api;
-use crate::server::build::binary;
 use crate::sink::control::Sink;
+use left::Left;
 use load::Load;
 use moment::{Kills, Moment};
 pub(crate) use report::Report;
@@ -53,15 +53,8 @@ pub(crate) struct Options {
     /// Events whose answer was lost are not sent again; whether they count stays open.
     #[arg(long)]
     pub(crate) no_resend: bool,
-    /// The bellwether binary; without it, cargo builds a release.
-    #[arg(long)]
-    pub(crate) binary: Option<PathBuf>,
-    /// The folder for data; it must be on a disk. Default: the temporary folder.
-    #[arg(long)]
-    pub(crate) data: Option<PathBuf>,
-    /// Leaves the data and the log for inspection.
-    #[arg(long)]
-    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) ground: Ground,
 }
 
 /// Runs the test and accounts for every event.
@@ -69,8 +62,7 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
     if options.cycles == 0 || options.connections == 0 {
         return fault("at least one cycle and one connection are needed");
     }
-    let binary = binary(options.binary.clone()).await?;
-    let folder = Folder::make(&disk::parent(options.data.clone()), options.keep)?;
+    let (binary, folder) = options.ground.prepare().await?;
     let http = client()?;
     let sink = Sink::start(&http).await?;
     let home = Home::make(&binary, folder.path().join("kill"), &sink.base_url())?;
@@ -92,6 +84,7 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
         progress.step(&format!("kills, {} events accepted", load.accepted()));
     }
     progress.say("draining");
+    kills.logs.push(log_bytes(&home));
     let mut server = home.start()?;
     server.ready().await?;
     load.end().await?;
@@ -101,7 +94,8 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
         faults.push(why);
     }
     progress.say("accounting");
-    let accounts = account(&api, &sink, &load, &kills).await?;
+    let left = read_logs(&home, &kills)?;
+    let accounts = account(&api, &sink, &load, &kills, &left).await?;
     faults.extend(server.child.ended().map(Fault));
     server.child.kill().await?;
     progress.step("done");
@@ -112,6 +106,7 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
         &kills,
         &load.tally(),
         &accounts,
+        &left.figures,
         &faults,
         spent,
     ))
@@ -120,15 +115,34 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
 /// One life of the server.
 async fn cycle_once(home: &Home, plan: Moment, rng: &mut Rng, kills: &mut Kills) -> Outcome<()> {
     let began = Instant::now();
+    kills.logs.push(log_bytes(home));
     let mut server = home.start()?;
     let came = plan.wait(home, &mut server, rng, began, kills).await;
     let end = server.child.ended();
     kills.at.push(micros());
     server.child.kill().await?;
+    kills.look_at_the_dead(home);
     if let Some(end) = end {
         return fault(format!("{end}; its log ends:\n{}", home.log_end()));
     }
     came
+}
+
+/// How long the log is: where the next life's part begins.
+fn log_bytes(home: &Home) -> usize {
+    let file = std::fs::metadata(home.log());
+    file.map_or(0, |file| usize::try_from(file.len()).unwrap_or(usize::MAX))
+}
+
+/// Cuts the log into lives, and reads what each says about the ones before.
+fn read_logs(home: &Home, kills: &Kills) -> Outcome<Left> {
+    let log = std::fs::read(home.log()).during("the server's log cannot be read")?;
+    let ends = kills.logs.iter().skip(1).copied().chain([log.len()]);
+    let lives = kills.logs.iter().zip(ends);
+    let lives: Vec<_> = lives
+        .map(|(from, to)| String::from_utf8_lossy(log.get(*from..to).unwrap_or_default()))
+        .collect();
+    Ok(Left::read(lives.iter().map(AsRef::as_ref)))
 }
 
 /// Waits until nothing is outstanding and stays so.
@@ -149,7 +163,13 @@ async fn drain(api: &Api) -> Outcome<()> {
 }
 
 /// Collects what the load, the server's lists and the sink say of every event.
-async fn account(api: &Api, sink: &Sink, load: &Load, kills: &Kills) -> Outcome<Accounts> {
+async fn account(
+    api: &Api,
+    sink: &Sink,
+    load: &Load,
+    kills: &Kills,
+    left: &Left,
+) -> Outcome<Accounts> {
     let mut accounts = Accounts::new(RUN, load.standings(), &kills.at);
     api.list("/api/events", |row| accounts.event(row)).await?;
     api.list("/api/notifications", |row| accounts.notification(row))
@@ -157,6 +177,6 @@ async fn account(api: &Api, sink: &Sink, load: &Load, kills: &Kills) -> Outcome<
     for receipt in sink.receipts().await? {
         accounts.receipt(receipt);
     }
-    accounts.close();
+    accounts.close(left);
     Ok(accounts)
 }

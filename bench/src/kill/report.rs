@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Options;
+use super::left::Figures;
 use super::load::Tally;
 use super::moment::Kills;
 use super::verdict::{Accounts, Counts};
@@ -15,6 +16,9 @@ use crate::stats::{Spread, round};
 /// The most effects that one lane has in flight, as the product documents it.
 const IN_FLIGHT_MAX: u64 = 64;
 
+/// After so many kills of a kind one must have been seen to hit what it was meant for.
+const ENOUGH: usize = 10;
+
 /// Everything that the kill test prints.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -23,6 +27,8 @@ pub(crate) struct Report {
     kills: Kills,
     #[serde(flatten)]
     counts: Counts,
+    #[serde(flatten)]
+    left: Figures,
     #[serde(flatten)]
     tally: Tally,
     in_flight_limit: u64,
@@ -41,16 +47,18 @@ impl Report {
         kills: &Kills,
         tally: &Tally,
         accounts: &Accounts,
+        left: &Figures,
         faults: &[Fault],
         spent: Duration,
     ) -> Self {
         let mut errors: Vec<String> = faults.iter().map(|fault| fault.0.clone()).collect();
-        errors.extend(complaints(&accounts.counts, tally, kills.at.len()));
+        errors.extend(complaints(&accounts.counts, tally, left, kills));
         Self {
             cycles: kills.at.len(),
             seed: options.seed,
             kills: kills.clone(),
             counts: accounts.counts.clone(),
+            left: left.clone(),
             tally: *tally,
             in_flight_limit: IN_FLIGHT_MAX,
             recovery_ms: Spread::of(&kills.recovery_ms),
@@ -66,12 +74,20 @@ impl Report {
         let (counts, tally) = (&self.counts, &self.tally);
         let mut lines = vec![
             format!(
-                "{} kills (seed {}): {} while starting, {} under load, {} in a checkpoint",
+                "{} kills (seed {}): {} while starting, {} while clearing up, {} under load, \
+                 {} in a checkpoint",
                 self.cycles,
                 self.seed,
                 self.kills.while_starting,
+                self.kills.in_clear_up,
                 self.kills.under_load,
                 self.kills.in_checkpoint
+            ),
+            format!(
+                "seen: {} before it listened, {} with the clearing up cut off, {} with a checkpoint cut off",
+                self.kills.before_listening,
+                self.left.killed_clearing_up,
+                self.kills.checkpoint_cut_off
             ),
             format!(
                 "accepted {}, recorded {}, decided {}, lost {}, doubled inside {}",
@@ -93,8 +109,22 @@ impl Report {
                 tally.resent, tally.resent_known, tally.repeats, tally.repeats_recognised
             ),
             format!(
-                "ambiguous {} in all, at most {} per kill (limit {})",
-                counts.ambiguous, counts.ambiguous_per_kill_max, self.in_flight_limit
+                "in flight when killed: {} in {} lives, at most {} per life (limit {}); \
+                 at most {} found by one start, {} found again",
+                self.left.in_flight,
+                self.left.lives,
+                self.left.in_flight_per_life_max,
+                self.in_flight_limit,
+                self.left.found_per_start_max,
+                self.left.found_again
+            ),
+            format!(
+                "ambiguous {} events, {} not explained by a kill; at most {} sent again between \
+                 two kills, of {} lives",
+                counts.ambiguous,
+                counts.ambiguous_unexplained,
+                counts.sent_again_between_kills_max,
+                counts.sent_again_of_lives
             ),
         ];
         let examples = self.examples.values().flatten();
@@ -104,8 +134,7 @@ impl Report {
     }
 }
 
-fn complaints(counts: &Counts, tally: &Tally, kills: usize) -> Vec<String> {
-    let limit = IN_FLIGHT_MAX * kills as u64;
+fn complaints(counts: &Counts, tally: &Tally, left: &Figures, kills: &Kills) -> Vec<String> {
     let zeros = [
         (counts.lost, "events were lost"),
         (
@@ -122,6 +151,10 @@ fn complaints(counts: &Counts, tally: &Tally, kills: usize) -> Vec<String> {
         ),
         (counts.unsettled, "notifications still wait"),
         (
+            counts.ambiguous_unexplained,
+            "notifications are ambiguous and were in flight at no kill",
+        ),
+        (
             tally.repeats - tally.repeats_recognised,
             "repeated events were taken as new",
         ),
@@ -131,11 +164,18 @@ fn complaints(counts: &Counts, tally: &Tally, kills: usize) -> Vec<String> {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    if counts.ambiguous > limit {
+    let most = left.in_flight_per_life_max;
+    if most > IN_FLIGHT_MAX {
         complaints.push(format!(
-            "{} notifications are ambiguous; {kills} kills explain at most {limit}",
-            counts.ambiguous
+            "{most} attempts of one life were in flight when it was killed; the limit is \
+             {IN_FLIGHT_MAX}"
         ));
+    }
+    if kills.in_clear_up >= ENOUGH && left.killed_clearing_up == 0 {
+        complaints.push("no kill was seen to cut off the clearing up".to_owned());
+    }
+    if kills.in_checkpoint >= ENOUGH && kills.checkpoint_cut_off == 0 {
+        complaints.push("no kill was seen to cut off a checkpoint".to_owned());
     }
     if counts.accepted == 0 {
         complaints.push("nothing was accepted, so nothing was tested".to_owned());
@@ -162,16 +202,26 @@ mod tests {
             repeats_recognised: 1,
             ..Tally::default()
         };
-        assert!(complaints(&good, &tally, 1).is_empty());
-        assert_eq!(complaints(&good, &tally, 0).len(), 1);
-        assert_eq!(
-            complaints(&Counts::default(), &Tally::default(), 1).len(),
-            2
-        );
+        let full = |most| Figures {
+            in_flight_per_life_max: most,
+            ..Figures::default()
+        };
+        let judge = |counts, left, kills| complaints(counts, &tally, left, kills);
+        let (left, above, few) = (full(64), full(65), Kills::default());
+        assert!(judge(&good, &left, &few).is_empty());
+        assert_eq!(judge(&good, &above, &few).len(), 1);
+        let many = Kills {
+            in_clear_up: ENOUGH,
+            in_checkpoint: ENOUGH,
+            ..Kills::default()
+        };
+        assert_eq!(judge(&good, &left, &many).len(), 2, "nothing was hit");
+        let none = (Counts::default(), Tally::default());
+        assert_eq!(complaints(&none.0, &none.1, &left, &few).len(), 2);
         let lost = Counts {
             lost: 2,
             ..good.clone()
         };
-        assert_eq!(complaints(&lost, &tally, 1), ["2 events were lost"]);
+        assert_eq!(judge(&lost, &left, &few), ["2 events were lost"]);
     }
 }

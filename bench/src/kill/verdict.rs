@@ -1,11 +1,12 @@
 //! The accounting: what the sender, the server's own lists and the provider say of every event,
 //! laid side by side, and every disagreement named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::left::Left;
 use super::load::Standing;
 use crate::id::{BenchId, ID_LEN};
 use crate::sink::Receipt;
@@ -33,6 +34,7 @@ struct Account {
     maybe: bool,
     settled: bool,
     state: String,
+    effect: String,
     pushes: u64,
     note: u64,
     other_note: bool,
@@ -75,9 +77,13 @@ pub(super) struct Counts {
     pub(super) unsettled: u64,
     /// Notifications with more than one attempt, or in the state `maybe_sent`.
     pub(super) ambiguous: u64,
-    /// The most that came after one kill. When a server is killed while it clears up what the kill
-    /// before had left, the rest comes later and is counted there, so this may pass the limit.
-    pub(super) ambiguous_per_kill_max: u64,
+    /// Of those, how many no life of the server had in flight when it was killed. Must be 0.
+    pub(super) ambiguous_unexplained: u64,
+    /// The most whose last push came between two kills. What is sent again waits a second, and
+    /// many a life is shorter, so these are of several lives and may pass the limit.
+    pub(super) sent_again_between_kills_max: u64,
+    /// How many lives had sent those first.
+    pub(super) sent_again_of_lives: usize,
 }
 
 /// The accounts of all events.
@@ -132,6 +138,8 @@ impl Accounts {
         account.maybe |= state == "maybe_sent" || row["delivery"] == "maybe_sent";
         account.settled = SETTLED.contains(&state);
         state.clone_into(&mut account.state);
+        let effect = row["id"].as_str().unwrap_or_default();
+        effect.clone_into(&mut account.effect);
     }
 
     /// A push as the provider got it.
@@ -158,8 +166,8 @@ impl Accounts {
     }
 
     /// Draws the line: counts everything and names what must not be.
-    pub(super) fn close(&mut self) {
-        let mut per_kill = BTreeMap::<usize, u64>::new();
+    pub(super) fn close(&mut self, left: &Left) {
+        let mut between = BTreeMap::<usize, (u64, HashSet<&str>)>::new();
         for (number, account) in std::mem::take(&mut self.events).iter().enumerate() {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             self.counts.accepted += u64::from(account.accepted);
@@ -168,15 +176,25 @@ impl Accounts {
             self.counts.decided += u64::from(account.notifications == 1);
             if account.marked() {
                 self.counts.ambiguous += 1;
-                // The push that followed a kill belongs to it; one that never came, to none.
+                let senders = left.senders(&account.effect);
+                if senders.is_none() {
+                    self.counts.ambiguous_unexplained += 1;
+                    let why = format!("was in flight at no kill: {account:?}");
+                    self.example("ambiguous_unexplained", number, &why);
+                }
                 if account.last_push > 0 {
                     let kill = self.kills.partition_point(|at| *at <= account.last_push);
-                    *per_kill.entry(kill).or_default() += 1;
+                    let (count, lives) = between.entry(kill).or_default();
+                    *count += 1;
+                    lives.extend(senders.into_iter().flatten().map(String::as_str));
                 }
             }
             self.judge(number, account);
         }
-        self.counts.ambiguous_per_kill_max = per_kill.into_values().max().unwrap_or(0);
+        if let Some((count, lives)) = between.into_values().max_by_key(|(count, _)| *count) {
+            self.counts.sent_again_between_kills_max = count;
+            self.counts.sent_again_of_lives = lives.len();
+        }
     }
 
     fn judge(&mut self, number: u32, account: &Account) {
@@ -240,7 +258,10 @@ mod tests {
     fn record(accounts: &mut Accounts, number: u32, attempts: u64, state: &str, pushes: &[u64]) {
         accounts.event(&json!({"id": id(number).to_string(), "position": number}));
         let title = format!("{} from Huber", id(number));
-        accounts.notification(&json!({"title": title, "attempts": attempts, "state": state}));
+        let effect = format!("effect-{number}");
+        accounts.notification(
+            &json!({"id": effect, "title": title, "attempts": attempts, "state": state}),
+        );
         for at in pushes {
             accounts.receipt(Receipt {
                 id: id(number),
@@ -248,6 +269,17 @@ mod tests {
                 note: 9,
             });
         }
+    }
+
+    /// What the log says when these attempts were in flight at one kill.
+    fn left(effects: &[u32]) -> Left {
+        let line = |number: &u32| {
+            let effect = format!("effect-{number}");
+            let fields = json!({"effect.id": effect, "attempt": 1, "owner": "one"});
+            json!({ "fields": fields }).to_string() + "\n"
+        };
+        let log: String = effects.iter().map(line).collect();
+        Left::read([log.as_str()])
     }
 
     #[test]
@@ -258,7 +290,7 @@ mod tests {
         record(&mut accounts, 1, 2, "done", &[90, 150]);
         record(&mut accounts, 2, 1, "maybe_sent", &[]);
         record(&mut accounts, 3, 1, "done", &[50]);
-        accounts.close();
+        accounts.close(&left(&[1, 2]));
         let wanted = Counts {
             accepted: 3,
             in_doubt: 2,
@@ -268,7 +300,8 @@ mod tests {
             sent_twice_marked: 1,
             not_sent_marked: 1,
             ambiguous: 2,
-            ambiguous_per_kill_max: 1,
+            sent_again_between_kills_max: 1,
+            sent_again_of_lives: 1,
             ..Counts::default()
         };
         assert_eq!(accounts.counts, wanted);
@@ -292,13 +325,17 @@ mod tests {
             at: 20,
             note: 10,
         });
-        accounts.close();
+        accounts.close(&left(&[]));
         let counts = &accounts.counts;
         assert_eq!(counts.lost, 3, "not recorded, not pushed, not decided");
         assert_eq!(counts.sent_twice_unmarked, 1);
         assert_eq!(counts.unsettled, 1);
         assert_eq!(counts.doubled_inside, 2);
         assert_eq!(counts.unknown, 1);
-        assert_eq!(accounts.examples.len(), 5);
+        assert_eq!(
+            counts.ambiguous_unexplained, 1,
+            "tried twice without a kill"
+        );
+        assert_eq!(accounts.examples.len(), 6);
     }
 }

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 use crate::disk;
 use crate::error::{Outcome, fault};
+use crate::ground::Ground;
 use crate::process::Folder;
 use crate::progress::Progress;
-use crate::server::build::binary;
 use crate::sink::control::Sink;
 pub(crate) use report::Report;
 use round::{Bare, Durable};
@@ -28,15 +28,8 @@ pub(crate) struct Options {
     /// Keep-alive connections, each with one event on the way.
     #[arg(long, default_value_t = 64)]
     pub(crate) connections: usize,
-    /// The bellwether binary; without it, cargo builds a release.
-    #[arg(long)]
-    pub(crate) binary: Option<PathBuf>,
-    /// The folder for data; it must be on a disk. Default: the temporary folder.
-    #[arg(long)]
-    pub(crate) data: Option<PathBuf>,
-    /// Leaves the data and logs for inspection.
-    #[arg(long)]
-    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) ground: Ground,
 }
 
 /// What all rounds share.
@@ -63,8 +56,7 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
     if options.pairs == 0 || options.seconds < 0.1 || options.connections == 0 {
         return fault("at least one pair, a tenth of a second and one connection are needed");
     }
-    let binary = binary(options.binary.clone()).await?;
-    let folder = Folder::make(&disk::parent(options.data.clone()), options.keep)?;
+    let (binary, folder) = options.ground.prepare().await?;
     let http = client()?;
     let mut bench = Bench {
         sink: Sink::start(&http).await?,

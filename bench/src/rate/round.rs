@@ -160,7 +160,7 @@ pub(super) async fn durable(bench: &mut Bench) -> Outcome<Durable> {
     let measured = loaded(bench, &home, &mut server, run).await;
     let end = server.child.ended();
     server.child.kill().await?;
-    if !bench.options.keep && std::fs::remove_dir_all(&folder).is_err() {
+    if !bench.options.ground.keep && std::fs::remove_dir_all(&folder).is_err() {
         return fault(format!("{} cannot be removed", folder.display()));
     }
     match end {

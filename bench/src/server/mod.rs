@@ -99,7 +99,8 @@ impl Home {
         })
     }
 
-    fn log(&self) -> PathBuf {
+    /// Where all its lives write their logs, one after the other.
+    pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("bellwether.log")
     }
 

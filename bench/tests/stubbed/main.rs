@@ -2,6 +2,7 @@
 //! be found. This program is both the test and, started as `NAME serve --config FILE`, the stub.
 #![allow(
     clippy::unwrap_used,
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "a test without the standard harness"
 )]
@@ -142,6 +143,7 @@ fn honest_kills(scene: &Scene) {
         "sent_twice_unmarked",
         "unknown",
         "unsettled",
+        "ambiguous_unexplained",
     ] {
         assert_eq!(report[key], 0, "{key}: {report:#}");
     }
@@ -149,6 +151,8 @@ fn honest_kills(scene: &Scene) {
         assert!(report[key].as_u64().unwrap() > 0, "{key}: {report:#}");
     }
     assert_eq!(report["repeats"], report["repeats_recognised"]);
+    let most = report["in_flight_per_life_max"].as_u64().unwrap();
+    assert!((1..=32).contains(&most), "{report:#}");
 }
 
 fn open_doubts(scene: &Scene) {

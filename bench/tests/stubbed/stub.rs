@@ -91,16 +91,38 @@ fn open(path: &str, forgetful: bool) -> Connection {
              CREATE TABLE IF NOT EXISTS event (pos INTEGER PRIMARY KEY, id TEXT);
              CREATE INDEX IF NOT EXISTS event_id ON event (id);
              CREATE TABLE IF NOT EXISTS effect
-               (pos INTEGER PRIMARY KEY, id TEXT, attempts INTEGER, state TEXT);
+               (pos INTEGER PRIMARY KEY, id TEXT, attempts INTEGER, state TEXT, owner TEXT);
              CREATE INDEX IF NOT EXISTS effect_state ON effect (state);",
         )
         .unwrap();
+    say_what_was_in_flight(&database);
     let attempts = if forgetful { "0" } else { "attempts" };
     let again = format!(
         "UPDATE effect SET attempts = {attempts}, state = 'queued' WHERE state = 'started'"
     );
     database.execute(&again, []).unwrap();
     database
+}
+
+/// The log lines about attempts that an earlier process began.
+fn say_what_was_in_flight(database: &Connection) {
+    let line = |row: &rusqlite::Row<'_>| {
+        let (id, attempt): (String, i64) = (row.get(0)?, row.get(1)?);
+        let owner: String = row.get(2)?;
+        let fields = json!({"effect.id": note(&id), "attempt": attempt, "owner": owner});
+        Ok(json!({ "fields": fields }))
+    };
+    let mut found = database
+        .prepare("SELECT id, attempts, owner FROM effect WHERE state = 'started'")
+        .unwrap();
+    for line in found.query_map([], line).unwrap() {
+        eprintln!("{}", line.unwrap());
+    }
+}
+
+/// The id of an event's notification.
+fn note(id: &str) -> String {
+    format!("n-{id}")
 }
 
 async fn hook(State(stub): State<Arc<Stub>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
@@ -192,8 +214,10 @@ fn claim(stub: &Stub) -> Vec<(i64, String)> {
         .map(Result::unwrap)
         .collect();
     for (pos, _) in &claimed {
-        let start = "UPDATE effect SET attempts = attempts + 1, state = 'started' WHERE pos = ?1";
-        turn.execute(start, [pos]).unwrap();
+        let start = "UPDATE effect SET attempts = attempts + 1, state = 'started', owner = ?2
+                     WHERE pos = ?1";
+        turn.execute(start, params![pos, std::process::id().to_string()])
+            .unwrap();
     }
     turn.commit().unwrap();
     claimed
@@ -201,7 +225,7 @@ fn claim(stub: &Stub) -> Vec<(i64, String)> {
 
 fn envelope(id: &str) -> String {
     let inner = json!({"message": {"notification": {"title": format!("{id} from Huber")},
-        "data": {"notification": format!("n-{id}")}}});
+        "data": {"notification": note(id)}}});
     let data = STANDARD.encode(inner.to_string());
     json!({"domain": "MR", "filename": "push.json", "data": data}).to_string()
 }
@@ -244,7 +268,7 @@ async fn notifications(State(stub): State<Arc<Stub>>, Query(pages): Query<Pages>
         let title = format!("{id} from Huber");
         Ok((
             pos,
-            json!({"title": title, "attempts": attempts, "state": state}),
+            json!({"id": note(&id), "title": title, "attempts": attempts, "state": state}),
         ))
     };
     page(

@@ -1,34 +1,36 @@
 //! Serves every page with sample data, to look at: `cargo run -p bellwether-web --example gallery`.
 //! The console is on port 8180, the hosted pages on 8181: /n/waiting, /n/german, /n/late, /n/mine,
-//! /n/code, /n/over, /n/withdrawn, /n/notice, /n/refused. An empty console is on 8182.
+//! /n/code, /n/over, /n/withdrawn, /n/notice, /n/refused. An empty console is on 8182, one
+//! that asks for its token (`letmein`) on 8183.
 
-// Each program uses another part of the stand-in.
-#![allow(dead_code, unreachable_pub, clippy::print_stdout)]
+#![expect(clippy::print_stdout, reason = "it says where to look")]
 
-#[path = "../tests/it/fake.rs"]
-mod fake;
-#[path = "../tests/it/samples.rs"]
-mod samples;
+#[path = "../tests/it/stand_in/mod.rs"]
+mod stand_in;
 
 use std::future::pending;
 
 use bellwether_engine::seam::{LiveKind, LiveLine};
 use bellwether_web::{internal, public, serve};
+use stand_in::{fake, samples};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let full = fake::app(&samples::morning(), "");
     let empty = fake::app(&samples::empty(), "");
+    let locked = fake::app(&samples::morning(), "letmein");
     println!("console http://127.0.0.1:8180/ · pages http://127.0.0.1:8181/n/waiting");
     let console = TcpListener::bind("127.0.0.1:8180").await?;
     let pages = TcpListener::bind("127.0.0.1:8181").await?;
     let nothing = TcpListener::bind("127.0.0.1:8182").await?;
+    let door = TcpListener::bind("127.0.0.1:8183").await?;
     tokio::spawn(happen(full.clone()));
     let served = tokio::try_join!(
         serve(console, internal(full.clone()), pending()),
         serve(pages, public(full), pending()),
         serve(nothing, internal(empty), pending()),
+        serve(door, internal(locked), pending()),
     );
     served.map(|_| ())
 }

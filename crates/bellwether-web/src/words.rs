@@ -84,6 +84,11 @@ pub(crate) fn state_word(word: &str, channel: &str) -> String {
     delivery(word, axis, provider).text
 }
 
+/// An actor as people read it: `admin(local)` becomes "admin (local)".
+pub(crate) fn actor(name: &str) -> String {
+    name.replacen('(', " (", 1)
+}
+
 /// A run in a word.
 pub(crate) fn run(status: &str) -> Pill {
     if status == "open" {

@@ -269,11 +269,12 @@ impl Turner<'_> {
         let language = language_of(person);
         let body = match said {
             TurnSaid::Refused { reason, .. } => words::not_understood(reason, language),
-            TurnSaid::AlreadyDecided { choice, by, .. } => {
+            TurnSaid::AlreadyDecided { choice, by, at } => {
                 let decider = self.case.world.directory.person(by);
                 let name = decider.map_or(by.as_str(), |person| person.name.as_str());
-                let past = words::choice_past(choice, language);
-                words::too_late(&words::settled(&past, name, language), language)
+                let zone = person.map_or("", |person| &person.zone);
+                let settled = words::settled_at(choice, name, *at, language, zone);
+                words::too_late(&settled, language)
             }
             TurnSaid::Over { how, .. } => words::too_late(&words::over(how, language), language),
             _ => return,

@@ -37,8 +37,8 @@ pub use draft::{EffectDraft, Emitted, Note, Turn, Via};
 pub use mail_reply::{NotADecision, judge};
 pub use message::shown_hash;
 pub use state::{AskState, Asked, Decided, EventKey, RunState, Telling, Waiting};
-pub(crate) use words::hidden_title;
 pub use words::{choice_label, choice_past};
+pub(crate) use words::{hidden_title, settled_at};
 
 /// Everything about one cell that a turn may look at.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! The few words that the engine itself says to people, in the languages that it speaks. Texts of
 //! flows are the flows' own.
 
+use bellwether_model::time::Time;
+
 use super::state::Telling;
 
 /// A language that the engine speaks; anything else is English.
@@ -71,6 +73,18 @@ pub(crate) fn settled(past: &str, by: &str, language: &str) -> String {
         Language::En => format!("{past} by {by}"),
         Language::De => format!("{past} von {by}"),
     }
+}
+
+/// What whoever comes too late is told: "Approved by Alice Arnold, Mon 10:42", in his zone.
+pub(crate) fn settled_at(choice: &str, by: &str, at: Time, language: &str, zone: &str) -> String {
+    const EN: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const DE: [&str; 7] = ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"];
+    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let local = at.timestamp().to_zoned(zone);
+    let day = usize::try_from(local.weekday().to_monday_zero_offset()).unwrap_or(0);
+    let day = Language::of(language).pick(EN[day], DE[day]);
+    let settled = settled(&choice_past(choice, language), by, language);
+    format!("{settled}, {day} {:02}:{:02}", local.hour(), local.minute())
 }
 
 /// What a silent update says when it is over without a decision.

@@ -9,7 +9,7 @@ use bellwether_model::time::Time;
 use serde_json::Value as Json;
 
 use super::{Engine, FORM_LIFE, Purpose};
-use crate::decide::{AskState, RunState, choice_label, choice_past};
+use crate::decide::{AskState, RunState, choice_label, choice_past, settled_at};
 
 use crate::seam::{Ask, Card, CardState, ChoiceView, Fact, HostedError, TurnSaid};
 use crate::store::{CellRef, EffectRow, EventRef, Snapshot};
@@ -34,14 +34,7 @@ impl Words {
 
     /// "Approved by Alice Arnold, Mon 10:42".
     pub(crate) fn decided(&self, choice: &str, by: &str, at: Time) -> String {
-        let past = choice_past(choice, &self.language);
-        let when = day_and_time(at, self.german(), &self.zone);
-        let by = self.name(by);
-        if self.german() {
-            format!("{past} von {by}, {when}")
-        } else {
-            format!("{past} by {by}, {when}")
-        }
+        settled_at(choice, &self.name(by), at, &self.language, &self.zone)
     }
 
     pub(crate) fn passed_on(&self) -> String {
@@ -348,15 +341,4 @@ fn comment_of(event: &Event) -> String {
         .get("push")
         .and_then(|push| push.get("comment"));
     push.and_then(Json::as_str).unwrap_or_default().to_owned()
-}
-
-/// "Mon 10:42" in the reader's zone.
-fn day_and_time(at: Time, german: bool, zone: &str) -> String {
-    const EN: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    const DE: [&str; 7] = ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"];
-    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let local = at.timestamp().to_zoned(zone);
-    let day = usize::try_from(local.weekday().to_monday_zero_offset()).unwrap_or(0);
-    let day = if german { DE[day] } else { EN[day] };
-    format!("{day} {:02}:{:02}", local.hour(), local.minute())
 }

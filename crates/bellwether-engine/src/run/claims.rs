@@ -162,6 +162,14 @@ impl Engine {
                 return Ok(());
             }
             tracing::warn!(lane.name = %lane.name, effects = rows.len(), "left in flight by an earlier process");
+            // All are named before the first is taken over: afterwards the record names us.
+            for row in &rows {
+                let owner = row.owner.map(|was| was.0.to_string());
+                tracing::info!(
+                    effect.id = %row.id, attempt = row.attempt, owner = owner.as_deref(),
+                    "may have been sent"
+                );
+            }
             for row in rows {
                 let Some(was) = row.owner else { continue };
                 let adopt = EffectUpdate::Adopt {

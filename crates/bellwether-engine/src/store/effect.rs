@@ -51,11 +51,7 @@ impl EffectState {
 
     /// The number under which it is stored.
     pub fn code(self) -> u8 {
-        Self::ALL
-            .iter()
-            .zip(0u8..)
-            .find(|((state, _), _)| *state == self)
-            .map_or(0, |(_, n)| n)
+        super::code_in(&Self::ALL, self)
     }
 
     /// The reverse of [`EffectState::code`]; an unknown number reads as `Failed`, which sends

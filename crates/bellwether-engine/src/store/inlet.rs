@@ -30,11 +30,7 @@ impl LedgerState {
 
     /// The number under which it is stored.
     pub fn code(self) -> u8 {
-        Self::ALL
-            .iter()
-            .zip(0u8..)
-            .find(|((state, _), _)| *state == self)
-            .map_or(0, |(_, n)| n)
+        super::code_in(&Self::ALL, self)
     }
 }
 
@@ -63,7 +59,7 @@ pub enum InletStep {
         ids: Vec<String>,
         /// The next cursor; None for ids that a sweep found.
         cursor: Option<String>,
-        /// Transport time.
+        /// Flow time: the listing is asked for what came since then.
         at: Time,
     },
     /// Counts one more attempt of a pending id, before it is fetched.
@@ -97,7 +93,7 @@ pub enum InletStep {
     Counted {
         /// Ids missing.
         gaps: u64,
-        /// Transport time of the recount.
+        /// Flow time of the recount.
         at: Time,
     },
 }
@@ -107,13 +103,13 @@ pub enum InletStep {
 pub struct InletState {
     /// The cursor; None before the first read.
     pub cursor: Option<String>,
-    /// Since when this source is watched (transport time).
+    /// Since when this source is watched (flow time).
     pub since: Option<Time>,
-    /// The latest successful read (transport time).
+    /// The latest successful read (flow time).
     pub read_at: Option<Time>,
     /// The latest hint that was not yet taken.
     pub hinted_at: Option<Time>,
-    /// The latest recount.
+    /// The latest recount (flow time).
     pub counted_at: Option<Time>,
     /// What the latest recount found missing.
     pub gaps: u64,

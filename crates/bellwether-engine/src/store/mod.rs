@@ -23,6 +23,13 @@ use bellwether_model::event::{Alias, Event, Position};
 use bellwether_model::id::{CellId, EffectId, Id};
 use bellwether_model::time::{Millis, Time};
 
+/// The number under which a state is stored: its place in the list of all.
+fn code_in<T: Copy + PartialEq>(all: &[(T, &'static str)], state: T) -> u8 {
+    let mut numbered = all.iter().zip(0u8..);
+    let found = numbered.find(|((known, _), _)| *known == state);
+    found.map_or(0, |(_, number)| number)
+}
+
 /// Who claims work: one value per started process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(pub Id);

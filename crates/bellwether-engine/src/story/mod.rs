@@ -12,6 +12,7 @@ mod read;
 mod read_mail;
 mod stage;
 mod steps;
+mod through;
 mod watch;
 mod world;
 
@@ -29,6 +30,7 @@ use crate::yaml::Problem;
 pub use people::directory;
 pub use stage::{OWNER_KEY, PHONES, Stage};
 pub use steps::Fault;
+pub use through::{Between, Through};
 pub use world::{Record, Sent, StoryClock, What};
 
 /// One test of a flow.

@@ -11,7 +11,7 @@ use bellwether_model::id::Id;
 use bellwether_model::time::{Millis, Time};
 use serde_json::{Map, Value as Json};
 
-use super::watch::Watched;
+use super::watch::{Watched, Watcher};
 use super::world::{MAILBOX, PHONES as PHONES_DEF, Record, Recorder, StoryClock};
 use super::{Scene, Stored};
 use crate::flow::{Active, FlowSet, InputKind, Position, check_inputs};
@@ -106,7 +106,7 @@ impl Stage {
     ) -> Result<Self, Vec<Problem>> {
         let (store, views) = stored;
         let inputs = check_inputs(scene.flow, &filled(scene), scene.file)?;
-        let watched = Arc::new(Watched::new(store));
+        let watched = Arc::new(Watched::new(store, Watcher::default()));
         let engine = Engine::new(Parts {
             store: Arc::clone(&watched) as _,
             views,

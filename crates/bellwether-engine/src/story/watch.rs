@@ -1,21 +1,17 @@
-//! A store that is watched: what the engine commits besides effects (dead letters, events of its
-//! own, journal notes, runs that end) is what a story wants to see. Everything is passed on
-//! unchanged.
+//! Somebody who watches a store: what the engine commits besides effects (dead letters, events of
+//! its own, journal notes, runs that end) is what a story wants to see.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bellwether_model::BoxFuture;
-use bellwether_model::event::{Alias, Event};
-use bellwether_model::id::{CellId, EffectId};
-use bellwether_model::time::{Millis, Time};
+use bellwether_model::id::CellId;
+use bellwether_model::time::Time;
 use serde_json::Value as Json;
 
+use super::through::{Between, Through};
 use crate::decide::Note;
-use crate::store::{
-    Answer, CellRef, CellStatus, DeadLetterWrite, EffectRow, EventRef, InletState, InletStep,
-    Member, Owner, Query, Ready, Snapshot, Store, StoreError, Verdict,
-};
+use crate::store::{CellStatus, DeadLetterWrite, Member, Store, Verdict};
 
 /// What was seen to be committed.
 #[derive(Debug, Default)]
@@ -61,31 +57,34 @@ impl Seen {
     }
 }
 
+/// Who keeps what he sees.
+#[derive(Debug, Default)]
+pub(super) struct Watcher(Mutex<Seen>);
+
 /// The store with somebody who looks on.
-#[derive(Debug)]
-pub(super) struct Watched {
-    inner: Arc<dyn Store>,
-    seen: Mutex<Seen>,
-}
+pub(super) type Watched = Through<Watcher>;
 
 impl Watched {
-    pub(super) fn new(inner: Arc<dyn Store>) -> Self {
-        Self {
-            inner,
-            seen: Mutex::default(),
-        }
-    }
-
     pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.between.seen()
     }
 }
 
-impl Store for Watched {
-    fn commit(&self, members: Vec<Member>) -> BoxFuture<'_, Vec<Verdict>> {
+impl Watcher {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Between for Watcher {
+    fn commit<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        members: Vec<Member>,
+    ) -> BoxFuture<'a, Vec<Verdict>> {
         Box::pin(async move {
             let copies = members.clone();
-            let verdicts = self.inner.commit(members).await;
+            let verdicts = store.commit(members).await;
             let mut seen = self.seen();
             for (member, verdict) in copies.iter().zip(&verdicts) {
                 if matches!(verdict, Verdict::Done(_)) {
@@ -95,72 +94,5 @@ impl Store for Watched {
             drop(seen);
             verdicts
         })
-    }
-
-    fn load<'a>(
-        &'a self,
-        cells: &'a [CellRef],
-    ) -> BoxFuture<'a, Result<Vec<Option<Snapshot>>, StoreError>> {
-        self.inner.load(cells)
-    }
-
-    fn resolve<'a>(
-        &'a self,
-        aliases: &'a [Alias],
-    ) -> BoxFuture<'a, Result<Vec<Option<CellId>>, StoreError>> {
-        self.inner.resolve(aliases)
-    }
-
-    fn events<'a>(
-        &'a self,
-        refs: &'a [EventRef],
-    ) -> BoxFuture<'a, Result<Vec<Option<Event>>, StoreError>> {
-        self.inner.events(refs)
-    }
-
-    fn effects<'a>(
-        &'a self,
-        ids: &'a [EffectId],
-    ) -> BoxFuture<'a, Result<Vec<Option<EffectRow>>, StoreError>> {
-        self.inner.effects(ids)
-    }
-
-    fn answer<'a>(
-        &'a self,
-        queries: &'a [Query],
-    ) -> BoxFuture<'a, Result<Vec<Answer>, StoreError>> {
-        self.inner.answer(queries)
-    }
-
-    fn ready(&self, now: Time, limit: usize) -> BoxFuture<'_, Result<Ready, StoreError>> {
-        self.inner.ready(now, limit)
-    }
-
-    fn due_effects<'a>(
-        &'a self,
-        lane: &'a str,
-        now: Time,
-        limit: usize,
-        left_by_others: Option<Owner>,
-    ) -> BoxFuture<'a, Result<(Vec<EffectRow>, Option<Time>), StoreError>> {
-        self.inner.due_effects(lane, now, limit, left_by_others)
-    }
-
-    fn inlet<'a>(
-        &'a self,
-        connection: &'a str,
-        step: InletStep,
-    ) -> BoxFuture<'a, Result<InletState, StoreError>> {
-        self.inner.inlet(connection, step)
-    }
-
-    fn lease<'a>(
-        &'a self,
-        name: &'a str,
-        owner: Owner,
-        now: Time,
-        ttl: Millis,
-    ) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
-        self.inner.lease(name, owner, now, ttl)
     }
 }

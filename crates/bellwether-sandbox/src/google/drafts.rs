@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::{Call, Needs, body};
 use super::delivery;
@@ -63,23 +63,11 @@ async fn list(call: Call) -> Answer {
             .collect();
         (search.only("DRAFT").messages(m), of)
     });
-    let mut answer = Map::new();
-    let shown: Vec<Value> = found
-        .messages
-        .iter()
-        .filter_map(|m| {
-            let message = json!({"id": hex(m.id), "threadId": hex(m.thread)});
-            Some(json!({"id": drafts.get(&m.id)?, "message": message}))
-        })
-        .collect();
-    if !shown.is_empty() {
-        answer.insert("drafts".to_owned(), Value::Array(shown));
-    }
-    if let Some(next) = found.next {
-        answer.insert("nextPageToken".to_owned(), json!(next));
-    }
-    answer.insert("resultSizeEstimate".to_owned(), json!(found.estimate));
-    Ok(call.answer(Value::Object(answer)))
+    let entry = |m: &Stored| {
+        let message = json!({"id": hex(m.id), "threadId": hex(m.thread)});
+        Some(json!({"id": drafts.get(&m.id)?, "message": message}))
+    };
+    Ok(call.answer(found.answer("drafts", entry)))
 }
 
 async fn get_one(call: Call) -> Answer {

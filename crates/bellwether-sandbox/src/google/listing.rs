@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::errors::GoogleError;
@@ -17,6 +18,15 @@ use super::query::{self, Query};
 const DEFAULT_PAGE: usize = 100;
 /// Entries of a page at most.
 pub(crate) const PAGE_LIMIT: usize = 500;
+
+/// What messages and threads may be searched with.
+pub(crate) const PARAMETERS: [&str; 5] = [
+    "q",
+    "labelIds",
+    "includeSpamTrash",
+    "maxResults",
+    "pageToken",
+];
 
 /// What to list.
 #[derive(Debug)]
@@ -35,6 +45,22 @@ pub(crate) struct Found {
     pub(crate) next: Option<String>,
     /// How many there are from here on, at least.
     pub(crate) estimate: usize,
+}
+
+impl Found {
+    /// The page as it is answered: its entries under `name`, which is left out when there are none.
+    pub(crate) fn answer(&self, name: &str, entry: impl Fn(&Stored) -> Option<Value>) -> Value {
+        let mut answer = Map::new();
+        let entries: Vec<Value> = self.messages.iter().filter_map(entry).collect();
+        if !entries.is_empty() {
+            answer.insert(name.to_owned(), Value::Array(entries));
+        }
+        if let Some(next) = &self.next {
+            answer.insert("nextPageToken".to_owned(), json!(next));
+        }
+        answer.insert("resultSizeEstimate".to_owned(), json!(self.estimate));
+        Value::Object(answer)
+    }
 }
 
 impl Search {

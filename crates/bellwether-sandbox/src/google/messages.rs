@@ -13,7 +13,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::{Call, Needs, body};
 use super::delivery;
@@ -22,7 +22,7 @@ use super::format::{self, Format, brief};
 use super::ids::{from_hex, hex};
 use super::labels::Labels;
 use super::letter;
-use super::listing::Search;
+use super::listing::{self, Search};
 use super::mailbox::{Arriving, OverQuota, Stored};
 use crate::clock::real_now;
 use crate::world::World;
@@ -143,29 +143,11 @@ pub(crate) fn path_id(call: &Call, name: &str) -> Result<u64, GoogleError> {
 }
 
 async fn list(call: Call) -> Answer {
-    let known = [
-        "q",
-        "labelIds",
-        "includeSpamTrash",
-        "maxResults",
-        "pageToken",
-    ];
-    call.allow(Needs::Metadata, &known)?;
+    call.allow(Needs::Metadata, &listing::PARAMETERS)?;
     let search = Search::new(&call)?;
     let found = call.mailbox(|m| search.messages(m));
-    let mut answer = Map::new();
-    if !found.messages.is_empty() {
-        let ids = found.messages.iter();
-        let ids = ids
-            .map(|m| json!({"id": hex(m.id), "threadId": hex(m.thread)}))
-            .collect();
-        answer.insert("messages".to_owned(), Value::Array(ids));
-    }
-    if let Some(next) = found.next {
-        answer.insert("nextPageToken".to_owned(), json!(next));
-    }
-    answer.insert("resultSizeEstimate".to_owned(), json!(found.estimate));
-    Ok(call.answer(Value::Object(answer)))
+    let entry = |m: &Stored| Some(json!({"id": hex(m.id), "threadId": hex(m.thread)}));
+    Ok(call.answer(found.answer("messages", entry)))
 }
 
 /// Reads `format` and `metadataHeaders`.

@@ -7,13 +7,13 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::{Call, Needs};
 use super::errors::{Answer, GoogleError};
 use super::format::{self, brief};
 use super::ids::hex;
-use super::listing::Search;
+use super::listing::{self, Search};
 use super::mailbox::Stored;
 use super::messages::{Modify, path_id, wanted_format};
 use crate::clock::real_now;
@@ -31,29 +31,14 @@ pub(crate) fn routes() -> Router<Arc<World>> {
 }
 
 async fn list(call: Call) -> Answer {
-    let known = [
-        "q",
-        "labelIds",
-        "includeSpamTrash",
-        "maxResults",
-        "pageToken",
-    ];
-    call.allow(Needs::Metadata, &known)?;
+    call.allow(Needs::Metadata, &listing::PARAMETERS)?;
     let search = Search::new(&call)?;
     let found = call.mailbox(|m| search.threads(m));
-    let mut answer = Map::new();
-    if !found.messages.is_empty() {
-        let shown = found.messages.iter().map(|m| {
-            json!({"id": hex(m.thread), "snippet": m.snippet,
-                "historyId": m.history_id.to_string()})
-        });
-        answer.insert("threads".to_owned(), shown.collect());
-    }
-    if let Some(next) = found.next {
-        answer.insert("nextPageToken".to_owned(), json!(next));
-    }
-    answer.insert("resultSizeEstimate".to_owned(), json!(found.estimate));
-    Ok(call.answer(Value::Object(answer)))
+    let entry = |m: &Stored| {
+        let history = m.history_id.to_string();
+        Some(json!({"id": hex(m.thread), "snippet": m.snippet, "historyId": history}))
+    };
+    Ok(call.answer(found.answer("threads", entry)))
 }
 
 fn messages(call: &Call) -> Result<Vec<Stored>, GoogleError> {

@@ -125,39 +125,29 @@ async fn a_status_fault_hits_once_and_is_counted() {
     );
 }
 
-#[tokio::test]
-async fn a_reset_before_handling_changes_nothing() {
+/// Sends a mail whose call is reset by a fault of that kind.
+async fn cut_off(kind: &str) -> Post {
     let post = Post::start().await;
     let token = post.token(APPROVALS).await;
-    fault(
-        &post,
-        json!({"target": "google.gmail", "kind": "reset_before"}),
-    )
-    .await;
+    fault(&post, json!({"target": "google.gmail", "kind": kind})).await;
     let send = "/gmail/v1/users/me/messages/send";
     let cut = post
         .bearer(&token, "POST", send, &sending())
         .await
         .expect_err("no answer");
     assert_eq!(cut.kind(), std::io::ErrorKind::ConnectionReset, "{cut}");
+    post
+}
+
+#[tokio::test]
+async fn a_reset_before_handling_changes_nothing() {
+    let post = cut_off("reset_before").await;
     assert_eq!(post.count("ariba@example.com", "").await, 0);
 }
 
 #[tokio::test]
 async fn a_reset_after_handling_leaves_the_effect() {
-    let post = Post::start().await;
-    let token = post.token(APPROVALS).await;
-    fault(
-        &post,
-        json!({"target": "google.gmail", "kind": "reset_after"}),
-    )
-    .await;
-    let send = "/gmail/v1/users/me/messages/send";
-    let cut = post
-        .bearer(&token, "POST", send, &sending())
-        .await
-        .expect_err("no answer");
-    assert_eq!(cut.kind(), std::io::ErrorKind::ConnectionReset, "{cut}");
+    let post = cut_off("reset_after").await;
     assert_eq!(post.count("ariba@example.com", "").await, 1);
     let calls = post.admin("/admin/calls", Value::Null).await.json();
     let all = calls["items"].as_array().expect("calls");

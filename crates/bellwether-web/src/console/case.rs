@@ -55,10 +55,8 @@ fn show(visit: &Visit, detail: &RunDetail) -> Markup {
             }))
             (fact("Matter", &html! { (clean(&run.key)) }))
             (fact("Began", &visit.time(run.opened_at)))
-            (fact("Last turn", &visit.time(run.last_turn_at)))
-            @for (name, due) in &detail.timers {
-                (fact(&format!("Next: {}", clean(&journal::timer(name))), &visit.time(*due)))
-            }
+            (fact("Last change", &visit.time(run.last_turn_at)))
+            @for (name, due) in &detail.timers { (fact("Next", &next(visit, name, *due))) }
         }
         (line_of_time(visit, detail))
         (effects(visit, detail))
@@ -67,6 +65,15 @@ fn show(visit: &Visit, detail: &RunDetail) -> Markup {
             summary { "State as the record has it" }
             pre { (pretty(&detail.state)) }
         }
+    }
+}
+
+/// What happens by itself, and when.
+fn next(visit: &Visit, timer: &str, due: Time) -> Markup {
+    let (what, step) = journal::timer_of(timer);
+    html! {
+        (visit.time(due)) ": " (clean(&what))
+        @if let Some(step) = step { " " span.meta { "(step " (clean(step)) ")" } }
     }
 }
 
@@ -201,7 +208,7 @@ fn decide_form(visit: &Visit, detail: &RunDetail) -> Markup {
             summary { "Decide for somebody" }
             p.meta {
                 "For when the person called. The record says that it was you: "
-                (clean(&visit.actor.name)) "."
+                (clean(&words::actor(&visit.actor.name))) "."
             }
             form.stack method="post" action={ "/cases/" (detail.run.id) "/decide" } {
                 (visit.token())

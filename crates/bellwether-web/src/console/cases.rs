@@ -60,7 +60,7 @@ fn rows(visit: &Visit, page: &Page<RunRow>, query: &ListQuery) -> Markup {
     html! {
         p.meta { (page.total) " in all" }
         table.rows {
-            (columns(&["Case", "Flow", "State", "Began", "Last turn", "Turns"]))
+            (columns(&["Case", "Flow", "State", "Began", "Last change", "Turns"]))
             tbody {
                 @for row in &page.items {
                     tr {
@@ -75,7 +75,7 @@ fn rows(visit: &Visit, page: &Page<RunRow>, query: &ListQuery) -> Markup {
                         }
                         td data-label="State" { (words::run(row.status).show()) }
                         td data-label="Began" { (visit.time(row.opened_at)) }
-                        td data-label="Last turn" { (visit.time(row.last_turn_at)) }
+                        td data-label="Last change" { (visit.time(row.last_turn_at)) }
                         td.n data-label="Turns" { (row.turns) }
                     }
                 }

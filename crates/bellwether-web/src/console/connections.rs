@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::frame::{Visit, back};
 use crate::guard::Posted;
 use crate::note::Note;
-use crate::pieces::{Pill, empty, encode, fact, icon, time};
+use crate::pieces::{Pill, empty, encode, fact, icon};
 use crate::problem::Problem;
 use crate::text::clean;
 use crate::web::Web;
@@ -160,7 +160,7 @@ fn numbers(visit: &Visit, counts: &LedgerCounts) -> Markup {
                         @match counts.counted_at {
                             Some(at) => {
                                 "counted against the mailbox itself, "
-                                (time(at, visit.transport_now, visit.names.zone()))
+                                (visit.time(at))
                             },
                             None => { "not counted against the mailbox yet" },
                         }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::Visit;
-use crate::pieces::{Pill, empty, encode, icon, time};
+use crate::pieces::{Pill, empty, encode, icon};
 use crate::text::clean;
 use crate::web::Web;
 use crate::words;
@@ -32,13 +32,13 @@ fn card(visit: &Visit, flow: &Document) -> Markup {
         li.card {
             p.card-head {
                 (icon("flow")) strong { (clean(&flow.name)) }
+                @if let Some(position) = flow.body.get("position").and_then(Value::as_str) {
+                    (position_pill(position).show())
+                }
                 span.meta { "version " (flow.version) ", by " (clean(&flow.actor)) ", "
-                    (time(flow.at, visit.transport_now, visit.names.zone())) }
+                    (visit.time(flow.at)) }
             }
             @if let Some(about) = about(&text) { p { (clean(about)) } }
-            @if let Some(position) = flow.body.get("position").and_then(Value::as_str) {
-                p.pills { (position_pill(position).show()) }
-            }
             p { a href={ "/cases?flow=" (encode(&flow.name)) } { "Its cases" } }
             details.raw { summary { "Its text" } pre { (clean(&text)) } }
         }

@@ -17,6 +17,7 @@ use crate::pieces::{self, THEME_COOKIE, head, icon, set_cookie, theme};
 use crate::problem::Problem;
 use crate::text::clean;
 use crate::web::Web;
+use crate::words;
 
 /// The pages in the navigation. Only what exists.
 const PLACES: [(&str, &str, &str); 7] = [
@@ -165,7 +166,7 @@ impl Visit {
                         (content)
                         p.zone.meta {
                             "Times in " (self.names.zone().replace('_', " "))
-                            " · you are " (clean(&self.actor.name))
+                            " · you are " (clean(&words::actor(&self.actor.name)))
                         }
                     }
                 }

@@ -120,12 +120,21 @@ fn input(given: &Value) -> String {
 }
 
 /// A timer as people understand it: `rung/approval` is the next rung of the ladder of that step.
-pub(crate) fn timer(name: &str) -> String {
+fn timer(name: &str) -> String {
+    let (what, step) = timer_of(name);
+    match step {
+        Some(step) => format!("{what}, {}", plain(step)),
+        None => what,
+    }
+}
+
+/// What a timer does, and for which step of the flow.
+pub(crate) fn timer_of(name: &str) -> (String, Option<&str>) {
     match name.split_once('/') {
-        Some(("rung", step)) => format!("remind or pass on, {}", plain(step)),
-        Some(("wait", step)) => format!("the wait ends, {}", plain(step)),
-        Some((kind, step)) => format!("{}, {}", plain(kind), plain(step)),
-        None => plain(name),
+        Some(("rung", step)) => ("remind or pass on".to_owned(), Some(step)),
+        Some(("wait", step)) => ("the wait ends".to_owned(), Some(step)),
+        Some((kind, step)) => (plain(kind), Some(step)),
+        None => (plain(name), None),
     }
 }
 

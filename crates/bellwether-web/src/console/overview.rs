@@ -55,7 +55,8 @@ fn tiles(visit: &Visit, unsure: u64) -> Markup {
             (tile("/connections", "mail", tone(numbers.gaps, "bad"), numbers.gaps, "missing mails",
                 "at the latest recount"))
             (tile("/notifications?status=maybe_sent", "alert", tone(unsure, "warn"), unsure,
-                "may have been sent", "we cannot know"))
+                "may have been sent",
+                if unsure == 0 { "every outcome is known" } else { "we cannot know" }))
         }
     }
 }

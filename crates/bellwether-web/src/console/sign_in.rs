@@ -100,7 +100,9 @@ fn alone(headers: &HeaderMap, status: StatusCode, title: &str, content: &Markup)
         (DOCTYPE)
         html lang="en" data-theme=[theme(cookie(headers, THEME_COOKIE))] {
             (head(title))
-            body.hosted { main.sheet id="main" { (content) } }
+            body.hosted {
+                main.sheet id="main" { p.brand { (icon("road")) "Bellwether" } (content) }
+            }
         }
     };
     (status, Html(shown.into_string())).into_response()

@@ -81,13 +81,7 @@ async fn act(
         shown: text("shown"),
     };
     if press.act_token.is_empty() || press.choice.is_empty() {
-        let words = words::of(language(&headers));
-        return page::sorry(
-            &headers,
-            StatusCode::BAD_REQUEST,
-            words.no_form,
-            words.open_again,
-        );
+        return no_form(&headers, StatusCode::BAD_REQUEST);
     }
     let wanted = text("needs_comment");
     if press.comment.is_empty() && wanted.split(' ').any(|choice| choice == press.choice) {
@@ -96,15 +90,7 @@ async fn act(
     web.counters.presses.inc();
     match web.app.hosted.press(&press, &visitor(&headers)).await {
         Ok(pressed) => back(&token, after(&pressed)),
-        Err(HostedError::BadToken) => {
-            let words = words::of(language(&headers));
-            page::sorry(
-                &headers,
-                StatusCode::FORBIDDEN,
-                words.no_form,
-                words.open_again,
-            )
-        }
+        Err(HostedError::BadToken) => no_form(&headers, StatusCode::FORBIDDEN),
         Err(error) => sorry(&error, &headers),
     }
 }
@@ -184,13 +170,15 @@ async fn nowhere(headers: HeaderMap) -> Response {
 
 /// The fields of a post, unless another site's page caused it.
 async fn posted(headers: &HeaderMap, request: Request) -> Result<Fields, Response> {
-    let refuse = |status| {
-        let words = words::of(language(headers));
-        page::sorry(headers, status, words.no_form, words.open_again)
-    };
-    same_origin(headers).map_err(|_| refuse(StatusCode::FORBIDDEN))?;
+    same_origin(headers).map_err(|_| no_form(headers, StatusCode::FORBIDDEN))?;
     let fields = Fields::of_form(request).await;
-    fields.map_err(|_| refuse(StatusCode::BAD_REQUEST))
+    fields.map_err(|_| no_form(headers, StatusCode::BAD_REQUEST))
+}
+
+/// What was posted is not the form that we gave out.
+fn no_form(headers: &HeaderMap, status: StatusCode) -> Response {
+    let words = words::of(language(headers));
+    page::sorry(headers, status, words.no_form, words.open_again)
 }
 
 /// Back to the card, which then says what happened.

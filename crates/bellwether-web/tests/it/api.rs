@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::client::{send, start};
-use crate::fake::lock;
-use crate::samples::{empty, id, morning};
+use crate::stand_in::fake::lock;
+use crate::stand_in::samples::{empty, id, morning};
 
 #[tokio::test]
 async fn events_are_cloud_events_with_our_extensions() {

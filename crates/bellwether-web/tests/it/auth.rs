@@ -1,8 +1,8 @@
 //! Who may call the internal listener, and from where.
 
 use crate::client::{Answer, Server, send, start};
-use crate::fake::lock;
-use crate::samples::{id, morning};
+use crate::stand_in::fake::lock;
+use crate::stand_in::samples::{id, morning};
 
 const TOKEN: &str = "a-long-token-of-the-console";
 
@@ -146,7 +146,8 @@ async fn a_person_signs_in_with_the_form_and_out_again() {
     // Changed by one character, or past its time, it is worth nothing.
     let forged = format!("cookie: bw_console=9{}", &cookie["bw_console=".len()..]);
     assert_eq!(get(&server, "/cases", &[&forged]).await.status, 401);
-    *lock(&server.fake.now) = crate::samples::now() + bellwether_model::time::Millis::hours(13);
+    *lock(&server.fake.now) =
+        crate::stand_in::samples::now() + bellwether_model::time::Millis::hours(13);
     assert_eq!(get(&server, "/cases", &[&session]).await.status, 401);
 }
 

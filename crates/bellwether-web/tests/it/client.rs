@@ -13,23 +13,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::fake::{self, Fake};
+use crate::stand_in::fake::{self, Fake};
 
 /// A browser, as the hosted pages see it.
-pub const BROWSER: &str = "user-agent: Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) \
+pub(crate) const BROWSER: &str = "user-agent: Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) \
     AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1";
 
-pub struct Server {
-    pub public: SocketAddr,
-    pub internal: SocketAddr,
-    pub fake: Arc<Fake>,
-    pub app: App,
+pub(crate) struct Server {
+    pub(crate) public: SocketAddr,
+    pub(crate) internal: SocketAddr,
+    pub(crate) fake: Arc<Fake>,
+    pub(crate) app: App,
     stops: Vec<oneshot::Sender<()>>,
     tasks: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 /// A server over a stand-in; an empty token means loopback callers only.
-pub async fn start(fake: Arc<Fake>, token: &str) -> Server {
+pub(crate) async fn start(fake: Arc<Fake>, token: &str) -> Server {
     let app = fake::app(&fake, token);
     let mut stops = Vec::new();
     let mut tasks = Vec::new();
@@ -55,7 +55,7 @@ pub async fn start(fake: Arc<Fake>, token: &str) -> Server {
 
 impl Server {
     /// Stops both listeners and waits until they drained.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         for stop in self.stops {
             stop.send(()).expect("it still serves");
         }
@@ -68,17 +68,17 @@ impl Server {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         send(self.internal, "GET", path, &["accept: text/html"], "").await
     }
 
-    pub async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         let answer = send(self.internal, "GET", path, &[], "").await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         serde_json::from_str(&answer.body).expect("JSON")
     }
 
-    pub async fn post_json(&self, path: &str, body: &str) -> Answer {
+    pub(crate) async fn post_json(&self, path: &str, body: &str) -> Answer {
         send(
             self.internal,
             "POST",
@@ -89,13 +89,13 @@ impl Server {
         .await
     }
 
-    pub async fn open(&self, path: &str, headers: &[&str]) -> Answer {
+    pub(crate) async fn open(&self, path: &str, headers: &[&str]) -> Answer {
         let mut all = vec![BROWSER];
         all.extend(headers);
         send(self.public, "GET", path, &all, "").await
     }
 
-    pub async fn press(&self, path: &str, headers: &[&str], form: &str) -> Answer {
+    pub(crate) async fn press(&self, path: &str, headers: &[&str], form: &str) -> Answer {
         let mut all = vec![BROWSER, "content-type: application/x-www-form-urlencoded"];
         all.extend(headers);
         send(self.public, "POST", path, &all, form).await
@@ -103,20 +103,20 @@ impl Server {
 }
 
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// The `name=value` of a cookie that the answer sets.
-    pub fn cookie(&self, name: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let set = self.headers.iter().filter(|(key, _)| key == "set-cookie");
         let mut pairs = set.filter_map(|(_, value)| value.split(';').next());
         pairs
@@ -124,13 +124,13 @@ impl Answer {
             .map(str::to_owned)
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 }
 
 /// Sends one request. `host:` among the headers replaces the default one.
-pub async fn send(
+pub(crate) async fn send(
     to: SocketAddr,
     method: &str,
     path: &str,
@@ -146,7 +146,7 @@ pub async fn send(
 }
 
 /// Sends a request and leaves the answer to be read.
-pub async fn connect(
+pub(crate) async fn connect(
     to: SocketAddr,
     method: &str,
     path: &str,

@@ -1,9 +1,9 @@
 //! The console's pages: headers, escaping, empty states, buttons.
 
 use crate::client::{Answer, Server, send, start};
-use crate::fake::lock;
 use crate::hostile::{HOSTILE, hostile};
-use crate::samples::{empty, id, morning};
+use crate::stand_in::fake::lock;
+use crate::stand_in::samples::{empty, id, morning};
 
 const FORM: &str = "content-type: application/x-www-form-urlencoded";
 
@@ -210,7 +210,7 @@ async fn a_case_tells_its_story_in_words() {
         "The time came: remind or pass on, approval",
         "given to OpenText",
         "may have been sent, we cannot know",
-        "Next: remind or pass on, approval",
+        "remind or pass on <span class=\"meta\">(step approval)</span>",
         r#"<option value="alice" selected>Alice Arnold</option>"#,
         r#"name="choice" value="approve">Approve</button>"#,
     ] {

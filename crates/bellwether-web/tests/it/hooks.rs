@@ -1,8 +1,8 @@
 //! The busy path: what reaches the engine, what it answers, what is refused before it.
 
 use crate::client::{send, start};
-use crate::fake::lock;
-use crate::samples::empty;
+use crate::stand_in::fake::lock;
+use crate::stand_in::samples::empty;
 
 #[tokio::test]
 async fn a_hook_gives_the_engine_inlet_headers_and_body() {

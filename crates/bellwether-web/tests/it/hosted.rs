@@ -3,9 +3,9 @@
 use bellwether_engine::seam::{CardState, OpenGrade};
 
 use crate::client::{Answer, Server, send, start};
-use crate::fake::lock;
 use crate::hostile::{HOSTILE, hostile};
-use crate::samples::{ask, morning};
+use crate::stand_in::fake::lock;
+use crate::stand_in::samples::{ask, morning};
 
 const APPROVE: &str = "act_token=act-waiting&shown=hash-1&choice=approve&needs_comment=reject";
 const REJECT: &str = "act_token=act-waiting&shown=hash-1&choice=reject&needs_comment=reject";

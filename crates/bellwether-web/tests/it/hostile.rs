@@ -6,18 +6,19 @@ use bellwether_engine::seam::*;
 use bellwether_engine::store::*;
 use serde_json::json;
 
-use crate::fake::{Fake, document};
-use crate::samples::{ago, ask, card, dead, detail, mail, notification, now, run_row};
+use crate::stand_in::fake::{Fake, document};
+use crate::stand_in::samples::{ago, ask, card, dead, detail, mail, notification, now, run_row};
 
 /// What a hostile sender writes into every field.
-pub const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u{202E}evil";
+pub(crate) const HOSTILE: &str =
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u{202E}evil";
 
 fn h() -> String {
     HOSTILE.to_owned()
 }
 
 /// A stand-in whose every text is hostile.
-pub fn hostile() -> Arc<Fake> {
+pub(crate) fn hostile() -> Arc<Fake> {
     let people = json!({ "people": { "alice": { "name": HOSTILE } } });
     let mut event = mail(4, HOSTILE, HOSTILE, 1);
     event.envelope.source = h();

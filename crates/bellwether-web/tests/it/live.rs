@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::client::{Server, connect, start};
-use crate::samples::{id, morning, now};
+use crate::stand_in::samples::{id, morning, now};
 
 async fn watch(server: &Server) -> TcpStream {
     let stream = connect(server.internal, "GET", "/api/live", &[], "").await;

@@ -1,23 +1,16 @@
 //! A store that stops in the middle, as a process does that is killed: after so many commits
-//! nothing is written any more.
+//! nothing is written any more. And one that breaks off steps of an inlet.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bellwether_engine::store::{
-    Answer, CellRef, EffectRow, EventRef, InletState, InletStep, Member, Owner, Query, Ready,
-    Snapshot, Store, StoreError, Verdict,
-};
-use bellwether_engine::story::{Fault, Record};
+use bellwether_engine::store::{InletState, InletStep, Member, Store, StoreError, Verdict};
+use bellwether_engine::story::{Between, Fault, Record, Through};
 use bellwether_model::BoxFuture;
-use bellwether_model::event::{Alias, Event};
-use bellwether_model::id::{CellId, EffectId};
-use bellwether_model::time::{Millis, Time};
 
-/// The store of a process that ends after some commits.
+/// A process that ends after some commits.
 #[derive(Debug)]
-pub(crate) struct Crashing {
-    inner: Arc<dyn Store>,
+pub(crate) struct Ending {
     /// How many commits are still written.
     left: AtomicU64,
     ended: AtomicBool,
@@ -25,11 +18,10 @@ pub(crate) struct Crashing {
     loses: Option<OnceLock<Arc<Record>>>,
 }
 
-impl Crashing {
-    pub(crate) fn new(inner: Arc<dyn Store>, after: u64, loses: bool) -> Self {
+impl Ending {
+    pub(crate) fn after(commits: u64, loses: bool) -> Self {
         Self {
-            inner,
-            left: AtomicU64::new(after),
+            left: AtomicU64::new(commits),
             ended: AtomicBool::new(false),
             loses: loses.then(OnceLock::new),
         }
@@ -60,8 +52,12 @@ impl Crashing {
     }
 }
 
-impl Store for Crashing {
-    fn commit(&self, members: Vec<Member>) -> BoxFuture<'_, Vec<Verdict>> {
+impl Between for Ending {
+    fn commit<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        members: Vec<Member>,
+    ) -> BoxFuture<'a, Vec<Verdict>> {
         Box::pin(async move {
             let one_less = |left: u64| left.checked_sub(1);
             let left = self
@@ -74,7 +70,7 @@ impl Store for Crashing {
                     members.iter().map(gone).collect()
                 }
                 Ok(left) => {
-                    let verdicts = self.inner.commit(members).await;
+                    let verdicts = store.commit(members).await;
                     if left == 1 {
                         // The commit is durable, and nothing that should follow it happens.
                         self.end();
@@ -84,71 +80,33 @@ impl Store for Crashing {
             }
         })
     }
+}
 
-    fn load<'a>(
-        &'a self,
-        cells: &'a [CellRef],
-    ) -> BoxFuture<'a, Result<Vec<Option<Snapshot>>, StoreError>> {
-        self.inner.load(cells)
+/// The store of such a process.
+pub(crate) type Crashing = Through<Ending>;
+
+/// Refuses what a recount found, as long as it is told to: an engine that comes no further.
+#[derive(Debug, Default)]
+pub(crate) struct NoRepair(AtomicBool);
+
+impl NoRepair {
+    pub(crate) fn refuse(&self, refuse: bool) {
+        self.0.store(refuse, Ordering::SeqCst);
     }
+}
 
-    fn resolve<'a>(
-        &'a self,
-        aliases: &'a [Alias],
-    ) -> BoxFuture<'a, Result<Vec<Option<CellId>>, StoreError>> {
-        self.inner.resolve(aliases)
-    }
-
-    fn events<'a>(
-        &'a self,
-        refs: &'a [EventRef],
-    ) -> BoxFuture<'a, Result<Vec<Option<Event>>, StoreError>> {
-        self.inner.events(refs)
-    }
-
-    fn effects<'a>(
-        &'a self,
-        ids: &'a [EffectId],
-    ) -> BoxFuture<'a, Result<Vec<Option<EffectRow>>, StoreError>> {
-        self.inner.effects(ids)
-    }
-
-    fn answer<'a>(
-        &'a self,
-        queries: &'a [Query],
-    ) -> BoxFuture<'a, Result<Vec<Answer>, StoreError>> {
-        self.inner.answer(queries)
-    }
-
-    fn ready(&self, now: Time, limit: usize) -> BoxFuture<'_, Result<Ready, StoreError>> {
-        self.inner.ready(now, limit)
-    }
-
-    fn due_effects<'a>(
-        &'a self,
-        lane: &'a str,
-        now: Time,
-        limit: usize,
-        left_by_others: Option<Owner>,
-    ) -> BoxFuture<'a, Result<(Vec<EffectRow>, Option<Time>), StoreError>> {
-        self.inner.due_effects(lane, now, limit, left_by_others)
-    }
-
+impl Between for NoRepair {
     fn inlet<'a>(
         &'a self,
+        store: &'a dyn Store,
         connection: &'a str,
         step: InletStep,
     ) -> BoxFuture<'a, Result<InletState, StoreError>> {
-        self.inner.inlet(connection, step)
-    }
-
-    fn lease<'a>(
-        &'a self,
-        name: &'a str,
-        owner: Owner,
-        now: Time,
-        ttl: Millis,
-    ) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
-        self.inner.lease(name, owner, now, ttl)
+        let repairs = matches!(step, InletStep::Discovered { cursor: None, .. });
+        if repairs && self.0.load(Ordering::SeqCst) {
+            let ended = StoreError("the process has ended".to_owned());
+            return Box::pin(std::future::ready(Err(ended)));
+        }
+        store.inlet(connection, step)
     }
 }

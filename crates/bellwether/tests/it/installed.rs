@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::{Place, Process};
+use super::support::{APPROVER, Place, Process};
 
 /// The secret that signs webhooks of the test.
 pub(crate) const WEBHOOK_KEY: &[u8] = b"a key of the orders' sender";
@@ -33,8 +33,14 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// Stand-ins that run, and a folder from which `serve` can be started.
+    /// Stand-ins that run, and a folder from which `serve` can be started. Alice approves.
     pub(crate) async fn make() -> Self {
+        let alice = json!({ "alice": person("Alice Arnold", APPROVER, Some("device-alice")) });
+        Self::with(&alice, 1).await
+    }
+
+    /// The same with these people; the mailbox is looked at so often by itself.
+    pub(crate) async fn with(people: &Value, poll_seconds: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let sandbox = Process::start(&["sandbox", "--port", "0", "--json"], folder.path()).await;
         let page = sandbox.ready["addresses"]["page"].as_str();
@@ -46,7 +52,10 @@ impl Installed {
             at,
             _sandbox: sandbox,
         };
-        made.write("setup.yaml", &setup(&info).to_string());
+        made.write(
+            "setup.yaml",
+            &setup(&info, people, poll_seconds).to_string(),
+        );
         std::fs::create_dir(made.path("flows")).expect("a folder of flows");
         let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
         for name in ["approval-mail.yaml", "approvers.csv"] {
@@ -91,8 +100,16 @@ impl Installed {
     }
 }
 
+/// Somebody who may approve orders, on a phone or without one.
+pub(crate) fn person(name: &str, address: &str, device: Option<&str>) -> Value {
+    json!({
+        "name": name, "emails": [address], "zone": "Europe/Vienna", "language": "en",
+        "push": Vec::from_iter(device), "roles": ["purchasing-lead"],
+    })
+}
+
 /// Connections, people and flows, from what the stand-ins say about themselves.
-fn setup(info: &Value) -> Value {
+fn setup(info: &Value, people: &Value, poll_seconds: u32) -> Value {
     use base64::Engine as _;
     let secret = base64::prelude::BASE64_STANDARD.encode(WEBHOOK_KEY);
     let mailboxes = info["mailboxes"].as_array().expect("mailboxes");
@@ -108,7 +125,7 @@ fn setup(info: &Value) -> Value {
                 "address": mailbox["address"], "client_id": mailbox["client_id"],
                 "client_secret": mailbox["client_secret"],
                 "refresh_token": mailbox["refresh_token"], "base_url": info["google_url"],
-                "token_url": info["token_url"], "poll_seconds": 1,
+                "token_url": info["token_url"], "poll_seconds": poll_seconds,
                 "quota_units_per_minute": 1_000_000,
             } },
             "push": { "connector": "opentext_push", "settings": {
@@ -120,11 +137,7 @@ fn setup(info: &Value) -> Value {
                 "noun": "order",
             } },
         },
-        "people": { "alice": {
-            "name": "Alice Arnold", "emails": [super::support::APPROVER],
-            "zone": "Europe/Vienna", "language": "en", "push": ["device-alice"],
-            "roles": ["purchasing-lead"],
-        } },
+        "people": people,
         "owner": "alice",
         "flows": { "approval-mail": {
             "position": "on", "inputs": { "mailbox": "approvals", "owner": "alice" },

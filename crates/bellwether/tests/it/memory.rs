@@ -21,7 +21,10 @@ use serde_json::{Value as Json, json};
 /// A reading over this is said once for each time that it is passed.
 const LIMIT: i64 = 100;
 /// A meter that says nothing for so long is quiet.
-const QUIET: Millis = Millis::hours(1);
+pub(crate) const QUIET: Millis = Millis::hours(1);
+/// Readings of this value say more than the record takes, at once or when the meter is quiet.
+pub(crate) const TOO_MUCH: i64 = 70_000;
+pub(crate) const TOO_MUCH_LATER: i64 = 71_000;
 
 static METERS: ConnectorDef = ConnectorDef {
     name: "meters",
@@ -53,13 +56,22 @@ fn reading(memory: &Memory<'_>) -> Reduced {
         time: memory.now,
         data: Arc::new(json!({ "meter": { "id": memory.key, "high": before } })),
     };
+    let too_much = || Derived {
+        data: Arc::new(json!({ "meter": "x".repeat(70_000) })),
+        ..derived("meter.long", "long".to_owned())
+    };
     let event = match memory.cause {
         Cause::Event(event) => event,
         Cause::Timer(name) => {
             assert_eq!(name, "quiet");
+            let emits = if before == TOO_MUCH_LATER {
+                vec![too_much()]
+            } else {
+                vec![derived("meter.quiet", format!("quiet/{}", memory.now.0))]
+            };
             return Reduced {
                 keep: json!({ "high": before }),
-                emits: vec![derived("meter.quiet", format!("quiet/{}", memory.now.0))],
+                emits,
                 ..Reduced::default()
             };
         }
@@ -75,6 +87,9 @@ fn reading(memory: &Memory<'_>) -> Reduced {
     };
     if before <= LIMIT && value > LIMIT {
         reduced.emits.push(derived("meter.over", "over".to_owned()));
+    }
+    if value == TOO_MUCH {
+        reduced.emits.push(too_much());
     }
     reduced
 }
@@ -92,22 +107,28 @@ impl Connection for Meters {
     }
 }
 
-struct Plant {
-    engine: Engine,
+pub(crate) struct Plant {
+    pub(crate) engine: Engine,
     clock: Arc<StoryClock>,
-    database: Arc<Database>,
+    pub(crate) database: Arc<Database>,
 }
 
 impl Plant {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let database = Arc::new(bellwether_store::open("sqlite::memory:").unwrap());
-        Self::process(database, 1, Time::parse("2026-03-02T08:00:00Z").unwrap())
+        let start = Time::parse("2026-03-02T08:00:00Z").unwrap();
+        Self::process(Arc::clone(&database), database, 1, start)
     }
 
-    fn process(database: Arc<Database>, number: u8, now: Time) -> Self {
+    pub(crate) fn process(
+        database: Arc<Database>,
+        store: Arc<dyn Store>,
+        number: u8,
+        now: Time,
+    ) -> Self {
         let clock = Arc::new(StoryClock::at(now));
         let engine = Engine::new(Parts {
-            store: Arc::clone(&database) as _,
+            store,
             views: Arc::clone(&database) as _,
             flow_clock: Arc::clone(&clock) as _,
             transport_clock: Arc::clone(&clock) as _,
@@ -116,36 +137,54 @@ impl Plant {
             public_url: "https://bellwether.example".to_owned(),
             live: Live::default(),
         });
-        let link = Link {
-            name: "plant".to_owned(),
-            def: &METERS,
-            connection: Arc::new(Meters),
-            slots: IN_FLIGHT,
-        };
-        let mut setup = Setup::empty();
-        setup.links.insert(link.name.clone(), link);
-        engine.set_up(setup);
-        Self {
+        let plant = Self {
             engine,
             clock,
             database,
-        }
+        };
+        plant.set_up(&["plant"]);
+        plant
     }
 
-    async fn read(&self, id: &str, value: impl Into<Json>) {
-        let data = json!({ "meter": { "id": "m1", "value": value.into() } });
-        let event = NewEvent::new("plant", id, "meter.read", self.engine.now(), data);
-        self.engine.submit(event).await.unwrap();
+    /// These connections are there from now on, and no others.
+    pub(crate) fn set_up(&self, connections: &[&str]) {
+        let mut setup = Setup::empty();
+        for name in connections {
+            let link = Link {
+                name: (*name).to_owned(),
+                def: &METERS,
+                connection: Arc::new(Meters),
+                slots: IN_FLIGHT,
+            };
+            setup.links.insert(link.name.clone(), link);
+        }
+        self.engine.set_up(setup);
+    }
+
+    pub(crate) async fn read(&self, id: &str, value: impl Into<Json>) {
+        self.submit("plant", "m1", id, value).await;
         self.engine.do_ready().await.unwrap();
     }
 
-    async fn pass(&self, time: Millis) {
+    pub(crate) async fn submit(
+        &self,
+        connection: &str,
+        meter: &str,
+        id: &str,
+        value: impl Into<Json>,
+    ) {
+        let data = json!({ "meter": { "id": meter, "value": value.into() } });
+        let event = NewEvent::new(connection, id, "meter.read", self.engine.now(), data);
+        self.engine.submit(event).await.unwrap();
+    }
+
+    pub(crate) async fn pass(&self, time: Millis) {
         self.clock.move_to(self.engine.now() + time);
         self.engine.do_ready().await.unwrap();
     }
 
     /// Everything of a type, oldest first.
-    async fn happened(&self, kind: &str) -> Vec<Event> {
+    pub(crate) async fn happened(&self, kind: &str) -> Vec<Event> {
         self.database.projected().await;
         let query = EventQuery {
             kind: Some(kind.to_owned()),
@@ -157,7 +196,7 @@ impl Plant {
         events
     }
 
-    async fn cell(&self) -> Snapshot {
+    pub(crate) async fn cell(&self) -> Snapshot {
         let latest = CellRef::Latest {
             program: "reduce:plant".to_owned(),
             key: "m1".to_owned(),
@@ -166,7 +205,7 @@ impl Plant {
         found.into_iter().next().flatten().unwrap()
     }
 
-    async fn kept(&self) -> Json {
+    pub(crate) async fn kept(&self) -> Json {
         serde_json::from_slice(&self.cell().await.state).unwrap()
     }
 }
@@ -221,7 +260,12 @@ async fn another_process_goes_on_with_what_was_kept() {
     let plant = Plant::new();
     plant.read("r1", 99).await;
     let later = plant.engine.now() + Millis::minutes(30);
-    let next = Plant::process(Arc::clone(&plant.database), 2, later);
+    let next = Plant::process(
+        Arc::clone(&plant.database),
+        plant.database.clone(),
+        2,
+        later,
+    );
     drop(plant);
     next.read("r2", 101).await;
     assert_eq!(next.happened("meter.over").await.len(), 1);
@@ -265,14 +309,14 @@ async fn what_ended_begins_anew_with_the_next_record() {
 #[tokio::test]
 async fn records_that_come_at_once_are_remembered_one_after_the_other() {
     let plant = Plant::new();
-    let submit = |n: i64| {
+    let mut all = tokio::task::JoinSet::new();
+    for n in 1..=60 {
         let data = json!({ "meter": { "id": "m1", "value": n } });
-        let now = plant.engine.now();
+        let (engine, now) = (plant.engine.clone(), plant.engine.now());
         let event = NewEvent::new("plant", format!("r{n}"), "meter.read", now, data);
-        plant.engine.submit(event)
-    };
-    let all = futures_util::future::join_all((1..=60).map(submit)).await;
-    assert!(all.iter().all(Result::is_ok), "{all:?}");
+        all.spawn(async move { engine.submit(event).await });
+    }
+    assert!(all.join_all().await.iter().all(Result::is_ok));
     plant.engine.do_ready().await.unwrap();
     let cell = plant.cell().await;
     assert_eq!(cell.version, 60);

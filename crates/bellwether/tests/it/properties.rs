@@ -15,7 +15,7 @@ use bellwether_model::time::{Millis, Time};
 use bellwether_store::Database;
 use serde_json::{Value as Json, json};
 
-use crate::crash::Crashing;
+use crate::crash::{Crashing, Ending};
 use crate::world::{Dice, Play, answer, mail, order, sent, tap};
 
 /// How many schedules are made up.
@@ -405,15 +405,18 @@ async fn crashed(play: &Play, after: u64, loses: bool) -> u64 {
     std::fs::create_dir_all(&folder).unwrap();
     let url = format!("sqlite:{}", folder.join("record.db").display());
     let mut database = database(&url);
-    let crashing = Arc::new(Crashing::new(Arc::clone(&database) as _, after, loses));
+    let crashing = Arc::new(Crashing::new(
+        Arc::clone(&database) as _,
+        Ending::after(after, loses),
+    ));
     let mut stage = play.stage((Arc::clone(&crashing) as _, Arc::clone(&database) as _));
-    crashing.takes_down(&stage.record);
+    crashing.between.takes_down(&stage.record);
     let begun = stage.now();
     let mut step = 0;
     let mut again = false;
     while step < 3 {
         let done = act(&stage, step, begun).await;
-        if crashing.ended() && !again {
+        if crashing.between.ended() && !again {
             again = true;
             database.close();
             database = self::database(&url);
@@ -462,7 +465,7 @@ async fn crashed(play: &Play, after: u64, loses: bool) -> u64 {
     );
     database.close();
     std::fs::remove_dir_all(&folder).unwrap();
-    crashing.left()
+    crashing.between.left()
 }
 
 #[tokio::test]

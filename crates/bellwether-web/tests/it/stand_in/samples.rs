@@ -12,23 +12,23 @@ use bellwether_model::notification::{Delivery, Engagement};
 use bellwether_model::time::{Millis, Time};
 use serde_json::json;
 
-use crate::fake::{Fake, directory, document};
+use super::fake::{Fake, directory, document};
 
 /// Monday, 10:42 in Vienna.
-pub fn now() -> Time {
+pub(crate) fn now() -> Time {
     Time::parse("2026-03-02T09:42:00Z").expect("an instant")
 }
 
-pub fn ago(minutes: u64) -> Time {
+pub(crate) fn ago(minutes: u64) -> Time {
     now() - Millis::minutes(minutes)
 }
 
-pub fn id(n: u8) -> Id {
+pub(crate) fn id(n: u8) -> Id {
     Id([n; 16])
 }
 
 /// A stand-in with a morning's work in it.
-pub fn morning() -> Arc<Fake> {
+pub(crate) fn morning() -> Arc<Fake> {
     let fake = Fake {
         events: Mutex::new(events()),
         runs: Mutex::new(runs()),
@@ -54,14 +54,14 @@ pub fn morning() -> Arc<Fake> {
 }
 
 /// A stand-in in which nothing happened yet.
-pub fn empty() -> Arc<Fake> {
+pub(crate) fn empty() -> Arc<Fake> {
     Arc::new(Fake {
         now: Mutex::new(now()),
         ..Fake::default()
     })
 }
 
-pub fn mail(position: i64, subject: &str, from: &str, minutes: u64) -> Event {
+pub(crate) fn mail(position: i64, subject: &str, from: &str, minutes: u64) -> Event {
     let sender = json!({ "name": from, "address": "sap@example.com" });
     let data = json!({ "mail": { "subject": subject, "from": sender } });
     let mut envelope = NewEvent::new(
@@ -100,7 +100,7 @@ fn events() -> Vec<Event> {
     ]
 }
 
-pub fn run_row(n: u8, key: &str, status: &'static str, minutes: u64) -> RunRow {
+pub(crate) fn run_row(n: u8, key: &str, status: &'static str, minutes: u64) -> RunRow {
     RunRow {
         id: id(n),
         flow: "approval-mails".to_owned(),
@@ -116,7 +116,7 @@ pub fn run_row(n: u8, key: &str, status: &'static str, minutes: u64) -> RunRow {
     }
 }
 
-pub fn detail(row: RunRow, title: &str) -> RunDetail {
+pub(crate) fn detail(row: RunRow, title: &str) -> RunDetail {
     let closed = row.status != "open";
     let at = row.opened_at.0;
     let turns = [
@@ -219,7 +219,7 @@ fn runs() -> Vec<RunDetail> {
     ]
 }
 
-pub fn notification(n: u8, title: &str, person: &str, minutes: u64) -> NotificationRow {
+pub(crate) fn notification(n: u8, title: &str, person: &str, minutes: u64) -> NotificationRow {
     NotificationRow {
         id: id(n),
         run: id(11),
@@ -267,7 +267,7 @@ fn notifications() -> Vec<NotificationRow> {
     ]
 }
 
-pub fn dead(n: u8, settled_at: Option<Time>) -> DeadLetterRow {
+pub(crate) fn dead(n: u8, settled_at: Option<Time>) -> DeadLetterRow {
     DeadLetterRow {
         id: id(n),
         run: Some(id(11)),
@@ -315,7 +315,7 @@ fn connections() -> Vec<ConnectionView> {
 }
 
 /// A card that waits, with two choices that settle it and a question that does not.
-pub fn card(token: &str) -> Card {
+pub(crate) fn card(token: &str) -> Card {
     let fact = |label: &str, value: &str| Fact {
         label: label.to_owned(),
         value: value.to_owned(),
@@ -348,7 +348,7 @@ pub fn card(token: &str) -> Card {
     }
 }
 
-pub fn ask(token: &str) -> Ask {
+pub(crate) fn ask(token: &str) -> Ask {
     let choice = |id: &str, label: &str, comment, settles| ChoiceView {
         id: id.to_owned(),
         label: label.to_owned(),

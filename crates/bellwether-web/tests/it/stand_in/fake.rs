@@ -20,24 +20,24 @@ use serde_json::{Value, json};
 
 /// Everything that the stand-in knows and saw.
 #[derive(Debug, Default)]
-pub struct Fake {
-    pub events: Mutex<Vec<Event>>,
-    pub runs: Mutex<Vec<RunDetail>>,
-    pub notifications: Mutex<Vec<NotificationRow>>,
-    pub dead: Mutex<Vec<DeadLetterRow>>,
-    pub connections: Mutex<Vec<ConnectionView>>,
-    pub cards: Mutex<HashMap<String, Card>>,
-    pub documents: Mutex<Vec<Document>>,
-    pub opens: Mutex<Vec<(String, OpenGrade)>>,
-    pub presses: Mutex<Vec<Press>>,
-    pub decided_for: Mutex<Vec<String>>,
-    pub received: Mutex<Vec<(String, RawRequest)>>,
-    pub now: Mutex<Time>,
+pub(crate) struct Fake {
+    pub(crate) events: Mutex<Vec<Event>>,
+    pub(crate) runs: Mutex<Vec<RunDetail>>,
+    pub(crate) notifications: Mutex<Vec<NotificationRow>>,
+    pub(crate) dead: Mutex<Vec<DeadLetterRow>>,
+    pub(crate) connections: Mutex<Vec<ConnectionView>>,
+    pub(crate) cards: Mutex<HashMap<String, Card>>,
+    pub(crate) documents: Mutex<Vec<Document>>,
+    pub(crate) opens: Mutex<Vec<(String, OpenGrade)>>,
+    pub(crate) presses: Mutex<Vec<Press>>,
+    pub(crate) decided_for: Mutex<Vec<String>>,
+    pub(crate) received: Mutex<Vec<(String, RawRequest)>>,
+    pub(crate) now: Mutex<Time>,
     /// What the connection `slow` waits for before it answers.
-    pub go: tokio::sync::Notify,
+    pub(crate) go: tokio::sync::Notify,
 }
 
-pub fn lock<T>(cell: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(cell: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     cell.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -46,7 +46,7 @@ fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 }
 
 /// The application over a stand-in. An empty token means loopback callers only.
-pub fn app(fake: &Arc<Fake>, token: &str) -> App {
+pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
     App {
         intake: fake.clone(),
         inlets: fake.clone(),
@@ -418,19 +418,19 @@ impl Registry for Fake {
 }
 
 /// A document of the registry.
-pub fn document(kind: &str, name: &str, body: Value) -> Document {
+pub(crate) fn document(kind: &str, name: &str, body: Value) -> Document {
     Document {
         kind: kind.to_owned(),
         name: name.to_owned(),
         version: 1,
         body,
         actor: "file".to_owned(),
-        at: Time::default(),
+        at: Time::parse("2026-03-01T16:00:00Z").expect("an instant"),
     }
 }
 
 /// The directory that names come from.
-pub fn directory() -> Document {
+pub(crate) fn directory() -> Document {
     let people = json!({
         "alice": { "name": "Alice Arnold", "zone": "Europe/Vienna", "language": "en" },
         "dora": { "name": "Dora Dorn", "zone": "Europe/Berlin", "language": "de" },

@@ -1,0 +1,4 @@
+//! What stands in for the engine, with its samples: the tests and the gallery share it as it is.
+
+pub(crate) mod fake;
+pub(crate) mod samples;
