@@ -214,6 +214,8 @@ impl Engine {
                     return Ok(());
                 }
                 Verdict::Duplicate { .. } => return Ok(()),
+                // What stays stale was opened by an earlier try that was cut off.
+                Verdict::Stale if tries > TRIES => singly = true,
                 Verdict::Stale => self.count_stale(),
                 Verdict::Refused(_) if !singly => singly = true,
                 Verdict::Refused(reason) | Verdict::Unavailable(reason) => {

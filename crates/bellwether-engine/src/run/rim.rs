@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use bellwether_model::BoxFuture;
-use bellwether_model::event::NewEvent;
+use bellwether_model::event::{NewEvent, Position};
 use bellwether_model::id::{CellId, Id};
 use bellwether_model::time::Time;
 
@@ -12,7 +12,9 @@ use super::Engine;
 use super::intake::Arriving;
 use crate::decide::{ACTED, Act, Assurance, RunState};
 use crate::seam::{Actor, Intake, IntakeError, Submitted, TurnSaid};
-use crate::store::{CellRef, EffectUpdate, ListQuery, Member, StoreError, Verdict};
+use crate::store::{
+    CellRef, DeadLetterRow, EffectUpdate, EventRef, ListQuery, Member, StoreError, Verdict,
+};
 
 impl Intake for Engine {
     fn submit(&self, event: NewEvent) -> BoxFuture<'_, Result<Submitted, IntakeError>> {
@@ -69,40 +71,59 @@ impl Intake for Engine {
     ) -> BoxFuture<'a, Result<bool, IntakeError>> {
         Box::pin(async move {
             let store = |error: StoreError| IntakeError::Store(error.to_string());
-            let query = ListQuery {
-                limit: 1000,
-                status: Some("open".into()),
-                ..ListQuery::default()
-            };
-            let page = self
-                .inner
-                .parts
-                .views
-                .dead_letters(query)
-                .await
-                .map_err(store)?;
-            let Some(row) = page.items.into_iter().find(|row| row.id == dead_letter) else {
+            let Some(row) = self.open_letter(dead_letter).await.map_err(store)? else {
                 return Ok(false);
             };
-            let Some(effect) = row.effect else {
-                return Ok(false);
+            tracing::info!(dead_letter.id = %row.id, actor = %actor.name, "retried by hand");
+            let requeue = |id| EffectUpdate::Requeue {
+                id,
+                args: None,
+                at: self.now(),
             };
-            tracing::info!(effect.id = %effect, actor = %actor.name, "retried by hand");
             let member = Member {
-                effects: vec![EffectUpdate::Requeue {
-                    id: effect,
-                    args: None,
-                    at: self.now(),
-                }],
+                effects: row.effect.map(requeue).into_iter().collect(),
                 settled: vec![dead_letter],
                 ..Member::default()
             };
-            let done = matches!(self.commit_one(member).await, Verdict::Done(_));
-            if done {
-                self.lanes().iter().for_each(|lane| lane.queue());
+            if !matches!(self.commit_one(member).await, Verdict::Done(_)) {
+                return Ok(false);
             }
-            Ok(done)
+            self.lanes().iter().for_each(|lane| lane.queue());
+            if let (None, Some(run), Some(position)) = (row.effect, row.run, row.event) {
+                self.act_again(run, position).await.map_err(store)?;
+            }
+            Ok(true)
         })
+    }
+}
+
+impl Engine {
+    /// An unsettled dead letter, however old.
+    async fn open_letter(&self, id: Id) -> Result<Option<DeadLetterRow>, StoreError> {
+        let mut query = ListQuery {
+            limit: 1000,
+            status: Some("open".into()),
+            ..ListQuery::default()
+        };
+        loop {
+            let page = self.inner.parts.views.dead_letters(query.clone()).await?;
+            if let Some(row) = page.items.into_iter().find(|row| row.id == id) {
+                return Ok(Some(row));
+            }
+            if page.next.is_none() {
+                return Ok(None);
+            }
+            query.after = page.next;
+        }
+    }
+
+    /// An event that a run could not act on is given to it once more.
+    async fn act_again(&self, run: CellId, position: Position) -> Result<(), StoreError> {
+        let found = self.store().events(&[EventRef::At(position)]).await?;
+        let Some(event) = found.into_iter().next().flatten() else {
+            return Ok(());
+        };
+        self.deliver(run, &event, None).await.map(drop)
     }
 }
 

@@ -114,7 +114,8 @@ pub trait Intake: Send + Sync + Debug {
         actor: &'a Actor,
     ) -> BoxFuture<'a, Result<TurnSaid, IntakeError>>;
 
-    /// Retries a dead letter: its effect is queued again or its event matched again.
+    /// Settles a dead letter: its effect is queued again, its event given to its run again, or,
+    /// when there is nothing to repeat, it is taken off the list. False when it is settled already.
     fn retry<'a>(
         &'a self,
         dead_letter: Id,

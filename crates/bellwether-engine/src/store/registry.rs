@@ -71,6 +71,9 @@ pub trait Registry: Send + Sync + Debug {
     /// The latest version of every document of a kind that was not removed, in order of name.
     fn list<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Vec<Document>, RegistryError>>;
 
+    /// The names of all documents of a kind that ever were, removed ones included, in order.
+    fn names<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Vec<String>, RegistryError>>;
+
     /// Every version of one document, newest first, at most `limit`.
     fn history<'a>(
         &'a self,

@@ -33,6 +33,21 @@ impl Registry for Database {
         })
     }
 
+    fn names<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Answer<Vec<String>>> {
+        let kind = kind.to_owned();
+        Box::pin(async move {
+            Database::list(self, move |conn| {
+                conn.prepare_cached(
+                    "SELECT DISTINCT name FROM document WHERE kind = ?1 ORDER BY name",
+                )?
+                .query_map([kind], |row| row.get(0))?
+                .collect()
+            })
+            .await
+            .map_err(failed)
+        })
+    }
+
     fn history<'a>(
         &'a self,
         kind: &'a str,

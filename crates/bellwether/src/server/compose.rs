@@ -251,18 +251,14 @@ impl Composed {
     > {
         let mut programs = HashMap::new();
         let mut active = BTreeMap::new();
-        let latest = self
-            .registry()
-            .list("flow")
-            .await
-            .map_err(|error| error.to_string())?;
-        for document in latest {
-            let versions = self
-                .registry()
-                .history("flow", &document.name, 10_000)
-                .await;
-            for version in versions.map_err(|error| error.to_string())? {
-                let newest = version.version == document.version;
+        let names = self.registry().names("flow").await;
+        for name in names.map_err(|error| error.to_string())? {
+            let versions = self.registry().history("flow", &name, 10_000).await;
+            let versions = versions.map_err(|error| error.to_string())?;
+            let latest = versions.iter().map(|version| version.version).max();
+            // A removed flow starts nothing, but the cells that it began go on.
+            for version in versions.into_iter().filter(|v| !v.body.is_null()) {
+                let newest = Some(version.version) == latest;
                 let Ok(body) = serde_json::from_value::<FlowDocument>(version.body) else {
                     continue;
                 };
@@ -272,7 +268,7 @@ impl Composed {
                         programs.insert(program.hash, Arc::clone(&program));
                         if newest {
                             let entry = (program, body.position);
-                            active.insert(document.name.clone(), entry);
+                            active.insert(name.clone(), entry);
                         }
                     }
                     Err(problems) if newest => complaints.extend(problems),

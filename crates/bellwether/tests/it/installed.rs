@@ -74,6 +74,11 @@ impl Installed {
         std::fs::write(self.path(name), text).expect("a file of the installation");
     }
 
+    /// Takes a file away.
+    pub(crate) fn remove(&self, name: &str) {
+        std::fs::remove_file(self.path(name)).expect("a file of the installation");
+    }
+
     fn configure(&self, listen: &str, public: &str) {
         let text = format!(
             "listen: {listen}\npublic: {public}\ndatabase: sqlite:bellwether.db\n\

@@ -71,3 +71,31 @@ async fn a_killed_server_goes_on_where_it_was() {
     at.none_open().await;
     assert_eq!(server.terminate().await, Some(0));
 }
+
+#[tokio::test]
+async fn a_flow_that_was_removed_starts_nothing_but_ends_what_it_began() {
+    let mut installed = Installed::make().await;
+    let server = installed.serve().await;
+    installed.at.order("KR-1", "Begun.").await;
+    let push = installed.at.push("alice", "Begun.").await;
+    assert_eq!(server.terminate().await, Some(0));
+
+    installed.remove("flows/approval-mail.yaml");
+    let _server = installed.serve().await;
+    let at = installed.at.clone();
+    at.order("KR-2", "Too late.").await;
+    let said = at.act("alice", &push, "approve").await;
+    assert_eq!(said["result"], "decided", "{said}");
+    at.answered("KR-1", "Approved by Alice Arnold").await;
+    until("the later order is on record", async || {
+        let ledger = at.api("/api/connections/approvals/ledger").await;
+        (ledger["unmatched"].as_u64() > Some(0)).then_some(())
+    })
+    .await;
+    let pushes = at.phone("alice").await;
+    assert!(
+        pushes
+            .iter()
+            .all(|push| !push["title"].to_string().contains("Too late."))
+    );
+}

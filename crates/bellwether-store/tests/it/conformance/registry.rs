@@ -62,6 +62,7 @@ fn a_removed_document_is_gone_from_lists_and_may_come_back() {
         let listed = db.list("flow").await.unwrap();
         let names: Vec<&str> = listed.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["a", "c"]);
+        assert_eq!(db.names("flow").await.unwrap(), ["a", "b", "c"]);
         assert_eq!(db.list("setting").await.unwrap(), vec![]);
         assert_eq!(put(&*db, "b", Some(0), json!("back")).await, Ok(3));
         assert_eq!(db.history("flow", "b", 9).await.unwrap().len(), 3);

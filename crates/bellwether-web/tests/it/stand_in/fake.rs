@@ -391,6 +391,12 @@ impl Registry for Fake {
             .collect()))
     }
 
+    fn names<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Vec<String>, RegistryError>> {
+        let all = lock(&self.documents);
+        let of_kind = all.iter().filter(|document| document.kind == kind);
+        done(Ok(of_kind.map(|document| document.name.clone()).collect()))
+    }
+
     fn history<'a>(
         &'a self,
         _: &'a str,
