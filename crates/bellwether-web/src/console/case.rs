@@ -171,6 +171,7 @@ fn one_effect(visit: &Visit, effect: &EffectRow) -> Markup {
                 span.meta { (visit.time(effect.made_at)) }
             }
             @if let Some(title) = title(effect) { p { (clean(&title)) } }
+            @if let Some(now) = update(&args) { p.meta { "Silent update: " (clean(now)) } }
             p.pills {
                 (state.show())
                 @if let Some(seen) = words::engagement(effect.engagement) { (seen.show()) }
@@ -183,6 +184,12 @@ fn one_effect(visit: &Visit, effect: &EffectRow) -> Markup {
             (raw("What was given", &args))
         }
     }
+}
+
+/// What a silent update of an earlier push shows instead.
+fn update(args: &Value) -> Option<&str> {
+    let is_update = story::field(args, "kind") == Some("update");
+    is_update.then(|| story::field(args, "text"))?
 }
 
 /// Decides in somebody's place; the record says who really did it.

@@ -1,5 +1,7 @@
 //! The console's pages: headers, escaping, empty states, buttons.
 
+use serde_json::json;
+
 use crate::client::{Answer, Server, send, start};
 use crate::hostile::{HOSTILE, hostile};
 use crate::stand_in::fake::lock;
@@ -193,6 +195,26 @@ async fn the_overview_names_its_numbers_and_shows_the_road_in_order() {
     assert!(place("PO-4712 €18,900") < place("PO-4711 €4,200"));
     assert!(
         page.contains(r#"<li class="lane-0 tone-plain"><time datetime="2026-03-02T09:38:00Z""#)
+    );
+}
+
+#[tokio::test]
+async fn a_case_tells_a_silent_update_from_the_question() {
+    let fake = morning();
+    {
+        let mut runs = lock(&fake.runs);
+        let case = runs.iter_mut().find(|case| case.run.id == id(11));
+        let effects = &mut case.expect("the case").effects;
+        let mut update = effects[0].clone();
+        let args = json!({"title": "€4,200.00", "kind": "update", "text": "Approved by Dora Dorn"});
+        update.args = args.to_string().into();
+        effects.push(update);
+    }
+    let server = start(fake, "").await;
+    let page = server.get(&format!("/cases/{}", id(11))).await.body;
+    assert_eq!(
+        page.matches("Silent update: Approved by Dora Dorn").count(),
+        1
     );
 }
 
