@@ -13,6 +13,7 @@ mod pool;
 mod project;
 mod read;
 mod registry;
+mod scrub;
 mod stats;
 mod store;
 mod turn;

@@ -1,6 +1,7 @@
 //! Opening SQLite: pragmas, migration, the connections of the writer and the readers. What they
 //! then do is elsewhere.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,8 +30,24 @@ fn failed(e: rusqlite::Error) -> OpenError {
     OpenError::Failed(e.to_string())
 }
 
+/// Makes the file of a new database readable for its owner alone: mails lie in it as they came. The
+/// log gets the same mode from it. What cannot be made here, opening complains of.
+fn make_private(path: &Path) {
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    if let Err(error) = made
+        && error.kind() != std::io::ErrorKind::AlreadyExists
+    {
+        tracing::debug!(%error, "the file is not made yet");
+    }
+}
+
 /// The writer's connection to a file.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    make_private(path);
     let conn = Connection::open(path)
         .map_err(|e| OpenError::Failed(format!("{}: {e}", path.display())))?;
     conn.busy_timeout(BUSY).map_err(failed)?;
