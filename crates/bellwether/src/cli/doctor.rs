@@ -60,11 +60,11 @@ impl Doctor {
     async fn examine(&self, findings: &mut Vec<Finding>) {
         let config = match ServerConfig::read(&self.config) {
             Ok(mut config) => {
-                note(
-                    findings,
-                    "configuration",
-                    Ok(self.config.display().to_string()),
-                );
+                let says = match config.token.is_empty() {
+                    true => Ok(self.config.display().to_string()),
+                    false => private(&self.config),
+                };
+                note(findings, "configuration", says);
                 if let Some(file) = &self.key_file {
                     config.key_file.clone_from(file);
                 }
@@ -138,6 +138,10 @@ async fn examine_parts(
     if let Err(line) = imported {
         note(findings, "set-up", Err(line));
     }
+    if let Some(file) = &config.setup {
+        // Secrets are in it as somebody wrote them.
+        note(findings, "set-up file", private(file));
+    }
     match composed.reload().await {
         Ok(complaints) => {
             complaints
@@ -208,17 +212,25 @@ fn mode_of(path: &Path) -> String {
 
 /// The database's file; mails lie in it as they came.
 fn database_file(address: &str) -> Result<String, String> {
-    let path = address.strip_prefix("sqlite:").unwrap_or(address);
-    let Ok(found) = std::fs::metadata(path) else {
-        return Ok(address.to_owned());
-    };
+    let path = Path::new(address.strip_prefix("sqlite:").unwrap_or(address));
+    if path.exists() {
+        private(path)
+    } else {
+        Ok(address.to_owned())
+    }
+}
+
+/// Whether a file is closed to everybody who is neither its owner nor in its group.
+fn private(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let found = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?;
     if found.permissions().mode() & 0o007 != 0 {
         return Err(format!(
-            "everybody on this machine can read {path} ({}): run `chmod o= {path}*`",
-            mode_of(Path::new(path))
+            "everybody on this machine can read {shown} ({}): run `chmod o= {shown}`",
+            mode_of(path)
         ));
     }
-    Ok(format!("{address} ({})", mode_of(Path::new(path))))
+    Ok(format!("{shown} ({})", mode_of(path)))
 }
 
 fn note(findings: &mut Vec<Finding>, what: &str, says: Result<String, String>) {

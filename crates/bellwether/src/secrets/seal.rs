@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// The key of an envelope: a JSON object with this and nothing else.
 const MARK: &str = "$sealed";
-/// The form of what stands in an envelope: `1.KEY.BASE64`, of 24 bytes of nonce and the sealed text.
+/// The form of what stands in an envelope: `1.KEY.BASE64`, of the nonce and the sealed text.
 const FORM: &str = "1";
 const NONCE_BYTES: usize = 24;
 

@@ -1,11 +1,6 @@
 //! Tests of secrets at rest, on real database files: what lies in them, byte by byte, and what
 //! happens with wrong keys, moved envelopes and starts that are cut off.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails where it stands"
-)]
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -331,7 +331,8 @@ async fn keys_of(file: &Path, database: &dyn Registry) -> Result<Keyring, String
     }
     let known: Vec<String> = known.iter().map(u8::to_string).collect();
     Err(format!(
-        "the key file {} is missing, and this database needs its key {}: put the file back (it is          kept apart from backups of the database), or name it with `key_file`. Nothing was changed.",
+        "the key file {} is missing, and this database needs its key {}: put the file back (it is \
+         kept apart from backups of the database), or name it with `key_file`. Nothing was changed.",
         file.display(),
         known.join(" and ")
     ))

@@ -13,6 +13,7 @@ mod installed;
 mod properties;
 mod race;
 mod restart;
+mod secrets;
 mod story;
 mod support;
 mod tidy;
