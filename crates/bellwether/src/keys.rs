@@ -117,3 +117,53 @@ pub(crate) fn fresh() -> Result<[u8; 32], String> {
         .map_err(|error| format!("no random bytes from the system: {error}"))?;
     Ok(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/bellwether.key");
+        assert!(read(&path).unwrap().is_none());
+        let made = make(&path).unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let again = read(&path).unwrap().unwrap();
+        assert_eq!(again.derive("x"), made.derive("x"));
+        assert_ne!(again.derive("x"), again.derive("y"));
+        assert!(make(&path).unwrap_err().contains("could not be made"));
+        for mode in [0o640, 0o604, 0o644] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = read(&path).unwrap_err();
+            assert!(error.contains("chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_file_is_said_with_its_line() {
+        let key = STANDARD.encode([1; 32]);
+        for (text, part) in [
+            (String::new(), "holds no key"),
+            (format!("1 {key}\nx {key}\n"), "f:2: a key is written"),
+            (format!("\n300 {key}\n"), "f:2: a key is written"),
+            (format!("1 {}\n", &key[..40]), "f:1: a key is written"),
+            (
+                format!("2 {key}\n\n2 {key}\n"),
+                "f:3: two keys have the number 2",
+            ),
+        ] {
+            let error = parse_all("f", &text).unwrap_err();
+            assert!(error.contains(part) && !error.contains(&key), "{error}");
+        }
+        let many: String = (0..17).map(|id| format!("{id} {key}\n")).collect();
+        let error = parse_all("f", &many).unwrap_err();
+        assert!(error.contains("17 keys, at most 16"), "{error}");
+        let two = parse_all("f", &format!("7 {key}\n1 {key}\n")).unwrap();
+        let ids: Vec<u8> = two.derive("x").iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [7, 1], "the first line is the newest");
+    }
+}

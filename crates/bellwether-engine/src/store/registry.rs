@@ -10,7 +10,7 @@ use serde_json::Value;
 /// One version of one document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
-    /// `flow`, `connection`, `directory`, `setting`, `secret`.
+    /// `flow`, `connection`, `directory`, `setting`, `secret`, `key`.
     pub kind: String,
     /// Its name within the kind.
     pub name: String,

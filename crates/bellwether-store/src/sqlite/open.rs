@@ -1,14 +1,13 @@
 //! Opening SQLite: pragmas, migration, the connections of the writer and the readers. What they
 //! then do is elsewhere.
 
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::OpenError;
-use crate::migrate::{SQLITE, migrate};
+use crate::migrate::{SQLITE, make_private, migrate};
 
 /// Bytes per page, set at creation. Rows of up to about 2 000 bytes stay in their page with this;
 /// with half of it a row of 1 200 bytes costs an overflow page (measured: 23 µs against 8 µs).
@@ -28,21 +27,6 @@ const STATEMENTS: usize = 160;
 
 fn failed(e: rusqlite::Error) -> OpenError {
     OpenError::Failed(e.to_string())
-}
-
-/// Makes the file of a new database readable for its owner alone: mails lie in it as they came. The
-/// log gets the same mode from it. What cannot be made here, opening complains of.
-fn make_private(path: &Path) {
-    let made = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    if let Err(error) = made
-        && error.kind() != std::io::ErrorKind::AlreadyExists
-    {
-        tracing::debug!(%error, "the file is not made yet");
-    }
 }
 
 /// The writer's connection to a file.

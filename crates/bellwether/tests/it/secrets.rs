@@ -4,9 +4,12 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use base64::Engine as _;
-use serde_json::Value;
+use bellwether_model::time::Time;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::installed::{APP_KEY, Installed, WEBHOOK_KEY};
 use super::support::{PATIENCE, Place, binary};
@@ -157,12 +160,11 @@ async fn no_secret_and_no_raw_instant_shows_anywhere() {
 }
 
 #[tokio::test]
-async fn the_wrong_key_is_refused_and_a_new_one_takes_over() {
+async fn the_wrong_key_is_refused() {
     let mut installed = Installed::make().await;
     let server = installed.serve().await;
     server.terminate().await;
     let file = installed.path("bellwether.key");
-    let first = fs::read_to_string(&file).unwrap();
     let second = format!("2 {}\n", base64::prelude::BASE64_STANDARD.encode([7; 32]));
 
     for (mode, good) in [(0o644, false), (0o640, true)] {
@@ -202,7 +204,17 @@ async fn the_wrong_key_is_refused_and_a_new_one_takes_over() {
         assert!(!ok && says.contains(part), "{says}");
     }
     assert!(!file.exists(), "no key is made for a database that has one");
+}
 
+#[tokio::test]
+async fn a_new_key_takes_over_and_a_lost_one_can_be_done_without() {
+    let mut installed = Installed::make().await;
+    installed.serve().await.terminate().await;
+    let file = installed.path("bellwether.key");
+    let first = fs::read_to_string(&file).unwrap();
+    let second = format!("2 {}\n", base64::prelude::BASE64_STANDARD.encode([7; 32]));
+    let set_up = installed.path("setup.yaml");
+    fs::set_permissions(set_up, Permissions::from_mode(0o600)).unwrap();
     // The new key beside the old one, then alone; the file may also be named from outside.
     for key in [format!("{second}{first}"), second.clone()] {
         write_key(&file, &key);
@@ -237,4 +249,78 @@ async fn the_wrong_key_is_refused_and_a_new_one_takes_over() {
     server.terminate().await;
     let (ok, says) = doctor(&installed, "secrets of connection push").await;
     assert!(ok && says.ends_with("opened with key 3"), "{says}");
+}
+
+/// A record of an earlier build: the set-up's secrets and a token lie open in hundreds of versions.
+async fn write_openly(installed: &Installed, token: &str) {
+    use bellwether_engine::store::Registry as _;
+    let url = format!("sqlite:{}", installed.path("bellwether.db").display());
+    let db = bellwether_store::open(&url).unwrap();
+    let setup = fs::read(installed.path("setup.yaml")).unwrap();
+    let setup: Value = serde_json::from_slice(&setup).unwrap();
+    for n in 0..700 {
+        let mut phones = setup["connections"]["push"].clone();
+        phones["in_flight"] = n.into();
+        let token = json!({ "secret": format!("{token}/{n}") });
+        for (kind, name, body) in [
+            ("connection", "push", phones),
+            ("secret", "approvals/refresh_token", token),
+        ] {
+            let put = db.put(kind, name, None, body, "file", Time(n));
+            put.await.unwrap();
+        }
+    }
+    tokio::task::spawn_blocking(move || db.close())
+        .await
+        .unwrap();
+}
+
+/// Starts the server and kills it as soon as so much stands in the log of its database, or when it
+/// is ready: then it was faster than this looks.
+async fn serve_and_die(installed: &Installed, at_bytes: u64) {
+    let config = installed.path("bellwether.yaml").display().to_string();
+    let mut server = binary()
+        .args(["serve", "--config", &config, "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let log = installed.path("bellwether.db-wal");
+    let log_bytes = || fs::metadata(&log).map_or(0, |log| log.len());
+    let mut lines = BufReader::new(server.stdout.take().expect("piped")).lines();
+    let written = async {
+        while log_bytes() < at_bytes {
+            tokio::task::yield_now().await;
+        }
+    };
+    let either = async {
+        tokio::select! {
+            () = written => {}
+            ready = lines.next_line() => drop(ready.expect("it can be read")),
+        }
+    };
+    let either = tokio::time::timeout(PATIENCE, either).await;
+    either.expect("it writes or is ready");
+    server.kill().await.expect("it can be killed");
+}
+
+#[tokio::test]
+async fn sealing_an_earlier_record_may_be_cut_off_anywhere() {
+    const TOKEN: &str = "1//a-token-that-was-rotated-6616";
+    let mut installed = Installed::make().await;
+    let mut texts = secrets(&installed);
+    texts.push(TOKEN.to_owned());
+    write_openly(&installed, TOKEN).await;
+    assert!(!leaks(&installed, &texts).is_empty(), "the test can fail");
+    for at_bytes in [1, 100_000, 300_000, 500_000, 1] {
+        serve_and_die(&installed, at_bytes).await;
+    }
+    let server = installed.serve().await;
+    assert_eq!(leaks(&installed, &texts), Vec::<String>::new());
+    server.terminate().await;
+    assert_eq!(leaks(&installed, &texts), Vec::<String>::new());
+    for what in ["connection push", "secret approvals/refresh_token"] {
+        let (ok, says) = doctor(&installed, &format!("secrets of {what}")).await;
+        assert!(ok && says.ends_with("opened with key 1"), "{what}: {says}");
+    }
 }
