@@ -13,7 +13,6 @@ mod pool;
 mod project;
 mod read;
 mod registry;
-mod scrub;
 mod stats;
 mod store;
 mod turn;

@@ -1,6 +1,8 @@
 //! Documents and the audit chain: a put is a new version and an audit row, or nothing. Freeing the
 //! files of what was written anew is in `scrub`.
 
+mod scrub;
+
 use bellwether_engine::store::{AuditRow, Document, Registry, RegistryError, Rewrite, StoreError};
 use bellwether_model::BoxFuture;
 use bellwether_model::id::{hash, hex};
@@ -8,10 +10,10 @@ use bellwether_model::time::Time;
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 use serde_json::Value;
 
+use super::Database;
 use super::member::json;
 use super::read::{int, parse, uint};
 use super::writer::Request;
-use super::{Database, scrub};
 
 impl Registry for Database {
     fn get<'a>(&'a self, kind: &'a str, name: &'a str) -> BoxFuture<'a, Answer<Option<Document>>> {

@@ -199,6 +199,34 @@ async fn examine_secrets(config: &ServerConfig, composed: &Composed, findings: &
         }
     });
     note(findings, "backup", needed);
+    for copy in copies(&config.database) {
+        let says = format!(
+            "{copy} was made before an upgrade and holds what the database held then, secrets that \
+             lay open too: remove it when the upgrade has proven itself"
+        );
+        note(findings, "copy", Ok(says));
+    }
+}
+
+/// Copies of the database that were made before it was migrated.
+fn copies(address: &str) -> Vec<String> {
+    let path = Path::new(address.strip_prefix("sqlite:").unwrap_or(address));
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let begins = format!("{}.before-schema-", name.to_string_lossy());
+    let mut found: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.path().to_str().map(str::to_owned))
+        .filter(|path| {
+            Path::new(path)
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(&begins))
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// A file's mode, as `chmod` writes it.

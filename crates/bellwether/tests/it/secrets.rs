@@ -182,6 +182,13 @@ async fn the_wrong_key_is_refused() {
     assert!(ok && says.contains("needs key 1"), "{says}");
     let (ok, says) = doctor(&installed, "keys").await;
     assert!(ok && says.ends_with("(mode 600): key 1 seals"), "{says}");
+    let copy = installed.path("bellwether.db.before-schema-9");
+    fs::write(copy, "a copy").unwrap();
+    let (_, says) = doctor(&installed, "copy").await;
+    assert!(
+        says.contains("before-schema-9 was made before an upgrade"),
+        "{says}"
+    );
 
     // Another key under the same number, a key that sealed nothing here, none at all.
     let stranger = second.replacen('2', "1", 1);

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Error, Result};
 
-use super::book;
+use crate::sqlite::book;
 
 /// The name in `meta`: 1 while something waits to be freed.
 const DUE: &str = "scrub_due";
