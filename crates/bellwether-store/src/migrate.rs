@@ -2,6 +2,7 @@
 //! refused; an existing database with content is copied before it is changed. No SQL dialects
 //! beyond SQLite yet.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -94,13 +95,29 @@ fn newest(conn: &Connection) -> rusqlite::Result<(u32, String)> {
     .map(Option::unwrap_or_default)
 }
 
+/// Makes the file of a new database, or of a copy, readable for its owner alone: mails lie in it as
+/// they came. The log gets the same mode from it. What cannot be made here, opening complains of.
+pub(crate) fn make_private(path: &Path) {
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    if let Err(error) = made
+        && error.kind() != std::io::ErrorKind::AlreadyExists
+    {
+        tracing::debug!(%error, "the file is not made yet");
+    }
+}
+
 fn copy_aside(conn: &Connection, file: &Path, found: u32) -> Result<(), OpenError> {
     let mut name = file.as_os_str().to_owned();
     name.push(format!(".before-schema-{}", found + 1));
-    if Path::new(&name).exists() {
+    if std::fs::metadata(&name).is_ok_and(|copy| copy.len() > 0) {
         // An earlier attempt made it; the older copy is the one from before any change.
         return Ok(());
     }
+    make_private(Path::new(&name));
     conn.execute("VACUUM INTO ?1", [name.to_string_lossy()])
         .map(|_| ())
         .map_err(|e| {
@@ -153,7 +170,10 @@ mod tests {
         migrate(&conn, Some(&file), &TWO).unwrap();
         let m: i64 = conn.query_row("SELECT m FROM a", [], |r| r.get(0)).unwrap();
         assert_eq!(m, 14);
-        let copy = Connection::open(dir.path().join("record.db.before-schema-2")).unwrap();
+        let copy = dir.path().join("record.db.before-schema-2");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&copy.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        let copy = Connection::open(copy).unwrap();
         let n: i64 = copy.query_row("SELECT n FROM a", [], |r| r.get(0)).unwrap();
         assert_eq!(n, 7);
         assert_eq!(newest(&copy).unwrap(), (1, "0.1.0".to_owned()));

@@ -1,9 +1,9 @@
-//! Where connectors keep secrets that the provider changes: documents of the registry, of a kind
-//! that stays out of the audit trail.
+//! Where connectors keep secrets that the provider changes: sealed documents of the registry, of a
+//! kind that stays out of the audit trail.
 
 use std::sync::Arc;
 
-use bellwether_engine::store::Registry;
+use bellwether_engine::store::Registry as _;
 use bellwether_model::BoxFuture;
 use bellwether_model::clock::Clock;
 use bellwether_model::connector::Vault;
@@ -11,10 +11,12 @@ use bellwether_model::failure::Failure;
 use bellwether_model::secret::Secret;
 use serde_json::{Value, json};
 
+use crate::secrets::SealedRegistry;
+
 /// The vault over the registry.
 #[derive(Debug)]
 pub(crate) struct RegistryVault {
-    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) registry: SealedRegistry,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -29,19 +31,17 @@ impl Vault for RegistryVault {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Secret>, Failure>> {
         Box::pin(async move {
-            let found = self
-                .registry
-                .get("secret", &name_of(connection, name))
-                .await;
-            let document = found.map_err(|error| unavailable(&error.to_string()))?;
-            let text = document.and_then(|document| {
-                document
-                    .body
-                    .get("secret")
-                    .and_then(Value::as_str)
-                    .map(Secret::new)
-            });
-            Ok(text)
+            let full = name_of(connection, name);
+            let found = self.registry.get("secret", &full).await;
+            let found = found.map_err(|error| unavailable(&error.to_string()))?;
+            let Some(document) = found else {
+                return Ok(None);
+            };
+            // Asking again opens nothing: somebody has to look at the keys or set it again.
+            let body = self.registry.open("secret", &full, document.body);
+            let body = body.map_err(|why| Failure::misconfigured("sealed", why))?;
+            let text = body.get("secret").and_then(Value::as_str);
+            Ok(text.map(Secret::new))
         })
     }
 

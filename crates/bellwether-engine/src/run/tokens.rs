@@ -121,6 +121,20 @@ impl Keyring {
         out
     }
 
+    /// Keys for another use, one for each of ours, with the same ids in the same order. None of
+    /// them tells anything about ours, about those for other uses, or about any token.
+    pub fn derive(&self, purpose: &str) -> Vec<(u8, [u8; 32])> {
+        let derived = |(id, key): &(u8, [u8; 32])| {
+            // HMAC takes keys of any length, so this cannot fail.
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length is allowed");
+            // No MAC above begins like this: there the length of the purpose comes first.
+            mac.update(&[0xFF; 8]);
+            mac.update(purpose.as_bytes());
+            (*id, mac.finalize().into_bytes().into())
+        };
+        self.keys.iter().map(derived).collect()
+    }
+
     fn newest(&self) -> &(u8, [u8; 32]) {
         &self.keys[0]
     }

@@ -9,7 +9,7 @@ mod write;
 
 pub use effect::{EffectRow, EffectState, EffectUpdate, EffectWrite};
 pub use inlet::{InletState, InletStep, LedgerState, LedgerWrite};
-pub use registry::{AuditRow, Document, Registry, RegistryError};
+pub use registry::{AuditRow, Document, Registry, RegistryError, Rewrite};
 pub use views::{
     DeadLetterRow, EventQuery, LedgerCounts, ListQuery, NotificationRow, Overview, Page, RunDetail,
     RunRow, TurnRow, Views,

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// One version of one document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
-    /// `flow`, `connection`, `directory`, `setting`, `secret`.
+    /// `flow`, `connection`, `directory`, `setting`, `secret`, `key`.
     pub kind: String,
     /// Its name within the kind.
     pub name: String,
@@ -37,6 +37,15 @@ pub struct AuditRow {
     pub what: String,
     /// SHA-256 over the previous row's hash and this row, in hexadecimal.
     pub hash: String,
+}
+
+/// A version whose body is to be written anew in its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rewrite {
+    /// The version as it was read.
+    pub seen: Document,
+    /// What its body is to be.
+    pub body: Value,
 }
 
 /// A registry call that was not carried out.
@@ -101,4 +110,30 @@ pub trait Registry: Send + Sync + Debug {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<AuditRow>, RegistryError>>;
+
+    /// Every version of every document of a kind, removed ones too, in order of name and version,
+    /// after (name, version), at most `limit`.
+    fn versions<'a>(
+        &'a self,
+        kind: &'a str,
+        after: (&'a str, u64),
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Document>, RegistryError>>;
+
+    /// Writes bodies anew in their place, all of them with one audit row that says `what`, or, when
+    /// one is no longer as it was seen, none. For what must not stay as it was written; everything
+    /// else becomes a new version. The former bytes may lie in the file until [`Registry::scrub`].
+    fn rewrite<'a>(
+        &'a self,
+        changes: Vec<Rewrite>,
+        what: &'a str,
+        actor: &'a str,
+        at: Time,
+    ) -> BoxFuture<'a, Result<(), RegistryError>>;
+
+    /// Frees the database's files of what was written anew since the last time, so that the former
+    /// bytes are in none of them; tells whether there was anything to free. That it is due is
+    /// recorded with the rewriting, so a crash in between loses nothing. Takes as long as copying
+    /// the database, and writers wait for it.
+    fn scrub(&self) -> BoxFuture<'_, Result<bool, RegistryError>>;
 }

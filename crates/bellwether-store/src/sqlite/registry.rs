@@ -1,6 +1,9 @@
-//! Documents and the audit chain: a put is a new version and an audit row, or nothing.
+//! Documents and the audit chain: a put is a new version and an audit row, or nothing. Freeing the
+//! files of what was written anew is in `scrub`.
 
-use bellwether_engine::store::{AuditRow, Document, Registry, RegistryError, StoreError};
+mod scrub;
+
+use bellwether_engine::store::{AuditRow, Document, Registry, RegistryError, Rewrite, StoreError};
 use bellwether_model::BoxFuture;
 use bellwether_model::id::{hash, hex};
 use bellwether_model::time::Time;
@@ -71,14 +74,16 @@ impl Registry for Database {
         actor: &'a str,
         at: Time,
     ) -> BoxFuture<'a, Answer<u64>> {
-        let put = Put {
+        let put = Put::Version(NewVersion {
             kind: kind.to_owned(),
             name: name.to_owned(),
             expected,
             body,
-            actor: actor.to_owned(),
-            at,
-        };
+            by: By {
+                actor: actor.to_owned(),
+                at,
+            },
+        });
         Box::pin(async move { self.ask(|to| Request::Put(put, to)).await.map_err(failed)? })
     }
 
@@ -89,6 +94,44 @@ impl Registry for Database {
                 .map_err(failed)
         })
     }
+
+    fn versions<'a>(
+        &'a self,
+        kind: &'a str,
+        after: (&'a str, u64),
+        limit: usize,
+    ) -> BoxFuture<'a, Answer<Vec<Document>>> {
+        let (kind, name, version) = (kind.to_owned(), after.0.to_owned(), after.1);
+        Box::pin(async move {
+            Database::list(self, move |conn| {
+                versions(conn, &kind, (&name, version), limit)
+            })
+            .await
+            .map_err(failed)
+        })
+    }
+
+    fn rewrite<'a>(
+        &'a self,
+        changes: Vec<Rewrite>,
+        what: &'a str,
+        actor: &'a str,
+        at: Time,
+    ) -> BoxFuture<'a, Answer<()>> {
+        let by = By {
+            actor: actor.to_owned(),
+            at,
+        };
+        let put = Put::Rewrite(changes, what.to_owned(), by);
+        Box::pin(async move {
+            let written = self.ask(|to| Request::Put(put, to)).await.map_err(failed)?;
+            written.map(drop)
+        })
+    }
+
+    fn scrub(&self) -> BoxFuture<'_, Answer<bool>> {
+        Box::pin(async move { self.by_writer(scrub::scrub).await.map_err(failed) })
+    }
 }
 
 type Answer<T> = std::result::Result<T, RegistryError>;
@@ -97,15 +140,28 @@ fn failed(error: StoreError) -> RegistryError {
     RegistryError::Store(error.0)
 }
 
-/// A new version that somebody wants to write.
+/// What somebody wants to write.
 #[derive(Debug)]
-pub(super) struct Put {
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) expected: Option<u64>,
-    pub(super) body: Value,
-    pub(super) actor: String,
-    pub(super) at: Time,
+pub(super) enum Put {
+    Version(NewVersion),
+    Rewrite(Vec<Rewrite>, String, By),
+}
+
+/// A new version of a document.
+#[derive(Debug)]
+pub(super) struct NewVersion {
+    kind: String,
+    name: String,
+    expected: Option<u64>,
+    body: Value,
+    by: By,
+}
+
+/// Who writes, and when.
+#[derive(Debug)]
+pub(super) struct By {
+    actor: String,
+    at: Time,
 }
 
 /// The most rows that one call returns.
@@ -123,8 +179,18 @@ pub fn audit_hash(previous: &str, row: &AuditRow) -> String {
     ]))
 }
 
-/// Writes a version within the running transaction. The inner error is an answer, not a failure.
+/// Writes within the running transaction. The inner error is an answer, not a failure.
 pub(super) fn put(conn: &Connection, put: &Put) -> Result<std::result::Result<u64, RegistryError>> {
+    match put {
+        Put::Version(new) => put_version(conn, new),
+        Put::Rewrite(changes, what, by) => rewrite(conn, changes, what, by),
+    }
+}
+
+fn put_version(
+    conn: &Connection,
+    put: &NewVersion,
+) -> Result<std::result::Result<u64, RegistryError>> {
     let latest = latest(conn, &put.kind, &put.name)?;
     let found = latest.as_ref().map_or(0, |d| d.version);
     let removed = latest.as_ref().is_none_or(|d| d.body.is_null());
@@ -153,25 +219,63 @@ pub(super) fn put(conn: &Connection, put: &Put) -> Result<std::result::Result<u6
         &put.name,
         int(version),
         json(&put.body)?,
-        &put.actor,
-        put.at.0,
+        &put.by.actor,
+        put.by.at.0,
     ))?;
-    audit(conn, put, version)?;
+    let verb = if put.body.is_null() { "remove" } else { "put" };
+    let what = format!("{verb} {} {} v{version}", put.kind, put.name);
+    audit(conn, &put.by, what)?;
     Ok(Ok(version))
 }
 
-fn audit(conn: &Connection, put: &Put, version: u64) -> Result<()> {
+/// All or none, decided before anything is written: members of the same transaction stand.
+fn rewrite(
+    conn: &Connection,
+    changes: &[Rewrite],
+    what: &str,
+    by: &By,
+) -> Result<std::result::Result<u64, RegistryError>> {
+    for Rewrite { seen, .. } in changes {
+        let body: Option<String> = conn
+            .prepare_cached(
+                "SELECT body FROM document WHERE kind = ?1 AND name = ?2 AND version = ?3",
+            )?
+            .query_row((&seen.kind, &seen.name, int(seen.version)), |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let body = body.map(|text| parse::<Value>(0, &text)).transpose()?;
+        if body.as_ref() != Some(&seen.body) {
+            return Ok(Err(RegistryError::Store(format!(
+                "{} {} v{} is no longer as it was read; begin again",
+                seen.kind, seen.name, seen.version
+            ))));
+        }
+    }
+    for Rewrite { seen, body } in changes {
+        conn.prepare_cached(
+            "UPDATE document SET body = ?4 WHERE kind = ?1 AND name = ?2 AND version = ?3",
+        )?
+        .execute((&seen.kind, &seen.name, int(seen.version), json(body)?))?;
+    }
+    if !changes.is_empty() {
+        scrub::mark(conn)?;
+        audit(conn, by, what.to_owned())?;
+    }
+    Ok(Ok(0))
+}
+
+fn audit(conn: &Connection, by: &By, what: String) -> Result<()> {
     let last = conn
         .prepare_cached("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")?
         .query_row([], |row| Ok((uint(row, 0)?, row.get(1)?)))
         .optional()?;
     let (number, previous): (u64, String) = last.unwrap_or_default();
-    let verb = if put.body.is_null() { "remove" } else { "put" };
     let mut row = AuditRow {
         number: number + 1,
-        at: put.at,
-        actor: put.actor.clone(),
-        what: format!("{verb} {} {} v{version}", put.kind, put.name),
+        at: by.at,
+        actor: by.actor.clone(),
+        what,
         hash: String::new(),
     };
     row.hash = audit_hash(&previous, &row);
@@ -229,6 +333,22 @@ pub(super) fn history(
          WHERE kind = ?1 AND name = ?2 ORDER BY version DESC LIMIT ?3",
     )?
     .query_map((kind, name, limit), document)?
+    .collect()
+}
+
+/// Every version of every document of a kind after (name, version), removed ones too.
+fn versions(
+    conn: &Connection,
+    kind: &str,
+    after: (&str, u64),
+    limit: usize,
+) -> Result<Vec<Document>> {
+    let limit = i64::try_from(limit.min(ROWS_MAX)).unwrap_or(0);
+    conn.prepare_cached(
+        "SELECT kind, name, version, body, actor, at FROM document
+         WHERE kind = ?1 AND (name, version) > (?2, ?3) ORDER BY name, version LIMIT ?4",
+    )?
+    .query_map((kind, after.0, int(after.1), limit), document)?
     .collect()
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bellwether_engine::store::{
     CellRef, CellStatus, EffectState, EffectUpdate, EventQuery, EventRef, InletStep, ListQuery,
-    Member, Registry, Store, Views,
+    Member, Registry, Rewrite, Store, Views,
 };
 use bellwether_model::event::Alias;
 use bellwether_model::notification::{Delivery, Engagement};
@@ -319,4 +319,51 @@ async fn fixture_rest(db: &Database) {
     let mut write = next(&opening(0, "x"), cell.version, 99);
     write.cell = cell.cell;
     done(&db.commit(vec![turn(write)]).await[0]);
+}
+
+/// What was written anew is in no file afterwards, and the rest of the record is untouched.
+#[test]
+fn a_scrub_leaves_no_byte_of_what_was_written_anew() {
+    const OLD: &str = "what must not stay as it was";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("record.db");
+    let holds = || {
+        std::fs::read_dir(dir.path()).unwrap().any(|entry| {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            bytes.windows(OLD.len()).any(|part| part == OLD.as_bytes())
+        })
+    };
+    block_on(async {
+        let db = open_at(&path);
+        let bodies: Vec<_> = (0..60)
+            .map(|n| format!("{OLD}{}", "x".repeat(n * 151)))
+            .collect();
+        for body in bodies {
+            let put = db.put("setting", "note", None, body.into(), "test", at(0));
+            put.await.unwrap();
+        }
+        done(&db.commit(vec![simple(0)]).await[0]);
+        let seen = db.history("setting", "note", 100).await.unwrap();
+        let anew = |seen| Rewrite {
+            seen,
+            body: "new".into(),
+        };
+        let changes = seen.into_iter().map(anew).collect();
+        db.rewrite(changes, "write anew", "test", at(1))
+            .await
+            .unwrap();
+        assert!(holds(), "the test can fail");
+        assert_eq!(db.scrub().await, Ok(true));
+        assert!(!holds(), "while it is open");
+        done(&db.commit(vec![simple(1)]).await[0]);
+        db.projected().await;
+        assert_eq!(db.overview().await.unwrap().events, 2);
+        db.close();
+        assert!(!holds(), "after it was closed");
+    });
+    let conn = Connection::open(&path).unwrap();
+    let pragma = |name: &str| -> i64 { conn.pragma_query_value(None, name, |r| r.get(0)).unwrap() };
+    assert_eq!((pragma("auto_vacuum"), pragma("page_size")), (2, 8192));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
 }

@@ -3,6 +3,7 @@
 use bellwether_engine::seam::{ConnectionHealth, ConnectionView, TurnSaid};
 use bellwether_engine::store::{
     DeadLetterRow, EffectRow, LedgerCounts, NotificationRow, Overview, Page, RunDetail, RunRow,
+    TurnRow,
 };
 use bellwether_model::event::Event;
 use bellwether_model::failure::Failure;
@@ -15,6 +16,27 @@ fn instant(at: Time) -> Value {
 
 fn perhaps(at: Option<Time>) -> Value {
     at.map_or(Value::Null, instant)
+}
+
+/// Names under which a run's state and journal keep instants, as numbers.
+const INSTANTS: [&str; 7] = ["at", "base", "paused", "over", "since", "until", "due"];
+
+/// What the engine keeps for itself, with its instants as the API writes them. `name` is the field
+/// that the value stands in; values in a list stand in the list's field.
+fn with_instants(name: &str, value: &Value) -> Value {
+    let is_instant = || INSTANTS.contains(&name) || name.ends_with("_at");
+    match value {
+        Value::Number(number) => match number.as_i64().filter(|_| is_instant()) {
+            Some(micros) => instant(Time(micros)),
+            None => value.clone(),
+        },
+        Value::Array(list) => list.iter().map(|one| with_instants(name, one)).collect(),
+        Value::Object(fields) => {
+            let field = |(name, one): (&String, &Value)| (name.clone(), with_instants(name, one));
+            Value::Object(fields.iter().map(field).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
+    }
 }
 
 /// `{total, items, next}`.
@@ -85,8 +107,12 @@ pub(crate) fn run(row: &RunRow) -> Value {
 pub(crate) fn run_detail(detail: &RunDetail) -> Value {
     let mut out = run(&detail.run);
     let timer = |(name, due): &(String, Time)| json!({ "name": name, "due": instant(*due) });
-    out["state"] = detail.state.clone();
-    out["journal"] = json!(detail.journal);
+    out["state"] = with_instants("", &detail.state);
+    let turn = |turn: &TurnRow| {
+        let body = with_instants("", &turn.body);
+        json!({ "version": turn.version, "body": body })
+    };
+    out["journal"] = detail.journal.iter().map(turn).collect();
     out["effects"] = detail.effects.iter().map(effect).collect();
     out["timers"] = detail.timers.iter().map(timer).collect();
     out["opened_by"] = detail.opened_by.as_ref().map_or(Value::Null, event);
@@ -112,8 +138,17 @@ pub(crate) fn effect(row: &EffectRow) -> Value {
         "reason": row.reason,
         "made_at": instant(row.made_at),
         "changed_at": instant(row.changed_at),
-        "args": serde_json::from_str::<Value>(&row.args).unwrap_or(Value::Null),
+        "args": args(&row.args),
     })
+}
+
+/// An effect's arguments. What is in them is content, up to the end of the question.
+fn args(text: &str) -> Value {
+    let mut args = serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
+    if let Some(until) = args.get_mut("until") {
+        *until = with_instants("until", until);
+    }
+    args
 }
 
 pub(crate) fn role(role: bellwether_model::connector::Role) -> &'static str {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::client::{send, start};
 use crate::stand_in::fake::lock;
-use crate::stand_in::samples::{empty, id, morning};
+use crate::stand_in::samples::{detail, empty, id, morning, run_row};
 
 #[tokio::test]
 async fn events_are_cloud_events_with_our_extensions() {
@@ -88,6 +88,9 @@ async fn a_run_comes_with_journal_effects_timers_and_what_opened_it() {
     assert_eq!(run["key"], "PO-4711");
     assert_eq!(run["opened_at"], "2026-03-02T09:30:00Z");
     assert_eq!(run["journal"].as_array().map(Vec::len), Some(3));
+    assert_eq!(run["journal"][0]["version"], 1);
+    assert_eq!(run["journal"][0]["body"]["at"], "2026-03-02T09:30:00Z");
+    assert_eq!(run["journal"][1]["body"]["in"]["event"], 3);
     assert_eq!(run["effects"][0]["delivery"], "accepted");
     assert_eq!(run["effects"][0]["expires_at"], "2026-03-02T17:30:00Z");
     assert_eq!(run["effects"][1]["state"], "maybe_sent");
@@ -96,6 +99,31 @@ async fn a_run_comes_with_journal_effects_timers_and_what_opened_it() {
         json!({ "name": "rung/approval", "due": "2026-03-02T11:30:00Z" })
     );
     assert_eq!(run["opened_by"]["type"], "gmail.message.received");
+}
+
+#[tokio::test]
+async fn instants_in_state_and_journal_are_written_as_everywhere() {
+    let fake = morning();
+    let (at, micros) = ("2026-03-02T09:30:00Z", 1_772_443_800_000_000_i64);
+    let mut detail = detail(run_row(11, "PO-4711", "open", 12), "Approve?");
+    // As the engine writes it: step ids may be any word, and `at` also says where it waits.
+    detail.state = json!({ "f": 1, "at": ["approval"], "asks": { "at": {
+        "base": micros, "rung": 1, "paused": micros, "over": ["expired", micros],
+        "decided": { "choice": "approve", "at": micros }, "talk": [["dora", "a1"]],
+    } } });
+    detail.journal[0].body = json!({ "v": 1, "at": micros, "in": { "event": 4 }, "set": 7,
+        "said": { "result": "decided", "at": micros } });
+    *lock(&fake.runs) = vec![detail];
+    let server = start(fake, "").await;
+    let run = server.json(&format!("/api/runs/{}", id(11))).await;
+    let state = json!({ "f": 1, "at": ["approval"], "asks": { "at": {
+        "base": at, "rung": 1, "paused": at, "over": ["expired", at],
+        "decided": { "choice": "approve", "at": at }, "talk": [["dora", "a1"]],
+    } } });
+    assert_eq!(run["state"], state);
+    let body = json!({ "v": 1, "at": at, "in": { "event": 4 }, "set": 7,
+        "said": { "result": "decided", "at": at } });
+    assert_eq!(run["journal"][0]["body"], body);
 }
 
 #[tokio::test]

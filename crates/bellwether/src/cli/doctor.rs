@@ -1,7 +1,8 @@
 //! `doctor`: checks a set-up from the configuration file on, and says what to do about each
 //! finding.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_engine::seam::{Connections as _, WebSettings};
@@ -11,8 +12,9 @@ use serde_json::json;
 use super::Failed;
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, SetupFile};
+use crate::output;
+use crate::secrets::{Lost, keys_needed, look};
 use crate::server::{Composed, Options};
-use crate::{keys, output};
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +22,9 @@ pub(super) struct Doctor {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// The file of the server's keys; wins over the configuration.
+    #[arg(long, value_name = "FILE", env = "BELLWETHER_KEY_FILE")]
+    key_file: Option<PathBuf>,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -54,12 +59,15 @@ impl Doctor {
 
     async fn examine(&self, findings: &mut Vec<Finding>) {
         let config = match ServerConfig::read(&self.config) {
-            Ok(config) => {
-                note(
-                    findings,
-                    "configuration",
-                    Ok(self.config.display().to_string()),
-                );
+            Ok(mut config) => {
+                let says = match config.token.is_empty() {
+                    true => Ok(self.config.display().to_string()),
+                    false => private(&self.config),
+                };
+                note(findings, "configuration", says);
+                if let Some(file) = &self.key_file {
+                    config.key_file.clone_from(file);
+                }
                 config
             }
             Err(lines) => {
@@ -69,11 +77,6 @@ impl Doctor {
                 return;
             }
         };
-        let keyring = match keys::read_or_make(&config.key_file) {
-            Ok(keyring) => keyring,
-            Err(line) => return note(findings, "keys", Err(line)),
-        };
-        note(findings, "keys", Ok(config.key_file.display().to_string()));
         let setup = match config.setup.as_deref().map(SetupFile::read).transpose() {
             Ok(setup) => setup.unwrap_or_default(),
             Err(lines) => {
@@ -86,7 +89,8 @@ impl Doctor {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let composed = Composed::build(Options {
             database: config.database.clone(),
-            keys: keyring,
+            key_file: config.key_file.clone(),
+            lost: Lost::Refuse,
             flow_clock: Arc::clone(&clock),
             transport_clock: clock,
             egress: config.egress.clone(),
@@ -98,11 +102,11 @@ impl Doctor {
                 sandbox_url: None,
             },
         });
-        let composed = match composed {
+        let composed = match composed.await {
             Ok(composed) => composed,
-            Err(line) => return note(findings, "database", Err(line)),
+            Err(line) => return note(findings, "database and keys", Err(line)),
         };
-        note(findings, "database", Ok(config.database.clone()));
+        note(findings, "database", database_file(&config.database));
         examine_parts(&config, &setup, &composed, findings).await;
         let database = Arc::clone(&composed.database);
         if tokio::task::spawn_blocking(move || database.close())
@@ -134,6 +138,10 @@ async fn examine_parts(
     if let Err(line) = imported {
         note(findings, "set-up", Err(line));
     }
+    if let Some(file) = &config.setup {
+        // Secrets are in it as somebody wrote them.
+        note(findings, "set-up file", private(file));
+    }
     match composed.reload().await {
         Ok(complaints) => {
             complaints
@@ -142,6 +150,7 @@ async fn examine_parts(
         }
         Err(line) => note(findings, "set-up", Err(line)),
     }
+    examine_secrets(config, composed, findings).await;
     for view in composed.engine.list().await {
         let tested = composed.engine.test(&view.name).await;
         let what = format!("connection {}", view.name);
@@ -159,6 +168,97 @@ async fn examine_parts(
             Ok(format!("{} · {says}", config.public)),
         );
     }
+}
+
+/// The keys, what they open, and what a backup needs.
+async fn examine_secrets(config: &ServerConfig, composed: &Composed, findings: &mut Vec<Finding>) {
+    let registry = composed.registry();
+    let ids: Vec<String> = registry.seals().ids().iter().map(u8::to_string).collect();
+    let file = config.key_file.display();
+    let mut says = format!("{file} ({}): key ", mode_of(&config.key_file));
+    says.push_str(&ids[0]);
+    says.push_str(" seals");
+    if ids.len() > 1 {
+        says.push_str(&format!("; key {} opens too", ids[1..].join(", ")));
+    }
+    note(findings, "keys", Ok(says));
+    match look(registry).await {
+        Ok(all) => all.into_iter().for_each(|kept| {
+            note(findings, &format!("secrets of {}", kept.name), kept.says);
+        }),
+        Err(line) => note(findings, "secrets", Err(line)),
+    }
+    let needed = keys_needed(registry).await.map(|needed| {
+        let needed: Vec<String> = needed.iter().map(u8::to_string).collect();
+        match needed.is_empty() {
+            true => "nothing is sealed yet: a backup needs no key".to_owned(),
+            false => format!(
+                "a backup of the database needs key {}: keep {file} too, and not beside it",
+                needed.join(" and ")
+            ),
+        }
+    });
+    note(findings, "backup", needed);
+    for copy in copies(&config.database) {
+        let says = format!(
+            "{copy} was made before an upgrade and holds what the database held then, secrets that \
+             lay open too: remove it when the upgrade has proven itself"
+        );
+        note(findings, "copy", Ok(says));
+    }
+}
+
+/// Copies of the database that were made before it was migrated.
+fn copies(address: &str) -> Vec<String> {
+    let path = Path::new(address.strip_prefix("sqlite:").unwrap_or(address));
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let begins = format!("{}.before-schema-", name.to_string_lossy());
+    let mut found: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.path().to_str().map(str::to_owned))
+        .filter(|path| {
+            Path::new(path)
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(&begins))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// A file's mode, as `chmod` writes it.
+fn mode_of(path: &Path) -> String {
+    let found = std::fs::metadata(path);
+    found.map_or_else(
+        |error| error.to_string(),
+        |found| format!("mode {:o}", found.permissions().mode() & 0o777),
+    )
+}
+
+/// The database's file; mails lie in it as they came.
+fn database_file(address: &str) -> Result<String, String> {
+    let path = Path::new(address.strip_prefix("sqlite:").unwrap_or(address));
+    if path.exists() {
+        private(path)
+    } else {
+        Ok(address.to_owned())
+    }
+}
+
+/// Whether a file is closed to everybody who is neither its owner nor in its group.
+fn private(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let found = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?;
+    if found.permissions().mode() & 0o007 != 0 {
+        return Err(format!(
+            "everybody on this machine can read {shown} ({}): run `chmod o= {shown}`",
+            mode_of(path)
+        ));
+    }
+    Ok(format!("{shown} ({})", mode_of(path)))
 }
 
 fn note(findings: &mut Vec<Finding>, what: &str, says: Result<String, String>) {

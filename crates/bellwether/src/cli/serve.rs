@@ -10,8 +10,9 @@ use serde_json::json;
 use super::{Failed, asked_to_end, telemetry};
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, SetupFile};
+use crate::output;
+use crate::secrets::Lost;
 use crate::server::{Composed, Options, Running, bind};
-use crate::{keys, output};
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,12 @@ pub(super) struct Serve {
     /// A folder of flows that is authoritative: they are read-only in the console.
     #[arg(long, value_name = "DIR")]
     flows: Option<PathBuf>,
+    /// The file of the server's keys; wins over the configuration.
+    #[arg(long, value_name = "FILE", env = "BELLWETHER_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// Starts although the key of some secrets is lost, and drops these secrets.
+    #[arg(long)]
+    drop_lost_secrets: bool,
     /// Prints one JSON line when the server is ready, and logs as JSON.
     #[arg(long)]
     json: bool,
@@ -32,7 +39,13 @@ impl Serve {
         telemetry::start(self.json, tracing::Level::INFO);
         let mut config = ServerConfig::read(&self.config)?;
         config.flows = self.flows.or(config.flows);
-        let running = start(config).await?;
+        config.key_file = self.key_file.unwrap_or(config.key_file);
+        let lost = if self.drop_lost_secrets {
+            Lost::Drop
+        } else {
+            Lost::Refuse
+        };
+        let running = start(config, lost).await?;
         tracing::info!(
             listen = %running.internal, public = %running.public,
             "ready: console at http://{}", running.internal
@@ -51,8 +64,7 @@ impl Serve {
 }
 
 /// Starts a server from its configuration.
-async fn start(config: ServerConfig) -> Result<Running, Failed> {
-    let keyring = keys::read_or_make(&config.key_file)?;
+async fn start(config: ServerConfig, lost: Lost) -> Result<Running, Failed> {
     let internal = bind(config.listen, false).await?;
     let public = bind(config.public, false).await?;
     let address = |listener: &tokio::net::TcpListener| {
@@ -69,7 +81,8 @@ async fn start(config: ServerConfig) -> Result<Running, Failed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let composed = Composed::build(Options {
         database: config.database.clone(),
-        keys: keyring,
+        key_file: config.key_file.clone(),
+        lost,
         flow_clock: Arc::clone(&clock),
         transport_clock: clock,
         egress: config.egress.clone(),
@@ -80,7 +93,9 @@ async fn start(config: ServerConfig) -> Result<Running, Failed> {
             hosts: config.hosts.clone(),
             sandbox_url: None,
         },
-    })?;
+    })
+    .await?;
+    composed.seal_secrets(lost).await?;
     let setup = match &config.setup {
         Some(path) => SetupFile::read(path)?,
         None => SetupFile::default(),

@@ -15,8 +15,8 @@ const KEYS: [&str; 5] = ["bellwether", "connections", "people", "owner", "flows"
 /// How many effects of a connection may be in flight at most.
 const SLOTS_MAX: u64 = 1024;
 
-/// One connection.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+/// One connection. Debug shows which settings there are and none of their values.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ConnectionConfig {
     /// The connector's name.
     pub(crate) connector: String,
@@ -25,6 +25,16 @@ pub(crate) struct ConnectionConfig {
     /// Effects in flight at most, if not the usual number.
     #[serde(default)]
     pub(crate) in_flight: Option<usize>,
+}
+
+impl std::fmt::Debug for ConnectionConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectionConfig")
+            .field("connector", &self.connector)
+            .field("settings", &self.settings.keys().collect::<Vec<_>>())
+            .field("in_flight", &self.in_flight)
+            .finish()
+    }
 }
 
 /// One flow: whether it is on, and its inputs.

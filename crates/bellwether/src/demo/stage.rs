@@ -15,8 +15,9 @@ use super::{Settings, company, outside};
 use crate::cli::Failed;
 use crate::clock::{ScaledClock, SystemClock};
 use crate::config::{FlowConfig, SetupFile};
+use crate::output;
+use crate::secrets::Lost;
 use crate::server::{Composed, FlowDocument, Options, Running, bind};
-use crate::{keys, output};
 
 /// The flow clock begins on a Monday morning in Vienna.
 const MONDAY: &str = "2026-03-02T08:00:00Z";
@@ -54,7 +55,8 @@ impl Stage {
         let public_url = at(&public)?;
         let composed = Composed::build(Options {
             database: format!("sqlite:{}", folder.join("bellwether.db").display()),
-            keys: keys::read_or_make(&folder.join("bellwether.key"))?,
+            key_file: folder.join("bellwether.key"),
+            lost: Lost::Refuse,
             flow_clock: Arc::clone(&clock) as Arc<dyn Clock>,
             transport_clock: Arc::new(SystemClock),
             egress: bellwether_connectors::http::Policy {
@@ -67,7 +69,9 @@ impl Stage {
                 hosts: Vec::new(),
                 sandbox_url: Some(sandbox.addresses().url("page")),
             },
-        })?;
+        })
+        .await?;
+        composed.seal_secrets(Lost::Refuse).await?;
         let page = sandbox.addresses().url("page");
         furnish(&composed, &page).await?;
         let companion = json!({

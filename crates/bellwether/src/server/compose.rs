@@ -1,6 +1,7 @@
 //! Puts the concrete parts together: database, clocks, keys, connectors, engine, web.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_connectors::http::{HttpClient, Policy};
@@ -19,6 +20,7 @@ use super::flows::{FlowDocument, parse_flow};
 use super::metrics;
 use crate::config::ConnectionConfig;
 use crate::keys;
+use crate::secrets::{Lost, SealedRegistry, Seals, admit, known_keys, seal_what_is_open};
 use crate::vault::RegistryVault;
 
 /// What a server is composed from.
@@ -26,8 +28,10 @@ use crate::vault::RegistryVault;
 pub(crate) struct Options {
     /// The database's address.
     pub(crate) database: String,
-    /// The keys.
-    pub(crate) keys: Keyring,
+    /// Where the keys are; made when a new database needs one.
+    pub(crate) key_file: PathBuf,
+    /// What to do about secrets whose key is lost.
+    pub(crate) lost: Lost,
     /// Flow time.
     pub(crate) flow_clock: Arc<dyn Clock>,
     /// Transport time.
@@ -43,6 +47,7 @@ pub(crate) struct Options {
 pub(crate) struct Composed {
     pub(crate) database: Arc<Database>,
     pub(crate) engine: Engine,
+    registry: SealedRegistry,
     http: Arc<dyn Http>,
     keys: Arc<Keyring>,
     vault: Arc<dyn Vault>,
@@ -53,19 +58,24 @@ pub(crate) struct Composed {
 }
 
 impl Composed {
-    /// Opens the database and builds everything; nothing runs yet.
+    /// Opens the database, checks that the keys are its keys and builds everything; nothing runs
+    /// yet.
     ///
     /// # Errors
     /// A sentence that says what could not be opened and what to do.
-    pub(crate) fn build(options: Options) -> Result<Self, String> {
+    pub(crate) async fn build(options: Options) -> Result<Self, String> {
         let database =
             bellwether_store::open(&options.database).map_err(|error| error.to_string())?;
         let database = Arc::new(database);
         let http = HttpClient::new(options.egress).map_err(|failure| failure.to_string())?;
-        let keys = Arc::new(options.keys);
+        let keys = Arc::new(keys_of(&options.key_file, database.as_ref()).await?);
+        let below = Arc::clone(&database) as Arc<dyn Registry>;
+        let registry = SealedRegistry::new(below, Arc::new(Seals::new(&keys)));
+        let file = options.key_file.display().to_string();
+        let at = options.transport_clock.now();
+        admit(&registry, &file, options.lost, at).await?;
         let live = Live::default();
         let owner = Owner(Id(keys::fresh()?[..16].try_into().unwrap_or_default()));
-        let registry: Arc<dyn Registry> = Arc::clone(&database) as Arc<dyn Registry>;
         let engine = Engine::new(Parts {
             store: Arc::clone(&database) as Arc<dyn Store>,
             views: Arc::clone(&database) as Arc<dyn Views>,
@@ -77,8 +87,13 @@ impl Composed {
             live: live.clone(),
         });
         let clock = Arc::clone(&options.transport_clock);
+        let vault = RegistryVault {
+            registry: registry.clone(),
+            clock,
+        };
         Ok(Self {
-            vault: Arc::new(RegistryVault { registry, clock }),
+            vault: Arc::new(vault),
+            registry,
             database,
             engine,
             http: Arc::new(http),
@@ -99,7 +114,7 @@ impl Composed {
             connections: Arc::new(self.engine.clone()),
             hosted: Arc::new(self.engine.clone()),
             views: Arc::clone(&self.database) as Arc<dyn Views>,
-            registry: Arc::clone(&self.database) as Arc<dyn Registry>,
+            registry: Arc::new(self.registry.clone()),
             catalog: bellwether_connectors::all(),
             live: self.live.clone(),
             flow_clock: Arc::clone(&self.flow_clock),
@@ -109,8 +124,22 @@ impl Composed {
         }
     }
 
-    pub(crate) fn registry(&self) -> &dyn Registry {
-        self.database.as_ref()
+    /// The registry, which seals the secrets of what is put into it.
+    pub(crate) fn registry(&self) -> &SealedRegistry {
+        &self.registry
+    }
+
+    /// Seals with the newest key what is not, before anything reads it.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be done and what to do.
+    pub(crate) async fn seal_secrets(&self, lost: Lost) -> Result<(), String> {
+        let written = seal_what_is_open(&self.registry, lost, self.now()).await?;
+        if written > 0 {
+            let key = self.registry.seals().newest();
+            tracing::info!(written, key, "secrets were sealed");
+        }
+        Ok(())
     }
 
     pub(crate) fn now(&self) -> bellwether_model::time::Time {
@@ -157,7 +186,13 @@ impl Composed {
             .await
             .map_err(|e| e.to_string())?;
         for document in documents {
-            let config: ConnectionConfig = match serde_json::from_value(document.body) {
+            let open = self
+                .registry
+                .open(&document.kind, &document.name, document.body);
+            let read = open.and_then(|body| {
+                serde_json::from_value::<ConnectionConfig>(body).map_err(|e| e.to_string())
+            });
+            let config = match read {
                 Ok(config) => config,
                 Err(error) => {
                     complaints.push(format!("connection {}: {error}", document.name));
@@ -278,4 +313,23 @@ impl Composed {
         }
         Ok((programs, active))
     }
+}
+
+/// The keys of a database. A database that has keys already gets no new one: what they sealed would
+/// be lost, and nobody would notice before the next call to a provider.
+async fn keys_of(file: &Path, database: &dyn Registry) -> Result<Keyring, String> {
+    if let Some(keys) = keys::read(file)? {
+        return Ok(keys);
+    }
+    let known = known_keys(database).await?;
+    if known.is_empty() {
+        return keys::make(file);
+    }
+    let known: Vec<String> = known.iter().map(u8::to_string).collect();
+    Err(format!(
+        "the key file {} is missing, and this database needs its key {}: put the file back (it is \
+         kept apart from backups of the database), or name it with `key_file`. Nothing was changed.",
+        file.display(),
+        known.join(" and ")
+    ))
 }

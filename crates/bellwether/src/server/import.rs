@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use bellwether_engine::flow::Position;
+use bellwether_engine::store::Registry as _;
 use serde_json::{Value, json};
 
 use super::Composed;

@@ -66,7 +66,8 @@ impl Installed {
         made
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file of the installation.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

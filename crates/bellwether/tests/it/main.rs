@@ -17,6 +17,7 @@ mod properties;
 mod race;
 mod refused;
 mod restart;
+mod secrets;
 mod story;
 mod support;
 mod tidy;

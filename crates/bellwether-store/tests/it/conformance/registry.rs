@@ -1,6 +1,6 @@
 //! Documents: versions without holes, conflicts, removal, and an audit chain to be checked.
 
-use bellwether_engine::store::RegistryError;
+use bellwether_engine::store::{Document, RegistryError, Rewrite};
 use bellwether_store::audit_hash;
 use serde_json::{Value, json};
 
@@ -119,5 +119,84 @@ fn the_audit_chain_can_be_recomputed_and_keeps_bodies_out() {
         assert_ne!(forged.hash, audit_hash(&rows[0].hash, &forged));
         assert_eq!(db.audit(2, 10).await.unwrap(), rows[2..]);
         assert_eq!(db.audit(0, 1).await.unwrap(), rows[..1]);
+    });
+}
+
+async fn versions(db: &dyn Everything, after: (&str, u64), limit: usize) -> Vec<(String, u64)> {
+    let page = db.versions("flow", after, limit).await.unwrap();
+    page.into_iter().map(|d| (d.name, d.version)).collect()
+}
+
+#[test]
+fn every_version_is_listed_in_pages_removed_ones_too() {
+    each(|db| async move {
+        for n in 0..3 {
+            for name in ["b", "a"] {
+                put(&*db, name, None, json!(n)).await.unwrap();
+            }
+        }
+        put(&*db, "b", None, Value::Null).await.unwrap();
+        let all = versions(&*db, ("", 0), 100).await;
+        let of = |name: &str, n| {
+            (1..=n)
+                .map(move |v| (name.to_owned(), v))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(all, [of("a", 3), of("b", 4)].concat());
+        assert_eq!(versions(&*db, ("", 0), 2).await, all[..2]);
+        assert_eq!(versions(&*db, ("a", 2), 2).await, all[2..4]);
+        assert_eq!(versions(&*db, ("b", 4), 2).await, []);
+    });
+}
+
+fn rewriting(seen: &Document, body: Value) -> Rewrite {
+    Rewrite {
+        seen: seen.clone(),
+        body,
+    }
+}
+
+#[test]
+fn bodies_are_written_anew_all_or_none_with_one_audit_row() {
+    each(|db| async move {
+        for n in 0..3 {
+            put(&*db, "a", None, json!({ "n": n })).await.unwrap();
+        }
+        assert_eq!(db.scrub().await, Ok(false), "nothing was written anew");
+        let seen = db.history("flow", "a", 9).await.unwrap();
+        let changes = vec![
+            rewriting(&seen[2], json!("first")),
+            rewriting(&seen[1], json!("second")),
+        ];
+        let done = db.rewrite(changes.clone(), "tidy two", "server", at(9));
+        assert_eq!(done.await, Ok(()));
+        let now = db.history("flow", "a", 9).await.unwrap();
+        let bodies: Vec<&Value> = now.iter().map(|d| &d.body).collect();
+        assert_eq!(
+            bodies,
+            [&json!({ "n": 2 }), &json!("second"), &json!("first")]
+        );
+        // Who wrote a version, and when, stays as it was.
+        assert_eq!(
+            (now[2].version, now[2].actor.as_str(), now[2].at),
+            (1, "admin(local)", at(1))
+        );
+        // The second of these is no longer as it was seen, so the first stays too.
+        let stale = vec![rewriting(&now[2], json!("x")), changes[1].clone()];
+        assert!(db.rewrite(stale, "never", "server", at(9)).await.is_err());
+        assert_eq!(db.history("flow", "a", 9).await.unwrap(), now);
+        let rows = db.audit(3, 10).await.unwrap();
+        assert_eq!((rows.len(), rows[0].what.as_str()), (1, "tidy two"));
+        assert_eq!(rows[0].actor, "server");
+        let before = db.audit(2, 1).await.unwrap();
+        assert_eq!(rows[0].hash, audit_hash(&before[0].hash, &rows[0]));
+        assert_eq!(db.scrub().await, Ok(true));
+        assert_eq!(db.scrub().await, Ok(false), "once is enough");
+        assert_eq!(
+            db.rewrite(Vec::new(), "nothing", "server", at(9)).await,
+            Ok(())
+        );
+        assert_eq!(db.audit(4, 10).await.unwrap(), []);
+        assert_eq!(db.history("flow", "a", 9).await.unwrap(), now);
     });
 }

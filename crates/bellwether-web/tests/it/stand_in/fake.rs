@@ -421,6 +421,29 @@ impl Registry for Fake {
     fn audit(&self, _: u64, _: usize) -> BoxFuture<'_, Result<Vec<AuditRow>, RegistryError>> {
         done(Ok(Vec::new()))
     }
+
+    fn versions<'a>(
+        &'a self,
+        _: &'a str,
+        _: (&'a str, u64),
+        _: usize,
+    ) -> BoxFuture<'a, Result<Vec<Document>, RegistryError>> {
+        done(Ok(Vec::new()))
+    }
+
+    fn rewrite<'a>(
+        &'a self,
+        _: Vec<Rewrite>,
+        _: &'a str,
+        _: &'a str,
+        _: Time,
+    ) -> BoxFuture<'a, Result<(), RegistryError>> {
+        done(Ok(()))
+    }
+
+    fn scrub(&self) -> BoxFuture<'_, Result<bool, RegistryError>> {
+        done(Ok(false))
+    }
 }
 
 /// A document of the registry.
