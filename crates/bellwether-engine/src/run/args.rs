@@ -1,4 +1,5 @@
-//! How the arguments of an effect are made to fit into the record. What they are is decided elsewhere.
+//! How the arguments of an effect are made to fit into the record. What they are is decided
+//! elsewhere.
 
 use serde_json::Value as Json;
 
@@ -14,15 +15,14 @@ const SHORTEST_CUT: usize = 256;
 pub(crate) fn fitting(args: &mut Json) -> String {
     loop {
         let text = serde_json::to_string(args).unwrap_or_default();
-        let Some(over) = text.len().checked_sub(ARGS_MAX).filter(|over| *over > 0) else {
+        if text.len() <= ARGS_MAX {
             return text;
-        };
+        }
         let Some(longest) = longest(args).filter(|longest| longest.len() > SHORTEST_CUT) else {
             return text;
         };
-        // Escapes make the stored text longer than the text itself, never shorter.
-        let keep = longest.len().saturating_sub(over + CUT_MARK.len());
-        let keep = keep.max(SHORTEST_CUT / 2).min(longest.len() * 3 / 4);
+        // In proportion, because escapes may make the stored text longer than the text itself.
+        let keep = longest.len() * (ARGS_MAX - ARGS_MAX / 16) / text.len();
         let head = longest.floor_char_boundary(keep * 3 / 4);
         let tail = longest.ceil_char_boundary(longest.len() - keep / 4);
         *longest = format!("{}{CUT_MARK}{}", &longest[..head], &longest[tail..]);
