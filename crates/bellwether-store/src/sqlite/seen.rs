@@ -239,8 +239,10 @@ mod tests {
     }
 
     fn written(conn: &Connection) -> usize {
-        conn.query_row("SELECT count(*) FROM seen", [], |row| row.get(0))
-            .unwrap()
+        let rows: i64 = conn
+            .query_row("SELECT count(*) FROM seen", [], |row| row.get(0))
+            .unwrap();
+        usize::try_from(rows).unwrap()
     }
 
     #[test]
