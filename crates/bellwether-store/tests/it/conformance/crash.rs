@@ -116,7 +116,7 @@ fn after_the_end_callers_are_answered_not_left_waiting() {
         done(&one(&*db, arriving(0, "a")).await);
         db.close();
         let verdict = one(&*db, arriving(1, "b")).await;
-        assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+        assert!(matches!(verdict, Verdict::Unavailable(_)), "{verdict:?}");
         assert!(db.ready(at(0), 1).await.is_err());
         db.close();
     });
