@@ -1,6 +1,7 @@
 //! Flows: what they are once understood, how they are read, and which of them an event starts.
 
 pub mod def;
+pub(crate) mod language;
 mod match_index;
 pub mod read;
 mod set;
@@ -11,6 +12,7 @@ pub use def::{
     Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Message,
     Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
 };
+pub use language::schema;
 pub use read::inputs::check_inputs;
 pub use read::{Catalog, read, read_checked};
 pub use set::{Active, FlowSet, Hit, Matches, Position};

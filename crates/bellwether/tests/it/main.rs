@@ -8,6 +8,7 @@
 mod bad_input;
 mod crash;
 mod decisions;
+mod docs;
 mod faults;
 mod installed;
 mod properties;

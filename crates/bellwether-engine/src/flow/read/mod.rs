@@ -23,8 +23,10 @@ use bellwether_model::id::hash;
 use super::def::Flow;
 use crate::yaml::reader::push;
 use crate::yaml::{Kind, Node, PROBLEMS_MAX, Problem, Severity};
+pub(crate) use header::ID_MAX;
 use ids::Ids;
 use names::Names;
+pub(crate) use span::pattern as span_pattern;
 pub use span::span;
 
 /// What connectors there are: where event types, nouns and samples come from.

@@ -48,12 +48,16 @@ const fn mail_event(event: &'static str) -> TriggerDef {
         schema: mail_schema,
         sample: mail_sample,
         sentence: "{{ mail.from.name }} wrote",
+        verified: true,
     }
 }
 
 static GMAIL: ConnectorDef = ConnectorDef {
     name: "gmail",
+    title: "",
     summary: "",
+    needs: "",
+    basis: "",
     settings: Spec::default,
     auth: AuthSpec::None,
     triggers: &[
@@ -68,7 +72,10 @@ static GMAIL: ConnectorDef = ConnectorDef {
 
 static WEBHOOK: ConnectorDef = ConnectorDef {
     name: "webhook",
+    title: "",
     summary: "",
+    needs: "",
+    basis: "",
     settings: Spec::default,
     auth: AuthSpec::None,
     triggers: &[TriggerDef {
@@ -78,6 +85,7 @@ static WEBHOOK: ConnectorDef = ConnectorDef {
         schema: || json!({ "type": "object", "properties": { "body": {} } }),
         sample: || json!({ "body": { "kind": "order" } }),
         sentence: "something came",
+        verified: true,
     }],
     actions: &[],
     inlets: &[],
