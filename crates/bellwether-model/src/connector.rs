@@ -75,7 +75,8 @@ pub struct TriggerDef {
     pub summary: &'static str,
     /// The top-level keys of `data`: the nouns that it brings to a flow.
     pub nouns: &'static [&'static str],
-    /// JSON Schema of `data`.
+    /// JSON Schema of `data`. A field with `"x-whole": true` is only known once the whole item was
+    /// read: lint says so where a condition needs it first.
     pub schema: fn() -> Value,
     /// A sample of `data` that fits the schema.
     pub sample: fn() -> Value,

@@ -2,6 +2,7 @@
 //! duplicate keys. What the keys mean is the reader's business: the flow language in `flow/read`,
 //! the configuration in the binary.
 
+mod explain;
 pub(crate) mod near;
 mod parse;
 mod position;

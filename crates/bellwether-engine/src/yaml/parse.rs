@@ -3,6 +3,7 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::explain::explain;
 use super::{Key, Kind, Node, PROBLEMS_MAX, Positions, Problem, Style};
 
 /// The most bytes that a file may have.
@@ -302,13 +303,10 @@ impl<'a> Builder<'a> {
             }
         }
         let info = error.info();
-        let hint = if info.contains("mapping values are not allowed") {
-            "a text that contains `: ` needs quotes"
-        } else if info.contains("quoted scalar") {
-            "a quote is opened and never closed"
-        } else {
-            ""
-        };
+        if let Some(problem) = explain(&self.lines, line, info) {
+            return problem;
+        }
+        let hint = "look at quotes, brackets and indentation here and in the line before";
         Problem::error((line, column), format!("this is not YAML: {info}")).hint(hint)
     }
 
@@ -422,7 +420,7 @@ mod tests {
             ("", "f:1:1  this file is empty"),
             ("a: \"b\n", "f:"),
             ("a:\n\t- b\n", "f:2:1  a tab"),
-            ("a: b: c\n", "f:1:5  this is not YAML"),
+            ("a: b: c\n", "f:1:4  a text that contains `: ` needs quotes"),
         ];
         for (text, expected) in cases {
             let said = problems(text);

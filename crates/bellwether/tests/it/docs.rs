@@ -193,7 +193,7 @@ fn every_form_fits_the_schema() {
 }
 
 /// What is replaced by what, so that an editor underlines it.
-const MISTAKES: [(&str, &str); 26] = [
+const MISTAKES: [(&str, &str); 27] = [
     ("bellwether: 1", "bellwether: 2"),
     ("flow: all-forms", "flow: All Forms"),
     ("about: >", "abuot: >"),
@@ -212,6 +212,7 @@ const MISTAKES: [(&str, &str); 26] = [
     ("    title: 42\n", ""),
     ("importance: high", "importance: loud"),
     ("    add: Done\n", ""),
+    ("[{ dead_letter: not told }]", "[{ pause: 4h }]"),
     ("up_to: 30 working minutes", "up_to: soon"),
     ("    then: [stop]\n", ""),
     ("emit: order.told", "emit: told"),

@@ -58,6 +58,8 @@ pub(crate) enum Holds {
     Payload,
     /// Steps.
     Steps,
+    /// Steps that do not wait.
+    Remedy,
     /// Endings, each with its steps.
     Endings,
     /// Buttons.
@@ -87,6 +89,9 @@ pub(crate) struct VerbDef {
     pub(crate) keys: &'static [KeyDef],
     /// Keys of which at least one must be there; empty when all may be missing.
     pub(crate) one_needed: &'static [&'static str],
+    /// Whether the run waits at it: then it cannot stand where something that failed is dealt with,
+    /// because the run may be waiting elsewhere by then.
+    pub(crate) waits: bool,
 }
 
 const fn key(name: &'static str, holds: Holds, about: &'static str) -> KeyDef {
@@ -276,7 +281,7 @@ const DISCRETION: KeyDef = key(
 );
 const ON_ERROR: KeyDef = key(
     "on_error",
-    Holds::Steps,
+    Holds::Remedy,
     "What happens when it cannot be sent; without it, a dead letter. Nothing here may wait or ask.",
 );
 
@@ -326,8 +331,9 @@ pub(crate) const VERBS: [VerbDef; 11] = [
             key("remove", Holds::Texts, "Labels to remove."),
         ],
         one_needed: &["add", "remove"],
+        waits: false,
     },
-    verb(
+    waiting(verb(
         "ask",
         Holds::Who,
         "A question that is decided once, on whatever channel comes first.",
@@ -364,8 +370,8 @@ pub(crate) const VERBS: [VerbDef; 11] = [
             LOUDNESS,
             DISCRETION,
         ],
-    ),
-    verb(
+    )),
+    waiting(verb(
         "wait",
         Holds::Events,
         "Waits for an event, which is `it` in the condition.",
@@ -383,8 +389,8 @@ pub(crate) const VERBS: [VerbDef; 11] = [
                 "The name of what came; `name.timed_out` when nothing did.",
             ),
         ],
-    ),
-    verb("pause", Holds::Span, "Waits for time to pass.", &[ID]),
+    )),
+    waiting(verb("pause", Holds::Span, "Waits for time to pass.", &[ID])),
     verb(
         "if",
         Holds::Expr,
@@ -429,7 +435,21 @@ const fn verb(
         about,
         keys,
         one_needed: &[],
+        waits: false,
     }
+}
+
+const fn waiting(verb: VerbDef) -> VerbDef {
+    VerbDef {
+        waits: true,
+        ..verb
+    }
+}
+
+/// The verbs at which the run does not wait.
+pub(crate) fn quick_verbs() -> Vec<&'static str> {
+    let quick = VERBS.iter().filter(|verb| !verb.waits);
+    quick.map(|verb| verb.name).collect()
 }
 
 /// Verbs of later versions.

@@ -40,6 +40,12 @@ fn definitions(catalog: &Catalog) -> Map<String, Value> {
         forms.push(link(verb.name));
     }
     out.insert("step".to_owned(), json!({ "anyOf": forms }));
+    forms.retain(|form| {
+        !VERBS
+            .iter()
+            .any(|verb| verb.waits && *form == link(verb.name))
+    });
+    out.insert("remedy".to_owned(), json!({ "anyOf": forms }));
     out.insert("choice".to_owned(), or_nothing(group(&CHOICE)));
     out.insert("input".to_owned(), input());
     out.insert("trigger".to_owned(), group(&TRIGGER));
@@ -187,6 +193,7 @@ fn held(holds: Holds) -> Value {
         Holds::Lines => each(link("expression")),
         Holds::Payload => link("payload"),
         Holds::Steps => link("steps"),
+        Holds::Remedy => json!({ "type": "array", "items": link("remedy") }),
         Holds::Endings => {
             let mut out = each(link("steps"));
             out["required"] = json!([EXPIRE]);

@@ -26,7 +26,7 @@ fn value(holds: Holds) -> &'static str {
         Holds::Lets => "{ number: mail.subject }",
         Holds::Lines => "{ Subject: mail.subject }",
         Holds::Payload => "{ order: { id: mail.subject } }",
-        Holds::Steps => "[stop]",
+        Holds::Steps | Holds::Remedy => "[stop]",
         Holds::Endings => "{ approve: [stop], expire: [] }",
         Holds::Choices => "{ approve: {} }",
         Holds::Ladder => "{ 2 hours: remind, 1 working day: expire }",

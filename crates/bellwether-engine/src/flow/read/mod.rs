@@ -2,6 +2,7 @@
 //! instead of stopping at the first, each with line, column and what to write instead.
 
 mod ask;
+mod cost;
 mod expr;
 mod header;
 mod ids;
@@ -76,6 +77,7 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         ids: Ids::default(),
         depth: 0,
         steps: 0,
+        remedy: false,
     };
     let flow = reading.flow(&root, text, file);
     // What YAML could not make sense of is said once, not again by each key that it tore apart.
@@ -89,6 +91,9 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
     let flow = flow.filter(|_| !error);
     if let Some(flow) = &flow {
         for problem in sample::long_titles(flow, catalog) {
+            push(&mut problems, problem);
+        }
+        for problem in cost::costly_tests(flow, catalog) {
             push(&mut problems, problem);
         }
         problems.sort_by_key(|problem| (problem.line, problem.column));
@@ -106,6 +111,8 @@ struct Reading<'a> {
     ids: Ids,
     depth: usize,
     steps: usize,
+    /// Whether these steps deal with a message that could not be sent.
+    remedy: bool,
 }
 
 impl Reading<'_> {

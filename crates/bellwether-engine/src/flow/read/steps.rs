@@ -5,7 +5,7 @@ use super::header::is_id;
 use super::span::span;
 use crate::flow::def::{Block, Importance, Label, Message, Privacy, Reply, Span, Step, Verb};
 use crate::flow::language::{
-    IMPORTANCE, PRIVACY, STEP_LATER, VERBS, VERBS_LATER, VerbDef, names, verbs,
+    IMPORTANCE, PRIVACY, STEP_LATER, VERBS, VERBS_LATER, VerbDef, names, quick_verbs, verbs,
 };
 use crate::lang::Text;
 use crate::yaml::near::nearest;
@@ -86,6 +86,7 @@ impl Reading<'_> {
         let verb = key.name.as_str();
         if let Some(def) = VERBS.iter().find(|def| def.name == verb) {
             self.step_keys(def, node, entries);
+            self.may_wait(def, key);
         }
         let id = self.step_id(verb, object, node);
         let read = match verb {
@@ -261,7 +262,23 @@ impl Reading<'_> {
 
     fn on_error(&mut self, node: &Node, id: &str) -> Option<Block> {
         let found = node.get("on_error")?;
-        Some(self.below(found, "on_error", id))
+        let outer = std::mem::replace(&mut self.remedy, true);
+        let block = self.below(found, "on_error", id);
+        self.remedy = outer;
+        Some(block)
+    }
+
+    /// A message fails while the run goes on, so what deals with that must not wait: it would take
+    /// the place at which the run waits meanwhile.
+    fn may_wait(&mut self, def: &VerbDef, key: &Key) {
+        if self.remedy && def.waits {
+            let message = format!(
+                "`{}` cannot stand in `on_error`: nothing there may wait",
+                def.name
+            );
+            let hint = format!("what may stand here: {}", quick_verbs().join(", "));
+            self.error(key.place(), message, &hint);
+        }
     }
 
     /// One of a few words.

@@ -52,10 +52,21 @@ fn below(schema: &Value, root: &Value, path: &str, depth: usize, out: &mut Vec<F
             path: path.clone(),
             holds: holds(inner, root),
             always: required.contains(&name.as_str()),
-            about: inner["description"].as_str().unwrap_or_default().to_owned(),
+            about: about(inner),
         });
         below(inner, root, &path, depth, out);
     }
+}
+
+fn about(schema: &Value) -> String {
+    let mut out = schema["description"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    if schema["x-whole"] == true {
+        out.push_str(" *Only the body tells.*");
+    }
+    out
 }
 
 /// The schema that a `$ref` within the same document stands for.

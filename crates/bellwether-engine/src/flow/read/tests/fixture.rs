@@ -21,7 +21,7 @@ fn mail_schema() -> Value {
     json!({ "type": "object", "properties": { "mail": { "$ref": "#/$defs/mail" } }, "$defs": { "mail": {
         "type": "object",
         "properties": {
-            "subject": { "type": "string" }, "text": { "type": "string" },
+            "subject": { "type": "string" }, "text": { "type": "string", "x-whole": true },
             "from": person, "to": { "type": "array", "items": person },
             "forwarded_from": { "type": ["object", "null"], "properties": { "address": { "type": "string" } } },
             "thread_id": { "type": "string" }, "message_id": { "type": "string" },
