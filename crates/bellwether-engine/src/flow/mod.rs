@@ -3,6 +3,7 @@
 pub mod def;
 pub(crate) mod language;
 mod match_index;
+mod orphans;
 pub mod read;
 mod set;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub use def::{
     Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
 };
 pub use language::schema;
+pub use orphans::{Named, orphans};
 pub use read::inputs::check_inputs;
 pub use read::{Catalog, read, read_checked};
 pub use set::{Active, FlowSet, Hit, Matches, Position};

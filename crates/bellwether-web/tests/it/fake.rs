@@ -337,6 +337,15 @@ impl Views for Fake {
         }))
     }
 
+    fn open_states<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<CellId>,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Vec<(CellId, Value)>, StoreError>> {
+        done(Ok(Vec::new()))
+    }
+
     fn runs(&self, query: ListQuery) -> BoxFuture<'_, Result<Page<RunRow>, StoreError>> {
         let wanted = |run: &RunRow| {
             query.status.as_ref().is_none_or(|word| word == run.status)

@@ -14,6 +14,7 @@ mod installed;
 mod properties;
 mod race;
 mod restart;
+mod saving;
 mod story;
 mod support;
 mod tidy;
