@@ -8,7 +8,7 @@ mod parse;
 mod position;
 pub(crate) mod reader;
 
-pub use parse::{TEXT_MAX, parse};
+pub use parse::{TEXT_MAX, parse, parse_shown};
 pub use position::Positions;
 pub use reader::Reader;
 

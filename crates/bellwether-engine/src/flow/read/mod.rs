@@ -64,7 +64,7 @@ pub fn read(text: &str, file: &str, catalog: &Catalog) -> Result<Flow, Vec<Probl
 /// of the problems is an error. `file` is the name that problems are shown with; only its stem is
 /// looked at here, which should be the flow's name.
 pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>, Vec<Problem>) {
-    let (root, mut problems) = crate::yaml::parse(text);
+    let (root, mut problems) = crate::yaml::parse_shown(text);
     let broken = !problems.is_empty();
     let Some(root) = root else {
         return (None, problems);

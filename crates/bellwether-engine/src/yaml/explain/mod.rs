@@ -11,13 +11,18 @@ use crate::yaml::Problem;
 const BACK_MAX: usize = 3;
 
 /// What is probably wrong, or None when the lines do not show it. `line` is that of the complaint,
-/// from 1; `info` are the parser's words.
-pub(in crate::yaml) fn explain(lines: &[&str], line: usize, info: &str) -> Option<Problem> {
+/// from 1; `info` are the parser's words; `shown` says whether hints may repeat values.
+pub(in crate::yaml) fn explain(
+    lines: &[&str],
+    line: usize,
+    info: &str,
+    shown: bool,
+) -> Option<Problem> {
     let near = near(lines, line);
     let looks = [tab, quote, start, no_colon, bracket, colon];
     for number in &near {
         for look in looks {
-            if let Some(problem) = look(*number, Line::of(lines.get(number - 1)?), info) {
+            if let Some(problem) = look(*number, Line::of(lines.get(number - 1)?, shown), info) {
                 return Some(problem);
             }
         }
@@ -48,10 +53,12 @@ struct Line<'a> {
     /// What stands behind the key, or behind the dashes where there is no key.
     value: &'a str,
     at: usize,
+    /// Whether the value may be repeated.
+    shown: bool,
 }
 
 impl<'a> Line<'a> {
-    fn of(text: &'a str) -> Self {
+    fn of(text: &'a str, shown: bool) -> Self {
         let text = text.trim_end();
         let mut head = text.len() - text.trim_start().len();
         let mut dash = None;
@@ -82,6 +89,7 @@ impl<'a> Line<'a> {
             head,
             value,
             at,
+            shown,
         }
     }
 
@@ -91,6 +99,9 @@ impl<'a> Line<'a> {
 
     /// The line with another value.
     fn with(&self, value: &str) -> String {
+        let mark = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let hidden = mark.map_or("…".to_owned(), |mark| format!("{mark}…{mark}"));
+        let value = if self.shown { value } else { &hidden };
         match self.key {
             Some(key) => format!("write: {key}: {value}"),
             None => format!("write: {value}"),
@@ -212,6 +223,8 @@ fn no_colon(number: usize, line: Line<'_>, info: &str) -> Option<Problem> {
     } else {
         "a colon is missing behind the key"
     };
+    let rest = if line.shown { rest } else { "…" };
+    let word = if line.shown { word } else { "key" };
     Some(Problem::error(place, message).hint(format!("write: {word}: {rest}")))
 }
 
@@ -264,6 +277,7 @@ fn colon(number: usize, line: Line<'_>, info: &str) -> Option<Problem> {
         let (key, text) = entry?;
         let at = line.at + line.value.find(text)?;
         let problem = Problem::error((number, line.column(at)), message);
+        let text = if line.shown { text } else { "…" };
         return Some(problem.hint(format!("write: {key}: {}", quoted(text))));
     }
     let twice = line.value.contains(": ") || line.value.ends_with(':');
@@ -277,11 +291,11 @@ fn colon(number: usize, line: Line<'_>, info: &str) -> Option<Problem> {
 /// The text of `|` that does not stand further in than its key.
 fn block(lines: &[&str], number: usize) -> Option<Problem> {
     let before = near(lines, number - 1).first().copied()?;
-    let above = Line::of(lines.get(before - 1)?);
+    let above = Line::of(lines.get(before - 1)?, false);
     if !above.value.starts_with(['|', '>']) {
         return None;
     }
-    let line = Line::of(lines.get(number - 1)?);
+    let line = Line::of(lines.get(number - 1)?, false);
     let column = above.column(above.head) + 2;
     let problem = Problem::error(
         (number, line.column(line.head)),
@@ -292,7 +306,7 @@ fn block(lines: &[&str], number: usize) -> Option<Problem> {
 
 /// A line that stands beside nothing.
 fn indentation(lines: &[&str], number: usize) -> Option<Problem> {
-    let line = Line::of(lines.get(number - 1)?);
+    let line = Line::of(lines.get(number - 1)?, false);
     let first = line.dash.map_or(line.head, |_| {
         line.text.len() - line.text.trim_start().len()
     });
@@ -304,7 +318,7 @@ fn indentation(lines: &[&str], number: usize) -> Option<Problem> {
         let Some(text) = lines.get(above - 1).filter(|text| !text.trim().is_empty()) else {
             continue;
         };
-        let above = Line::of(text);
+        let above = Line::of(text, false);
         let dash = above.dash.map(|dash| (above.column(dash), "-"));
         let key = above.key.map(|key| (above.column(above.head), key));
         for (column, word) in key.into_iter().chain(dash) {

@@ -1,6 +1,6 @@
 //! Mistakes of form, one at a time, and what is said about each.
 
-use crate::yaml::parse;
+use crate::yaml::{parse, parse_shown};
 
 /// What follows `steps:`, and what is said about it.
 #[rustfmt::skip]
@@ -43,7 +43,7 @@ fn what_is_no_yaml_is_said_in_plain_words_with_what_to_write() {
     let mut failures = Vec::new();
     for (steps, expected) in MISTAKES {
         let text = format!("bellwether: 1\nflow: f\nwhen: {{ event: x.y }}\nsteps:\n{steps}\n");
-        let problems = parse(&text).1;
+        let problems = parse_shown(&text).1;
         let said: Vec<String> = problems.iter().map(|one| one.in_file("f")).collect();
         let first = said.first().map_or("", String::as_str);
         if !first.starts_with(&format!("f:{expected}")) || problems[0].hint.is_empty() {
@@ -51,4 +51,35 @@ fn what_is_no_yaml_is_said_in_plain_words_with_what_to_write() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[test]
+fn what_may_hold_secrets_is_never_repeated() {
+    let lines = [
+        "password: \"hunter2",
+        "password: 'hun'ter2'",
+        "password: \"hun\" ter2",
+        "password: hun: ter2",
+        "password: %hunter2",
+        "password: @hunter2: x",
+        "password: {{ hunter2 }}",
+        "password: - hunter2",
+        "password: | hunter2",
+        "password: \"hunter2\\q\"",
+        "{ password: hun: ter2 }",
+        "{ password: hun(ter2, x) }",
+        "{ password: hunter2[0] }",
+        "password:hunter2\nb: c",
+        "password hunter2\nb: c",
+        "a: 1\n password: hunter2",
+        "password: [hunter2",
+    ];
+    for line in lines {
+        let problems = parse(&format!("{line}\n")).1;
+        assert!(!problems.is_empty(), "{line}");
+        for problem in problems {
+            let said = problem.in_file("f");
+            assert!(!said.contains("ter2"), "{line}\n{said}");
+        }
+    }
 }
