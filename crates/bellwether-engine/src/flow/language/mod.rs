@@ -26,16 +26,20 @@ pub(crate) enum Holds {
     Expr,
     /// An expression that says who, or several.
     Who,
-    /// A text with values in `{{ }}`.
+    /// What a button says.
+    Label,
+    /// A text for people, with values in `{{ }}`.
     Text,
+    /// Such a text for the record or a provider.
+    Line,
     /// One such text, or several.
-    Texts,
+    Lines,
     /// One of a few words.
     OneOf(&'static [&'static str]),
     /// true or false.
     Flag,
     /// A length of time.
-    Span,
+    Length,
     /// The dotted name of an event of our own.
     OwnEvent,
     /// One event type, or several.
@@ -53,7 +57,7 @@ pub(crate) enum Holds {
     /// Names with expressions.
     Lets,
     /// Labels with expressions.
-    Lines,
+    Shown,
     /// A payload whose leaves are expressions.
     Payload,
     /// Steps.
@@ -243,7 +247,7 @@ pub(crate) const WITHDRAWN: &str = "withdrawn";
 pub(crate) const CHOICE: [KeyDef; 3] = [
     key(
         "label",
-        Holds::Words,
+        Holds::Label,
         "What the button says; without it the name in words.",
     ),
     key(
@@ -327,8 +331,8 @@ pub(crate) const VERBS: [VerbDef; 11] = [
         about: "Adds and removes labels of a mail.",
         keys: &[
             ID,
-            key("add", Holds::Texts, "Labels to add."),
-            key("remove", Holds::Texts, "Labels to remove."),
+            key("add", Holds::Lines, "Labels to add."),
+            key("remove", Holds::Lines, "Labels to remove."),
         ],
         one_needed: &["add", "remove"],
         waits: false,
@@ -343,7 +347,7 @@ pub(crate) const VERBS: [VerbDef; 11] = [
             TEXT,
             key(
                 "show",
-                Holds::Lines,
+                Holds::Shown,
                 "Labels and values: the page, and the evidence of what was decided.",
             ),
             needed("choices", Holds::Choices, "The buttons, in order."),
@@ -380,7 +384,7 @@ pub(crate) const VERBS: [VerbDef; 11] = [
             key("if", Holds::Expr, "The condition over `it`."),
             key(
                 "up_to",
-                Holds::Span,
+                Holds::Length,
                 "When it is given up; 30 days unless written.",
             ),
             key(
@@ -390,7 +394,12 @@ pub(crate) const VERBS: [VerbDef; 11] = [
             ),
         ],
     )),
-    waiting(verb("pause", Holds::Span, "Waits for time to pass.", &[ID])),
+    waiting(verb(
+        "pause",
+        Holds::Length,
+        "Waits for time to pass.",
+        &[ID],
+    )),
     verb(
         "if",
         Holds::Expr,
@@ -417,7 +426,7 @@ pub(crate) const VERBS: [VerbDef; 11] = [
     verb("stop", Holds::Anything, "Ends the run.", &[ID]),
     verb(
         "dead_letter",
-        Holds::Text,
+        Holds::Line,
         "Puts the matter on the list of what was not done, with a reason.",
         &[ID],
     ),
