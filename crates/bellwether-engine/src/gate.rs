@@ -1,6 +1,7 @@
 //! `gate`: whether an effect may go out at this moment. Pure, and asked at each attempt, so that a
 //! reminder whose matter is over, a push out of hours or one that came too late never leaves.
 
+use bellwether_model::connector::Role;
 use bellwether_model::directory::Person;
 use bellwether_model::time::Time;
 
@@ -11,6 +12,8 @@ use crate::store::EffectState;
 /// What the gate looks at.
 #[derive(Debug)]
 pub struct Gated<'a> {
+    /// What it is for: quiet hours hold pushes only, since a mail wakes nobody.
+    pub role: Role,
     /// How loud it is.
     pub importance: Importance,
     /// Too late after this instant.
@@ -63,7 +66,8 @@ pub fn gate(effect: &Gated<'_>, now: Time) -> Verdict {
             reason: "no longer in the directory",
         };
     }
-    if effect.importance == Importance::Normal
+    if effect.role == Role::Push
+        && effect.importance == Importance::Normal
         && let Some(until) = calendar::is_quiet(now, person)
     {
         return Verdict::Hold {

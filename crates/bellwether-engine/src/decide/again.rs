@@ -7,7 +7,7 @@ use bellwether_model::event::Event;
 
 use super::draft::Note;
 use super::message::Content;
-use super::state::event_key;
+use super::state::{Telling, event_key};
 use super::walk::Turner;
 use super::words;
 use crate::flow::Ask;
@@ -74,7 +74,7 @@ impl<'a> Turner<'a> {
             match Content::of(self, ask, person, absent) {
                 Ok(content) if content.shown != entry.shown => {
                     changed = true;
-                    self.put_to(step, ask, person, absent, false);
+                    self.put_to(step, ask, person, absent, Telling::Changed);
                 }
                 Ok(_) => {}
                 Err(error) => self.dead("text_failed", format!("step {step}: {error}")),

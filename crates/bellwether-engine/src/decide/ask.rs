@@ -1,23 +1,19 @@
-//! `ask`: one question, put to people who may decide it once. Finding them (leave, deputy, nobody),
-//! putting it to each in his language, and telling every device when it is over.
+//! `ask`: one question, put to people who may decide it once: to each in his language and on every
+//! device, and telling every device when it is over. Who they are is found in `deciders`.
 
 use std::sync::Arc;
 
 use bellwether_model::directory::Person;
 use bellwether_model::id::EffectId;
-use bellwether_model::notification::Delivery;
 use serde_json::json;
 
 use super::draft::{EffectDraft, Note, Via};
 use super::message::Content;
-use super::state::{AskState, Asked};
-use super::values::is_person;
+use super::state::{AskState, Asked, Telling};
 use super::walk::{Turner, Way, find};
 use super::words;
 use crate::calendar;
-use crate::flow::{Ask, Block, RungAct, Step, Verb};
-use crate::lang::EvalError;
-use crate::store::EffectRow;
+use crate::flow::{Ask, Block, Step, Verb};
 use bellwether_model::connector::Role;
 
 /// The ask with that id, anywhere in the flow.
@@ -53,110 +49,20 @@ impl Turner<'_> {
         };
         self.state.asks.insert(step.id.clone(), state);
         for (person, on_behalf_of) in first {
-            self.put_to(&step.id, ask, &person, on_behalf_of.as_deref(), false);
+            let told = Telling::Asked;
+            self.put_to(&step.id, ask, &person, on_behalf_of.as_deref(), told);
         }
         self.arm_rung(&step.id, ask);
         self.stay()
     }
 
-    /// When a push to this person leaves: at once, or when his quiet hours end.
+    /// When the question leaves for this person: at once, or when his quiet hours end, which hold
+    /// pushes but no mail.
     pub(super) fn leaves_at(&self, ask: &Ask, person: &Person) -> bellwether_model::time::Time {
-        if ask.importance == crate::flow::Importance::High {
+        if ask.importance == crate::flow::Importance::High || person.push.is_empty() {
             return self.case.now;
         }
         calendar::is_quiet(self.case.now, person).unwrap_or(self.case.now)
-    }
-
-    /// Who is asked first, with whom each stands in for: on leave, the deputy at once; nobody
-    /// decides his own request; nobody found, the one whom the ladder names, else the owner.
-    pub(super) fn deciders(&mut self, step: &Step, ask: &Ask) -> Vec<(Person, Option<String>)> {
-        let wanted = match self.scope().who(&ask.who) {
-            Ok(people) => people,
-            Err(error) => {
-                self.out.notes.push(
-                    Note::of("unknown_decider")
-                        .at(&step.id)
-                        .because(why_nobody(&error)),
-                );
-                Vec::new()
-            }
-        };
-        let mut found = Vec::new();
-        for id in wanted {
-            self.add_decider(step, ask, &id, &mut found);
-        }
-        if found.is_empty() {
-            for id in self.last_resort(ask) {
-                self.out
-                    .notes
-                    .push(Note::of("passed_to_owner").about(&id).at(&step.id));
-                self.add_decider(step, ask, &id, &mut found);
-            }
-        }
-        found
-    }
-
-    fn add_decider(
-        &mut self,
-        step: &Step,
-        ask: &Ask,
-        id: &str,
-        found: &mut Vec<(Person, Option<String>)>,
-    ) {
-        let directory = Arc::clone(&self.case.world.directory);
-        let Some(person) = directory.person(id) else {
-            return;
-        };
-        if self.excluded(ask, id) {
-            self.out
-                .notes
-                .push(Note::of("own_request").about(id).at(&step.id));
-            return;
-        }
-        let (person, for_whom) = if person.is_away(self.case.now) {
-            match directory.deputy_of(id, self.case.now) {
-                Some(deputy) if !self.excluded(ask, &deputy.id) => {
-                    self.out
-                        .notes
-                        .push(Note::of("on_leave").about(id).at(&step.id));
-                    (deputy, Some(id.to_owned()))
-                }
-                // Without a deputy who may decide, the absent person is still better than nobody:
-                // the ladder goes on from there.
-                _ => (person, None),
-            }
-        } else {
-            (person, None)
-        };
-        if !found.iter().any(|(known, _)| known.id == person.id) {
-            found.push((person.clone(), for_whom));
-        }
-    }
-
-    fn last_resort(&self, ask: &Ask) -> Vec<String> {
-        let named = ask.if_silent.iter().find_map(|rung| match &rung.act {
-            RungAct::Who(who) => self
-                .scope()
-                .who(who)
-                .ok()
-                .filter(|people| !people.is_empty()),
-            _ => None,
-        });
-        named.unwrap_or_else(|| self.case.world.directory.owner.iter().cloned().collect())
-    }
-
-    /// Whether a person must not decide this matter.
-    pub(super) fn excluded(&self, ask: &Ask, person: &str) -> bool {
-        let directory = &self.case.world.directory;
-        let Some(person) = directory.people.get(person) else {
-            return true;
-        };
-        let scope = self.scope();
-        let mut listed = ask
-            .not_by
-            .iter()
-            .filter_map(|not| scope.people_or_addresses(not).ok());
-        listed.any(|entries| entries.iter().any(|entry| is_person(entry, person)))
     }
 
     /// Puts the question to one person: a push, or a mail when no push is possible.
@@ -166,18 +72,15 @@ impl Turner<'_> {
         ask: &Ask,
         person: &Person,
         on_behalf_of: Option<&str>,
-        again: bool,
+        told: Telling,
     ) {
-        let mut content = match Content::of(self, ask, person, on_behalf_of) {
-            Ok(content) => content,
+        let content = match Content::of(self, ask, person, on_behalf_of) {
+            Ok(content) => content.telling(told),
             Err(error) => {
                 self.dead("text_failed", format!("step {step}: {error}"));
                 return;
             }
         };
-        if again {
-            content.text = format!("{}{}", words::reminder(&person.language), content.text);
-        }
         // What waits to be sent to him about this is old now.
         self.out.cancels.push(asking(step, &person.id));
         let shown = content.shown.clone();
@@ -189,33 +92,37 @@ impl Turner<'_> {
         } else {
             Vec::new()
         };
-        let what = if again { "reminded" } else { "asked" };
+        let reminded = told == Telling::Reminder;
+        let what = if reminded { "reminded" } else { "asked" };
         let mut note = Note::of(what).about(&person.id).at(step);
         if let Some(absent) = on_behalf_of {
             note = note.because(format!("for {absent}"));
         }
         self.out.notes.push(note);
+        let since = self.leaves_at(ask, person);
         let Some(state) = self.state.asks.get_mut(step) else {
             return;
         };
-        if let Some(asked) = state
-            .asked
-            .iter_mut()
-            .find(|asked| asked.person == person.id)
-        {
-            asked.shown = shown;
-            asked.by_mail = false;
-            asked.pushes.extend(pushes);
-            asked.mails.extend(mails);
-        } else {
+        let known = state.asked.iter().position(|a| a.person == person.id);
+        let index = known.unwrap_or_else(|| {
             state.asked.push(Asked {
                 person: person.id.clone(),
                 on_behalf_of: on_behalf_of.map(str::to_owned),
-                shown,
-                pushes,
-                mails,
-                by_mail: false,
+                ..Asked::default()
             });
+            state.asked.len() - 1
+        });
+        let asked = &mut state.asked[index];
+        asked.shown = shown;
+        asked.by_mail = false;
+        asked.told = told;
+        asked.failed.clear();
+        asked.round = pushes.len();
+        asked.pushes.extend(pushes);
+        asked.mails.extend(mails);
+        // A reminder is about the time that he let pass, so it does not begin anew.
+        if !reminded {
+            asked.since = since;
         }
     }
 
@@ -263,7 +170,7 @@ impl Turner<'_> {
         let mut args = content.args();
         args["step"] = json!(step);
         args["to"] = json!([address]);
-        args["subject"] = json!(content.title);
+        args["subject"] = json!(content.subject());
         args["body"] = json!(content.mail_body(ask));
         args["importance"] = json!(importance_word(ask.importance));
         args["reply_token"] = json!(true);
@@ -300,8 +207,7 @@ impl Turner<'_> {
     fn latest_at(&self, step: &str, person: &Person, address: &str) -> Option<EffectId> {
         let asked = self.state.asks.get(step)?.asked(&person.id)?;
         let index = person.push.iter().position(|known| known == address)?;
-        let round = asked.pushes.len().checked_sub(person.push.len())?;
-        asked.pushes.get(round + index).copied()
+        asked.latest().get(index).copied()
     }
 
     /// A name under which a device shows only the newest push of this question to this person.
@@ -395,66 +301,6 @@ impl Turner<'_> {
         }
     }
 
-    /// An effect of a question was given up: a push is repeated as a mail, once; when the mail
-    /// fails too, that is a dead letter.
-    pub(super) fn unreached(
-        &mut self,
-        effect: &EffectRow,
-        failure: &bellwether_model::failure::Failure,
-    ) -> bool {
-        let id = effect.id;
-        let belongs = self.state.asks.iter().find_map(|(step, ask)| {
-            let asked = ask.asked.iter().find(|asked| asked.pushes.contains(&id))?;
-            Some((step.clone(), ask.is_open(), asked.clone()))
-        });
-        let Some((step, open, asked)) = belongs else {
-            return false;
-        };
-        if !open || effect.delivery == Delivery::Delivered {
-            return true;
-        }
-        self.out.notes.push(
-            Note::of("push_failed")
-                .about(&asked.person)
-                .at(&step)
-                .because(failure.code.clone()),
-        );
-        let flow = Arc::clone(self.case.flow);
-        let directory = Arc::clone(&self.case.world.directory);
-        let (Some(ask), Some(person)) = (
-            ask_step(&flow.steps, &step),
-            directory.person(&asked.person),
-        ) else {
-            return true;
-        };
-        // A later push replaced this one, or another of his devices failed before.
-        let rounds = asked.pushes.chunks(person.push.len().max(1));
-        let is_latest = rounds.last().is_some_and(|round| round.contains(&id));
-        if asked.by_mail || !is_latest {
-            return true;
-        }
-        match Content::of(self, ask, person, asked.on_behalf_of.as_deref()) {
-            Ok(mut content) => {
-                if asked.pushes.len() > person.push.len() {
-                    content.text = format!("{}{}", words::reminder(&person.language), content.text);
-                }
-                let mail = self.mail_question(&step, ask, person, &content);
-                let entry = self.state.asks.get_mut(&step).and_then(|state| {
-                    state
-                        .asked
-                        .iter_mut()
-                        .find(|entry| entry.person == person.id)
-                });
-                if let Some(entry) = entry {
-                    entry.by_mail = true;
-                    entry.mails.extend(mail);
-                }
-            }
-            Err(error) => self.dead("text_failed", format!("step {step}: {error}")),
-        }
-        true
-    }
-
     /// The step at which the run waits, if it is the ask `step`.
     pub(super) fn is_waiting_for(&self, step: &str) -> bool {
         let flow = Arc::clone(self.case.flow);
@@ -475,14 +321,5 @@ fn importance_word(importance: crate::flow::Importance) -> &'static str {
     match importance {
         crate::flow::Importance::Normal => "normal",
         crate::flow::Importance::High => "high",
-    }
-}
-
-/// Why nobody was found, without the address that the mail named.
-fn why_nobody(error: &EvalError) -> &'static str {
-    if error.unknown.is_empty() {
-        "it could not be worked out"
-    } else {
-        "not in the directory"
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::ask::ask_step;
 use super::draft::{EffectDraft, Note, Via};
 use super::requester::{answer_address, subject_of};
-use super::state::event_key;
+use super::state::{Telling, event_key};
 use super::walk::Turner;
 use super::words;
 use crate::calendar;
@@ -87,17 +87,14 @@ impl Turner<'_> {
         match &rung.act {
             RungAct::Remind => self.remind(step, ask),
             RungAct::Deputy => self.ask_deputies(step, ask),
-            RungAct::Who(who) => match self.scope().who(who) {
-                Ok(people) => {
-                    for id in people {
-                        self.ask_too(step, ask, &id, None);
-                    }
-                }
-                Err(_) => self.dead(
-                    "unknown_person",
-                    format!("step {step}: whoever is asked next is not in the directory"),
-                ),
-            },
+            RungAct::Who(who) => {
+                let people = self.scope().who(who).unwrap_or_else(|_| {
+                    let reason = "whoever is asked next is not in the directory";
+                    self.dead("unknown_person", format!("step {step}: {reason}"));
+                    Vec::new()
+                });
+                self.ask_others(step, ask, &people);
+            }
             RungAct::Expire => {
                 if let Some(state) = self.state.asks.get_mut(step) {
                     state.over = Some(("expired".to_owned(), self.case.now));
@@ -111,70 +108,6 @@ impl Turner<'_> {
             }
         }
         self.arm_rung(step, ask);
-    }
-
-    fn remind(&mut self, step: &str, ask: &Ask) {
-        let directory = Arc::clone(&self.case.world.directory);
-        let asked = self
-            .state
-            .asks
-            .get(step)
-            .map(|state| state.asked.clone())
-            .unwrap_or_default();
-        for entry in asked {
-            if let Some(person) = directory.person(&entry.person) {
-                self.put_to(step, ask, person, entry.on_behalf_of.as_deref(), true);
-            }
-        }
-    }
-
-    fn ask_deputies(&mut self, step: &str, ask: &Ask) {
-        let directory = Arc::clone(&self.case.world.directory);
-        let asked = self
-            .state
-            .asks
-            .get(step)
-            .map(|state| state.asked.clone())
-            .unwrap_or_default();
-        for entry in asked {
-            match directory.deputy_of(&entry.person, self.case.now) {
-                Some(deputy) => self.ask_too(step, ask, &deputy.id.clone(), Some(&entry.person)),
-                None => {
-                    let note = Note::of("no_deputy").about(&entry.person).at(step);
-                    self.out.notes.push(note);
-                }
-            }
-        }
-    }
-
-    /// Asks one more person, unless he was asked before or must not decide.
-    fn ask_too(&mut self, step: &str, ask: &Ask, id: &str, on_behalf_of: Option<&str>) {
-        let directory = Arc::clone(&self.case.world.directory);
-        let known = self
-            .state
-            .asks
-            .get(step)
-            .is_some_and(|state| state.asked(id).is_some());
-        let Some(person) = directory.person(id) else {
-            self.dead(
-                "unknown_person",
-                format!("step {step}: {id} is not in the directory"),
-            );
-            return;
-        };
-        if known {
-            return;
-        }
-        if self.excluded(ask, id) {
-            self.out
-                .notes
-                .push(Note::of("own_request").about(id).at(step));
-            return;
-        }
-        self.out
-            .notes
-            .push(Note::of("escalated").about(id).at(step));
-        self.put_to(step, ask, person, on_behalf_of, false);
     }
 
     // ---- question back to the requester ------------------------------------------------------
@@ -245,7 +178,8 @@ impl Turner<'_> {
         let directory = Arc::clone(&self.case.world.directory);
         for entry in asked {
             if let Some(person) = directory.person(&entry.person) {
-                self.put_to(step, ask, person, entry.on_behalf_of.as_deref(), false);
+                let told = Telling::Answered;
+                self.put_to(step, ask, person, entry.on_behalf_of.as_deref(), told);
             }
         }
         self.arm_rung(step, ask);

@@ -4,12 +4,12 @@
 
 use bellwether_model::connector::Role;
 use bellwether_model::directory::Person;
-use bellwether_model::event::Event;
 use bellwether_model::id::{hash, hex, key16};
 use serde_json::{Value as Json, json};
 
-use super::draft::{EffectDraft, Note, Via};
+use super::draft::{EffectDraft, Via};
 use super::requester::{answer_address, sender_name, subject_of};
+use super::state::Telling;
 use super::walk::Turner;
 use super::words;
 use crate::flow::{Ask, CommentRule, Emit, Importance, Label, Message, Privacy, Reply, Step};
@@ -32,6 +32,7 @@ pub(super) struct Content {
     on_behalf_of: Option<String>,
     case: String,
     until: Option<bellwether_model::time::Time>,
+    told: Telling,
     /// The hash of what is decided on.
     pub(super) shown: String,
 }
@@ -79,9 +80,10 @@ impl Content {
             .choices
             .iter()
             .map(|choice| {
+                let label = choice.label_for(&person.language);
                 json!({
                     "id": choice.id,
-                    "label": words::choice_label(&choice.id, &choice.label, &person.language),
+                    "label": words::choice_label(&choice.id, label, &person.language),
                     "comment": comment_word(choice.comment),
                     "settles": !choice.keeps_open,
                 })
@@ -107,8 +109,25 @@ impl Content {
             on_behalf_of,
             case: turner.case.key.to_owned(),
             until: turner.expires_of(ask),
+            told: Telling::Asked,
             shown,
         })
+    }
+
+    /// The same, saying why it comes once more. What is decided on stays the same.
+    pub(super) fn telling(mut self, told: Telling) -> Self {
+        self.text = format!("{}{}", words::telling(told, &self.language), self.text);
+        self.told = told;
+        self
+    }
+
+    /// The subject of a mail, which says at a glance why it comes.
+    pub(super) fn subject(&self) -> String {
+        format!(
+            "{}{}",
+            words::telling(self.told, &self.language),
+            self.title
+        )
     }
 
     /// The arguments that every channel shares.
@@ -170,9 +189,16 @@ impl Turner<'_> {
                 person.id.as_bytes(),
             ]);
             args["collapse"] = json!(hex(&collapse[..8]));
+            let mut sent = Vec::with_capacity(person.push.len());
             for address in &person.push {
                 args["address"] = json!(address);
-                self.send(step, Role::Push, &person, message, args.clone());
+                sent.push(self.send(step, Role::Push, &person, message, args.clone()));
+            }
+            if message.on_error.is_some() && sent.len() > 1 {
+                for id in &sent {
+                    let others = sent.iter().filter(|other| *other != id).cloned();
+                    self.state.devices.insert(id.clone(), others.collect());
+                }
             }
         }
         Ok(())
@@ -246,7 +272,15 @@ impl Turner<'_> {
         }))
     }
 
-    fn send(&mut self, step: &Step, role: Role, person: &Person, message: &Message, args: Json) {
+    /// One message on one channel; the effect's id as the state writes it.
+    fn send(
+        &mut self,
+        step: &Step,
+        role: Role,
+        person: &Person,
+        message: &Message,
+        args: Json,
+    ) -> String {
         let id = self.effect_id();
         if message.on_error.is_some() {
             self.state.handled.insert(id.to_string(), self.path.clone());
@@ -263,6 +297,7 @@ impl Turner<'_> {
             importance: message.importance,
             after: None,
         });
+        id.to_string()
     }
 
     /// `reply:`: an answer to the requester only, in his thread.
@@ -283,7 +318,7 @@ impl Turner<'_> {
             .and_then(|id| directory.person(id));
         let scope = match (directory.by_email(&to), owner) {
             (Some(person), _) => self.scope().for_reader(&person.language, &person.zone),
-            (None, Some(owner)) => self.scope().for_reader("en", &owner.zone),
+            (None, Some(owner)) => self.scope().for_reader("", &owner.zone),
             (None, None) => self.scope(),
         };
         let text = scope.text(&reply.text)?;
@@ -350,52 +385,6 @@ impl Turner<'_> {
         }
         self.emit_event(&emit.event, Json::Object(data));
         Ok(())
-    }
-
-    /// A one-time code, by mail, to the person of a notification. The code itself is made at each
-    /// attempt and never stored.
-    pub(super) fn send_code(&mut self, step: Option<&str>, event: &Event) {
-        let push = event.envelope.data.get("push");
-        let text = |name: &str| push.and_then(|push| push.get(name)).and_then(Json::as_str);
-        let (Some(person), Some(notification)) = (text("person"), text("notification")) else {
-            return;
-        };
-        let directory = std::sync::Arc::clone(&self.case.world.directory);
-        let Some(person) = directory.person(person) else {
-            return;
-        };
-        let Some(address) = person.emails.first() else {
-            return;
-        };
-        let id = self.effect_id();
-        let subject = match words::Language::of(&person.language) {
-            words::Language::En => "Your code for a decision",
-            words::Language::De => "Ihr Code für eine Entscheidung",
-        };
-        let body = match words::Language::of(&person.language) {
-            words::Language::En => "Your code is {{code}}. It is good for ten minutes.",
-            words::Language::De => "Ihr Code ist {{code}}. Er gilt zehn Minuten.",
-        };
-        let mut note = Note::of("code_sent").about(&person.id);
-        if let Some(step) = step {
-            note = note.at(step);
-        }
-        self.out.notes.push(note);
-        self.out.effects.push(EffectDraft {
-            id,
-            via: Via::Role(Role::Mail),
-            person: Some(person.id.clone()),
-            args: json!({
-                "to": [address], "subject": subject, "title": subject, "body": body,
-                "code_for": notification, "language": person.language, "zone": person.zone,
-            }),
-            expires_at: Some(self.case.now + bellwether_model::time::Millis::minutes(60)),
-            cancel_key: None,
-            order: None,
-            reports: false,
-            importance: Importance::High,
-            after: None,
-        });
     }
 
     /// Questions and answers so far, for the page: who and what.

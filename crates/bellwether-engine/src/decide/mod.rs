@@ -5,6 +5,8 @@
 mod act;
 mod again;
 mod ask;
+mod code;
+mod deciders;
 mod draft;
 mod ladder;
 mod mail_reply;
@@ -12,6 +14,7 @@ mod message;
 mod requester;
 mod reroute;
 mod state;
+mod unreached;
 mod values;
 mod wait;
 mod walk;
@@ -33,7 +36,7 @@ pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED, REPORTED, 
 pub use draft::{EffectDraft, Emitted, Note, Turn, Via};
 pub use mail_reply::{NotADecision, judge};
 pub use message::shown_hash;
-pub use state::{AskState, Asked, Decided, EventKey, RunState};
+pub use state::{AskState, Asked, Decided, EventKey, RunState, Telling, Waiting};
 pub(crate) use words::hidden_title;
 pub use words::{choice_label, choice_past};
 

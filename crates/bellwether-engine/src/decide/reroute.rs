@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ask::asking;
 use super::draft::Note;
+use super::state::Telling;
 use super::walk::{Turner, find};
 use super::words;
 use crate::flow::Ask;
@@ -29,6 +30,7 @@ impl Turner<'_> {
             .into_iter()
             .partition(|asked| stays(&asked.person));
         state.asked = kept;
+        let remain: Vec<String> = state.asked.iter().map(|a| a.person.clone()).collect();
         let gone: Vec<super::Asked> = gone;
         let directory = Arc::clone(&self.case.world.directory);
         for asked in &gone {
@@ -54,7 +56,12 @@ impl Turner<'_> {
             state.paused = None;
         }
         for (person, on_behalf_of) in first {
-            self.put_to(step, ask, &person, on_behalf_of.as_deref(), false);
+            let told = if remain.contains(&person.id) {
+                Telling::Changed
+            } else {
+                Telling::Asked
+            };
+            self.put_to(step, ask, &person, on_behalf_of.as_deref(), told);
         }
         self.arm_rung(step, ask);
         true

@@ -42,6 +42,10 @@ pub struct RunState {
     /// Messages whose failure the flow handles: effect → step id path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub handled: BTreeMap<String, Vec<String>>,
+    /// Pushes of one message to several devices of one person: each with those of the others that
+    /// were not given up. Only the last failure is one of the message.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub devices: BTreeMap<String, Vec<String>>,
     /// The latest decided question: what `decision` means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
@@ -58,6 +62,7 @@ impl Default for RunState {
             waits: BTreeMap::new(),
             kept: Vec::new(),
             handled: BTreeMap::new(),
+            devices: BTreeMap::new(),
             decision: None,
         }
     }
@@ -100,17 +105,66 @@ pub struct Asked {
     /// For whom he stands in.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
+    /// Since when his answer is waited for: when the question, as it stands now, could leave.
+    #[serde(default)]
+    pub since: Time,
     /// The hash of the content that he was shown last.
     pub shown: String,
     /// His pushes, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pushes: Vec<EffectId>,
+    /// How many of them are of the latest round: one for each of his devices.
+    #[serde(default)]
+    pub round: usize,
+    /// Those of the latest round that were given up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<EffectId>,
+    /// What the latest round was about.
+    #[serde(default)]
+    pub told: Telling,
     /// His mails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mails: Vec<EffectId>,
     /// Whether the latest push was followed by a mail, because it could not be sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_mail: bool,
+}
+
+impl Asked {
+    /// His pushes of the latest round: one for each device that he had then.
+    pub fn latest(&self) -> &[EffectId] {
+        // What an earlier release wrote does not say how many there were: at least one.
+        let before = self.pushes.len().saturating_sub(self.round.max(1));
+        &self.pushes[before..]
+    }
+}
+
+/// Why somebody hears of a question (again).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Telling {
+    /// For the first time.
+    #[default]
+    Asked,
+    /// He did not answer.
+    Reminder,
+    /// The matter is no longer what he was shown.
+    Changed,
+    /// The requester answered a question.
+    Answered,
+}
+
+/// Somebody whose answer a run waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Who; None for the requester, who was asked back.
+    pub person: Option<String>,
+    /// For whom he stands in.
+    pub on_behalf_of: Option<String>,
+    /// The question's step.
+    pub step: String,
+    /// Since when.
+    pub since: Time,
 }
 
 /// A decision.
@@ -132,6 +186,26 @@ impl AskState {
     /// Whether it still waits for somebody.
     pub fn is_open(&self) -> bool {
         self.decided.is_none() && self.over.is_none()
+    }
+
+    fn waits_for(&self, step: &str) -> Vec<Waiting> {
+        let waiting = |person: Option<&Asked>, since: Time| Waiting {
+            person: person.map(|asked| asked.person.clone()),
+            on_behalf_of: person.and_then(|asked| asked.on_behalf_of.clone()),
+            step: step.to_owned(),
+            since,
+        };
+        if let Some(since) = self.paused {
+            return vec![waiting(None, since)];
+        }
+        let since = |asked: &Asked| {
+            let known = asked.since > Time::default();
+            if known { asked.since } else { self.base }
+        };
+        let asked = self.asked.iter();
+        asked
+            .map(|asked| waiting(Some(asked), since(asked)))
+            .collect()
     }
 
     /// The entry of a person.
@@ -168,6 +242,24 @@ impl RunState {
         let on_paths = paths.flat_map(|path| path.iter().step_by(2));
         let all = on_paths.chain(self.asks.keys()).chain(&self.decision);
         all.cloned().collect()
+    }
+
+    /// The latest message by which a question was put to a person: of the one that is open, else of
+    /// the one that he was asked last, so that he is told how it ended.
+    pub fn put_to(&self, person: &str) -> Option<EffectId> {
+        let latest = |ask: &AskState| {
+            let asked = ask.asked(person)?;
+            let id = asked.pushes.last().or(asked.mails.last()).copied()?;
+            Some((ask.is_open(), asked.since, id))
+        };
+        let found = self.asks.values().filter_map(latest);
+        found.max().map(|(_, _, id)| id)
+    }
+
+    /// Whom it waits for, in the order in which they were asked.
+    pub fn waits_for(&self) -> Vec<Waiting> {
+        let open = self.asks.iter().filter(|(_, ask)| ask.is_open());
+        open.flat_map(|(step, ask)| ask.waits_for(step)).collect()
     }
 
     /// The events that a turn on this state may need.

@@ -11,12 +11,17 @@ use super::draft::Note;
 use super::state::{KEPT_MAX, event_key};
 use super::walk::{Turner, Way, find};
 use crate::calendar;
-use crate::flow::{Span, Step, Verb, Wait};
+use crate::flow::read::span;
+use crate::flow::{Length, Step, Verb, Wait};
+use crate::lang::EvalError;
 use crate::seam::TurnSaid;
 
 impl Turner<'_> {
     pub(super) fn begin_wait(&mut self, step: &Step, wait: &Wait) -> Way {
-        let due = self.due(wait.up_to);
+        let due = match self.due(&wait.up_to) {
+            Ok(due) => due,
+            Err(error) => return self.broken(step, &error),
+        };
         let kept = std::mem::take(&mut self.state.kept);
         for key in kept {
             let taken = self.event(&key).is_some_and(|event| self.fits(wait, event));
@@ -95,12 +100,30 @@ impl Turner<'_> {
         self.state.kept.push(event_key(&event.envelope));
     }
 
-    pub(super) fn due(&self, span: Span) -> Time {
+    /// When a length of time that begins now is over, in the owner's calendar.
+    pub(super) fn due(&self, length: &Length) -> Result<Time, EvalError> {
+        let span = match length {
+            Length::Fixed(span) => *span,
+            Length::Given(input) => {
+                let value = self.scope().eval(input)?;
+                let text = value.as_str().unwrap_or_default();
+                span(text).map_err(|message| EvalError {
+                    message,
+                    line: input.line(),
+                    column: input.column(),
+                    unknown: Vec::new(),
+                })?
+            }
+        };
         let directory = &self.case.world.directory;
         let owner = directory
             .owner
             .as_deref()
             .and_then(|id| directory.person(id));
-        calendar::due(self.case.now, span, owner.unwrap_or(&Default::default()))
+        Ok(calendar::due(
+            self.case.now,
+            span,
+            owner.unwrap_or(&Default::default()),
+        ))
     }
 }

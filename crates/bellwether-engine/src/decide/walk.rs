@@ -98,7 +98,7 @@ impl<'a> Turner<'a> {
 
     /// An effect of this cell was given up.
     pub(super) fn failed(&mut self, effect: &EffectRow, failure: &Failure) {
-        if self.unreached(effect, failure) {
+        if self.unreached(effect, failure) || self.on_another_device(effect) {
             return;
         }
         let key = effect.id.to_string();
@@ -169,7 +169,10 @@ impl<'a> Turner<'a> {
             Verb::Ask(ask) => return self.begin_ask(step, ask),
             Verb::Wait(wait) => return self.begin_wait(step, wait),
             Verb::Pause(span) => {
-                let due = self.due(*span);
+                let due = match self.due(span) {
+                    Ok(due) => due,
+                    Err(error) => return self.broken(step, &error),
+                };
                 self.out
                     .timers
                     .push((format!("pause/{}", step.id), Some(due)));
@@ -200,7 +203,7 @@ impl<'a> Turner<'a> {
 
     /// A step that cannot be carried out ends the run with a dead letter: going on without it could
     /// do half of a matter.
-    fn broken(&mut self, step: &Step, error: &EvalError) -> Way {
+    pub(super) fn broken(&mut self, step: &Step, error: &EvalError) -> Way {
         self.dead(
             "step_failed",
             format!("step {} (line {}): {error}", step.id, step.line),

@@ -1,6 +1,8 @@
 //! The few words that the engine itself says to people, in the languages that it speaks. Texts of
 //! flows are the flows' own.
 
+use super::state::Telling;
+
 /// A language that the engine speaks; anything else is English.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -97,11 +99,14 @@ pub(crate) fn hidden_title(language: &str) -> &'static str {
     }
 }
 
-/// Prefix of a reminder's text.
-pub(crate) fn reminder(language: &str) -> &'static str {
-    match Language::of(language) {
-        Language::En => "Reminder: ",
-        Language::De => "Erinnerung: ",
+/// What a question begins with that comes once more.
+pub(crate) fn telling(told: Telling, language: &str) -> &'static str {
+    let language = Language::of(language);
+    match told {
+        Telling::Asked => "",
+        Telling::Reminder => language.pick("Reminder: ", "Erinnerung: "),
+        Telling::Changed => language.pick("Changed: ", "Geändert: "),
+        Telling::Answered => language.pick("Answered: ", "Beantwortet: "),
     }
 }
 

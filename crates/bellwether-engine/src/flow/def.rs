@@ -117,7 +117,7 @@ pub enum Verb {
     /// Waits for an event.
     Wait(Wait),
     /// Waits for time to pass.
-    Pause(Span),
+    Pause(Length),
     /// One of two ways.
     If(If),
     /// An event of our own.
@@ -225,10 +225,19 @@ pub struct Choice {
     pub id: String,
     /// What the button says: the id in words unless written.
     pub label: String,
+    /// The same by language, where it is written in several.
+    pub labels: Vec<(String, String)>,
     /// Whether a comment goes with it.
     pub comment: CommentRule,
     /// Whether the matter stays open (a question back to the requester).
     pub keeps_open: bool,
+}
+
+impl Choice {
+    /// What the button says to a reader of this language.
+    pub fn label_for(&self, language: &str) -> &str {
+        crate::lang::in_language(&self.labels, language).unwrap_or(&self.label)
+    }
 }
 
 /// Whether a comment goes with a choice.
@@ -276,6 +285,15 @@ pub enum Span {
     WorkingDays(u32),
 }
 
+/// A length of time, as the flow says it or as an input gives it.
+#[derive(Clone, Debug)]
+pub enum Length {
+    /// Written in the flow.
+    Fixed(Span),
+    /// An input of type `duration`.
+    Given(Expr),
+}
+
 /// `wait:`.
 #[derive(Clone, Debug)]
 pub struct Wait {
@@ -284,7 +302,7 @@ pub struct Wait {
     /// The condition over `it`.
     pub condition: Option<Expr>,
     /// When it is given up; default 30 days.
-    pub up_to: Span,
+    pub up_to: Length,
     /// The name under which the event (or `timed_out`) is known afterwards.
     pub name: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 pub mod def;
 pub(crate) mod language;
+mod languages;
 mod match_index;
 mod orphans;
 pub mod read;
@@ -10,10 +11,11 @@ mod set;
 mod tests;
 
 pub use def::{
-    Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Message,
-    Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
+    Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Length,
+    Message, Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
 };
 pub use language::schema;
+pub use languages::missing_languages;
 pub use orphans::{Named, orphans};
 pub use read::inputs::check_inputs;
 pub use read::{Catalog, read, read_checked};

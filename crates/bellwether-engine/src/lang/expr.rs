@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ast::{Ast, Wrong};
 use super::parse::parse;
 use super::token::SOURCE_MAX;
+use super::words::in_language;
 use crate::yaml::Positions;
 
 /// Why an expression has no value.
@@ -102,9 +103,12 @@ impl fmt::Debug for Expr {
     }
 }
 
-/// A compiled text with `{{ }}`.
+/// A compiled text with `{{ }}`, in one language or in several.
 #[derive(Clone)]
-pub struct Text(Arc<TextInner>);
+pub struct Text(Arc<TextInner>, Versions);
+
+/// The same text by language; empty when it is written in one only.
+type Versions = Arc<[(String, Text)]>;
 
 struct TextInner {
     source: String,
@@ -123,11 +127,29 @@ pub(crate) enum Part {
 impl Text {
     pub(crate) fn compile(source: &str, positions: Positions) -> Result<Self, Wrong> {
         let parts = parts(source)?;
-        Ok(Self(Arc::new(TextInner {
+        let inner = TextInner {
             source: source.to_owned(),
             parts,
             positions,
-        })))
+        };
+        Ok(Self(Arc::new(inner), Versions::default()))
+    }
+
+    /// One text from its versions by language. The first is read by everybody whose language is not
+    /// among them. None when there is no version.
+    pub(crate) fn in_languages(versions: Vec<(String, Self)>) -> Option<Self> {
+        let (_, first) = versions.first()?;
+        Some(Self(Arc::clone(&first.0), versions.into()))
+    }
+
+    /// Its versions by language; none when it is written in one language, which nobody named.
+    pub fn versions(&self) -> &[(String, Self)] {
+        &self.1
+    }
+
+    /// The version for a reader of this language, else the first one.
+    pub(crate) fn for_reader(&self, language: &str) -> &Self {
+        in_language(&self.1, language).unwrap_or(self)
     }
 
     /// A text that has no file.

@@ -29,6 +29,7 @@ pub(crate) use values::PERSON_FIELDS;
 pub use values::{instant_value, it_value, json_of, money_value, person_value, value_of};
 pub use who::PersonOrAddress;
 pub use words::Language;
+pub(crate) use words::{in_language, main_tag};
 
 /// The words of the language with one sentence each: filters, tests, functions. The reference page
 /// is made of it.

@@ -61,6 +61,7 @@ struct Local {
 #[derive(Debug)]
 struct Reader {
     language: Language,
+    tag: String,
     zone: TimeZone,
 }
 
@@ -131,6 +132,7 @@ impl Scope {
             locals: self.locals.clone(),
             reader: Some(Arc::new(Reader {
                 language: Language::of(language),
+                tag: language.to_owned(),
                 zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC),
             })),
         }
@@ -184,11 +186,14 @@ impl Scope {
         self.eval(expr).map(|value| truthy(&value))
     }
 
-    /// A text with its values, for this reader. Invisible and direction-changing signs are removed.
+    /// A text with its values, for this reader: in his language if it is written in it. Invisible
+    /// and direction-changing signs are removed.
     ///
     /// # Errors
     /// As for [`Scope::eval`], or it comes to more than 64 KB.
     pub fn text(&self, text: &Text) -> Result<String, EvalError> {
+        let tag = self.reader.as_ref().map_or("", |reader| &reader.tag);
+        let text = text.for_reader(tag);
         let mut out = String::with_capacity(text.source().len() * 2);
         for part in text.parts() {
             let (ast, start) = match part {

@@ -13,6 +13,24 @@ pub enum Language {
     De,
 }
 
+/// What is said in a language: under its very tag, else under the same language of any region
+/// (`de-AT` reads `de`).
+pub(crate) fn in_language<'a, T>(said: &'a [(String, T)], tag: &str) -> Option<&'a T> {
+    let exact = said
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(tag));
+    let found = exact.or_else(|| {
+        let same = |known: &str| main_tag(known).eq_ignore_ascii_case(main_tag(tag));
+        said.iter().find(|(known, _)| same(known))
+    });
+    found.map(|(_, what)| what)
+}
+
+/// The language without its region: `de` of `de-AT`.
+pub(crate) fn main_tag(tag: &str) -> &str {
+    tag.split(['-', '_']).next().unwrap_or(tag)
+}
+
 const MONTHS_EN: [&str; 12] = [
     "January",
     "February",

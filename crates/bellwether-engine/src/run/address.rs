@@ -13,6 +13,8 @@ use crate::store::{EffectRow, StoreError};
 pub(crate) struct Addressees {
     /// Cells, each once; with the effect that the event answers.
     pub(crate) cells: Vec<(CellId, Option<EffectRow>)>,
+    /// Those of them that have seen this very mail.
+    pub(crate) copies: Vec<CellId>,
 }
 
 impl Engine {
@@ -31,13 +33,13 @@ impl Engine {
         if event.aliases.is_empty() {
             return Ok(found);
         }
-        for cell in self
-            .store()
-            .resolve(&event.aliases)
-            .await?
-            .into_iter()
-            .flatten()
-        {
+        let own = message_id(event);
+        let resolved = self.store().resolve(&event.aliases).await?;
+        for (alias, cell) in event.aliases.iter().zip(resolved) {
+            let Some(cell) = cell else { continue };
+            if own.as_ref() == Some(alias) {
+                found.copies.push(cell);
+            }
             if !found.cells.iter().any(|(known, _)| *known == cell) {
                 found.cells.push((cell, None));
             }
@@ -73,17 +75,20 @@ impl Engine {
     }
 }
 
+/// The name that every copy of a mail carries, whatever mailbox it came to.
+pub(crate) fn message_id(event: &NewEvent) -> Option<Alias> {
+    let mail = event.data.get("mail")?;
+    let id = mail.get("rfc_message_id")?.as_str()?;
+    Some(Alias::new("message-id", id))
+}
+
 /// The names under which a cell that this event opens is found again: its thread and its own
 /// Message-ID, not those that it merely refers to.
 pub(crate) fn own_aliases(event: &NewEvent) -> Vec<Alias> {
-    let own_id = event
-        .data
-        .get("mail")
-        .and_then(|mail| mail.get("rfc_message_id"));
-    let own_id = own_id.and_then(Json::as_str);
+    let own_id = message_id(event);
     let is_own = |alias: &&Alias| match alias.space.as_str() {
         "thread" => true,
-        "message-id" => own_id == Some(alias.value.as_str()),
+        "message-id" => own_id.as_ref() == Some(*alias),
         _ => false,
     };
     event.aliases.iter().filter(is_own).cloned().collect()

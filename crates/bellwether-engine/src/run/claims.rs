@@ -97,6 +97,7 @@ impl Engine {
             || args.get("kind").and_then(Json::as_str) == Some("update")
             || args.get("code_for").is_some();
         let gated = Gated {
+            role: row.role,
             importance: if loud {
                 Importance::High
             } else {

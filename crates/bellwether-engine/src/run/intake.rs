@@ -15,8 +15,8 @@ use crate::decide::is_delivery_only;
 use crate::flow::Hit;
 use crate::seam::{IntakeError, LiveKind, LiveLine, Submitted};
 use crate::store::{
-    CellRef, DeadLetterWrite, EffectUpdate, EventWrite, LedgerWrite, Member, Snapshot, StoreError,
-    Verdict,
+    CellRef, CellStatus, DeadLetterWrite, EffectUpdate, EventWrite, LedgerWrite, Member, Snapshot,
+    StoreError, Verdict,
 };
 
 /// How often a turn is decided again before the event is left to the inbox.
@@ -226,11 +226,14 @@ impl Engine {
         };
         let mut answered: Vec<(String, String)> = Vec::new();
         for snapshot in self.snapshots(&addressed).await.map_err(store)? {
-            let own = matches
-                .hits
-                .iter()
-                .any(|hit| hit.flow.name == snapshot.0.program && hit.key != snapshot.0.key);
-            // A mail that merely shares a thread, but is a matter of its own, opens its own case.
+            // A copy of a mail that a case has seen is never a matter of its own.
+            let ended = snapshot.0.status == CellStatus::Closed
+                && !addressed.copies.contains(&snapshot.0.cell);
+            let own = matches.hits.iter().any(|hit| {
+                hit.flow.name == snapshot.0.program && (ended || hit.key != snapshot.0.key)
+            });
+            // A mail that merely shares a thread, but is a matter of its own or comes after the
+            // end, opens its own case.
             if own && snapshot.1.is_none() && !is_answer(event) {
                 continue;
             }
@@ -315,33 +318,39 @@ impl Engine {
         };
         let mut key = hit.key;
         let mut epoch = 1;
-        if program.flow.case.is_some() {
-            let open = CellRef::Open {
+        // Nothing else can have the event's own id as its key: then there is nothing to look up.
+        let keyed = program.flow.case.is_some() && !is_own_id(&key, &event.envelope);
+        if keyed {
+            let latest = CellRef::Latest {
                 program: hit.flow.name.clone(),
                 key: key.clone(),
             };
-            if let Some(snapshot) = self.store().load(&[open]).await?.pop().flatten() {
+            let found = self.store().load(&[latest]).await?.pop().flatten();
+            if let Some(snapshot) = found {
                 let joined = snapshot
                     .opened_by
                     .as_ref()
                     .is_some_and(|opened| joins(&opened.envelope, &event.envelope));
-                if joined && (snapshot.has_inbox || to_inbox) {
+                if snapshot.status == CellStatus::Closed {
+                    epoch = snapshot.epoch + 1;
+                } else if joined && (snapshot.has_inbox || to_inbox) {
                     caused.deliveries.push(snapshot.cell);
                     return Ok(());
-                }
-                if joined {
+                } else if joined {
                     return self
                         .add_turn(setup, &snapshot, &About::Again(event), caused)
                         .await;
+                } else {
+                    // Somebody else uses the same number: a case of its own, never a change of
+                    // theirs.
+                    key = format!("{key} ~{}", event.envelope.id);
                 }
-                // Somebody else uses the same number: a case of its own, never a change of theirs.
-                key = format!("{key} ~{}", event.envelope.id);
-                epoch = 1;
             }
         }
         let opening = Opening {
             program,
             key: &key,
+            keyed,
             epoch,
             event,
             at,
@@ -385,6 +394,12 @@ fn is_answer(event: &Event) -> bool {
         .data
         .get("mail")
         .is_some_and(|mail| mail.get("in_reply_to").is_some())
+}
+
+/// Whether a key is what cases have that no expression gave one: the event's own id.
+fn is_own_id(key: &str, event: &NewEvent) -> bool {
+    let rest = key.strip_prefix(event.source.as_str());
+    rest.and_then(|rest| rest.strip_prefix('/')) == Some(event.id.as_str())
 }
 
 fn check(event: &NewEvent, text: &str) -> Result<(), IntakeError> {

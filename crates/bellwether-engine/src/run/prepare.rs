@@ -194,6 +194,7 @@ impl Engine {
             .as_deref()
             .and_then(|id| setup.directory.people.get(id));
         let gated = Gated {
+            role: draft.role(),
             importance: draft.importance,
             expires_at: draft.expires_at,
             person,

@@ -37,13 +37,7 @@ impl Intake for Engine {
                 .pop()
                 .flatten();
             let state = cell.and_then(|cell| RunState::read(&cell.state).ok());
-            let asked = state
-                .iter()
-                .flat_map(|state| state.asks.values())
-                .find_map(|ask| {
-                    let asked = ask.asked(person)?;
-                    asked.pushes.last().or(asked.mails.last()).copied()
-                });
+            let asked = state.and_then(|state| state.put_to(person));
             let Some(notification) = asked else {
                 return Ok(TurnSaid::Refused {
                     code: "not_asked".to_owned(),

@@ -11,6 +11,7 @@ use bellwether_model::id::{CellId, Id};
 use bellwether_model::time::Time;
 use serde_json::json;
 
+use super::address::message_id;
 use super::prepare::{Prepared, Taker, event_input};
 use super::{Engine, Program, Setup};
 use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
@@ -127,9 +128,12 @@ impl Engine {
             About::Timer(name) => json!({ "timer": name }),
             About::Failed(effect, failure) => json!({ "failed": effect.id, "code": failure.code }),
         };
-        Ok(self
-            .prepare(setup, taker, turn, &input, Vec::new(), now)
-            .await)
+        // A further copy of this mail, in another mailbox, must find the case that has seen it.
+        let aliases = match about {
+            About::Again(event) => message_id(&event.envelope).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        Ok(self.prepare(setup, taker, turn, &input, aliases, now).await)
     }
 
     /// Decides and prepares the first turn of a new cell.
@@ -167,7 +171,7 @@ impl Engine {
         let turn = guarded(&case, None, &Input::Open, false);
         let taker = Taker {
             cell,
-            keyed: opening.program.flow.case.is_some(),
+            keyed: opening.keyed,
             program: Arc::clone(opening.program),
             key: key.to_owned(),
             epoch: opening.epoch,
@@ -252,6 +256,8 @@ impl Engine {
 pub(crate) struct Opening<'a> {
     pub(crate) program: &'a Arc<Program>,
     pub(crate) key: &'a str,
+    /// Whether later events may have the same key.
+    pub(crate) keyed: bool,
     pub(crate) epoch: u32,
     pub(crate) event: &'a Event,
     pub(crate) at: Option<Position>,

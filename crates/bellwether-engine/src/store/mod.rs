@@ -56,8 +56,8 @@ pub struct StoreError(pub String);
 pub enum CellRef {
     /// This very cell, open or closed.
     Id(CellId),
-    /// The open epoch of (program, key).
-    Open {
+    /// The latest epoch of (program, key): the open one, else the one that ended last.
+    Latest {
         /// The program's name.
         program: String,
         /// The key.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{CellStatus, EffectRow, StoreError};
+use crate::decide::Waiting;
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,6 +76,8 @@ pub struct RunRow {
     pub turns: u64,
     /// The event that opened it.
     pub opened_by: Option<Position>,
+    /// Whose answer it waits for, and since when; empty once it is closed.
+    pub waits_for: Vec<Waiting>,
 }
 
 /// One journal entry.

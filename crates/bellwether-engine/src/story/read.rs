@@ -310,9 +310,13 @@ impl Reading<'_> {
             };
             match value.entries() {
                 Some(each) => {
-                    for (person, fault) in each {
-                        self.person(&person.name, person.place());
-                        out.extend(self.fault(fault).map(|f| (channel, person.name.clone(), f)));
+                    for (who, fault) in each {
+                        // One device of somebody may fail while his others work.
+                        let mut people = self.known.people.values();
+                        if !people.any(|person| person.push.contains(&who.name)) {
+                            self.person(&who.name, who.place());
+                        }
+                        out.extend(self.fault(fault).map(|f| (channel, who.name.clone(), f)));
                     }
                 }
                 None => out.extend(self.fault(value).map(|f| (channel, String::new(), f))),

@@ -8,7 +8,7 @@ use bellwether_engine::store::{
     Work,
 };
 use bellwether_model::event::{Event, NewEvent, Position};
-use bellwether_model::id::{CellId, Id};
+use bellwether_model::id::{CellId, Id, key16};
 use bellwether_model::notification::{Delivery, Engagement};
 use bellwether_model::time::Time;
 use rusqlite::types::Type;
@@ -56,17 +56,10 @@ pub(super) fn load(conn: &Connection, cells: &[CellRef]) -> Result<Vec<Option<Sn
 fn snapshot(conn: &Connection, cell: &CellRef) -> Result<Option<Snapshot>> {
     let id = match cell {
         CellRef::Id(id) => *id,
-        CellRef::Open { program, key } => {
-            let open = conn
-                .prepare_cached(
-                    "SELECT id FROM cell WHERE open = 1 AND keyed = 1 AND key = ?2
-                     AND program = (SELECT id FROM word WHERE text = ?1)",
-                )?
-                .query_row((program, key), |row| row.get(0).map(Id))
-                .optional()?;
-            let Some(id) = open else { return Ok(None) };
-            id
-        }
+        CellRef::Latest { program, key } => match latest(conn, program, key)? {
+            Some(id) => id,
+            None => return Ok(None),
+        },
     };
     let found = conn
         .prepare_cached(
@@ -101,6 +94,26 @@ fn snapshot(conn: &Connection, cell: &CellRef) -> Result<Option<Snapshot>> {
     }
     cell.timers = timers(conn, id)?;
     Ok(Some(cell))
+}
+
+/// The latest epoch of a key: open ones have an index of their own, ended ones a name.
+fn latest(conn: &Connection, program: &str, key: &str) -> Result<Option<CellId>> {
+    let open = conn
+        .prepare_cached(
+            "SELECT id FROM cell WHERE open = 1 AND keyed = 1 AND key = ?2
+             AND program = (SELECT id FROM word WHERE text = ?1)",
+        )?
+        .query_row((program, key), |row| row.get(0).map(Id))
+        .optional()?;
+    match open {
+        Some(id) => Ok(Some(id)),
+        None => Ok(resolve(conn, &[epoch_key(program, key)])?.pop().flatten()),
+    }
+}
+
+/// The alias under which the latest epoch of a key is found again after it ended.
+pub(super) fn epoch_key(program: &str, key: &str) -> [u8; 16] {
+    key16(&[b"epoch", program.as_bytes(), key.as_bytes()])
 }
 
 pub(super) fn status(open: bool) -> CellStatus {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Result};
 use super::book::Book;
 use super::change::{Change, Standing};
 use super::effect;
-use super::read::{int, uint};
+use super::read::{self, int, uint};
 
 /// Effects listed in the cell's own row; further ones are in `born`.
 const LISTED_MAX: usize = 64;
@@ -90,7 +90,7 @@ fn standing(conn: &Connection, cell: CellId) -> Result<Option<(u64, CellNow)>> {
         .optional()
 }
 
-/// Whether the cell exists already, or another open epoch of its key does.
+/// Whether the cell exists already, or another epoch of its key is open or as late as this one.
 fn taken(conn: &Connection, book: &Book, turn: &TurnWrite) -> Result<bool> {
     let exists = conn
         .prepare_cached("SELECT 1 FROM cell WHERE id = ?1")?
@@ -101,10 +101,20 @@ fn taken(conn: &Connection, book: &Book, turn: &TurnWrite) -> Result<bool> {
     let Some(program) = book.known(conn, &turn.program)? else {
         return Ok(false);
     };
+    let open = conn
+        .prepare_cached(
+            "SELECT 1 FROM cell WHERE program = ?1 AND key = ?2 AND open = 1 AND keyed = 1",
+        )?
+        .exists((program, &turn.key))?;
+    if open {
+        return Ok(true);
+    }
+    let name = read::epoch_key(&turn.program, &turn.key);
     conn.prepare_cached(
-        "SELECT 1 FROM cell WHERE program = ?1 AND key = ?2 AND open = 1 AND keyed = 1",
+        "SELECT 1 FROM alias JOIN cell ON cell.id = alias.cell
+         WHERE alias.key = ?1 AND cell.epoch >= ?2",
     )?
-    .exists((program, &turn.key))
+    .exists((name, turn.epoch))
 }
 
 /// Writes one turn that was checked. `here` is the member's own event.
@@ -180,6 +190,10 @@ fn open_cell(
         &turn.state,
         &turn.body,
     ))?;
+    if turn.keyed {
+        let name = read::epoch_key(&turn.program, &turn.key);
+        effect::alias(conn, &name, turn.cell.bytes())?;
+    }
     Ok(())
 }
 

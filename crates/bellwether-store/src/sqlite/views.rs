@@ -1,6 +1,7 @@
 //! The `Views` trait: pages of lists from the projector's tables, joined with the rows themselves.
 //! Reads that the engine decides on are in `read`.
 
+use bellwether_engine::decide::{RunState, Waiting};
 use bellwether_engine::store::{
     DeadLetterRow, EventQuery, LedgerCounts, LedgerState, ListQuery, NotificationRow, Overview,
     Page, RunDetail, RunRow, StoreError, TurnRow, Views,
@@ -199,7 +200,7 @@ fn events_of(
 
 /// The columns of a run, in the order that [`run_row`] reads.
 const RUN: &str = "id, (SELECT text FROM word WHERE id = program), program_hash, key, epoch, open,
-  opened_at, last_turn_at, version, opened_by";
+  opened_at, last_turn_at, version, opened_by, CASE WHEN open = 1 THEN state END";
 
 fn run_row(row: &Row<'_>) -> Result<RunRow> {
     Ok(RunRow {
@@ -213,7 +214,14 @@ fn run_row(row: &Row<'_>) -> Result<RunRow> {
         last_turn_at: Time(row.get(7)?),
         turns: uint(row, 8)?,
         opened_by: row.get(9)?,
+        waits_for: waits_for(row.get_ref(10)?.as_bytes_or_null()?),
     })
+}
+
+/// Whose answer an open run waits for. A reducer's cell has no state of this kind.
+fn waits_for(state: Option<&[u8]>) -> Vec<Waiting> {
+    let state = state.and_then(|state| RunState::read(state).ok());
+    state.map(|state| state.waits_for()).unwrap_or_default()
 }
 
 fn one_run(conn: &Connection, id: Id) -> Result<Option<RunRow>> {

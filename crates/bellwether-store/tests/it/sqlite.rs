@@ -311,7 +311,7 @@ async fn fixture_rest(db: &Database) {
     let flow = db.get("flow", "approval-mail").await.unwrap().unwrap();
     assert_eq!(flow.body["bellwether"], 1);
     // It is not only readable: a waiting cell takes its next turn.
-    let open = CellRef::Open {
+    let open = CellRef::Latest {
         program: "approval-mail".into(),
         key: "thread-0".into(),
     };

@@ -59,6 +59,14 @@ pub(crate) fn event(event: &Event) -> Value {
 }
 
 pub(crate) fn run(row: &RunRow) -> Value {
+    let waits_for = row.waits_for.iter().map(|waiting| {
+        json!({
+            "person": waiting.person,
+            "on_behalf_of": waiting.on_behalf_of,
+            "step": waiting.step,
+            "since": instant(waiting.since),
+        })
+    });
     json!({
         "id": row.id,
         "flow": row.flow,
@@ -70,6 +78,7 @@ pub(crate) fn run(row: &RunRow) -> Value {
         "last_turn_at": instant(row.last_turn_at),
         "turns": row.turns,
         "opened_by": row.opened_by,
+        "waits_for": waits_for.collect::<Vec<_>>(),
     })
 }
 

@@ -112,6 +112,7 @@ pub fn run_row(n: u8, key: &str, status: &'static str, minutes: u64) -> RunRow {
         last_turn_at: ago(minutes.saturating_sub(if status == "open" { 1 } else { 41 })),
         turns: 2,
         opened_by: Some(4),
+        waits_for: Vec::new(),
     }
 }
 

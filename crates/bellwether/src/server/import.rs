@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bellwether_engine::flow::{Named, Position, orphans, read};
+use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read};
 use bellwether_engine::store::{StoreError, Views as _};
 use serde_json::{Value, json};
 
@@ -104,6 +104,11 @@ impl Composed {
         for file in files {
             match file.flow() {
                 Ok(flow) => {
+                    // They are read in another language meanwhile, so this stops nothing.
+                    for problem in missing_languages(&flow, &setup.directory) {
+                        let line = problem.in_file(&file.shown());
+                        tracing::warn!(flow.name = %flow.name, "{line}");
+                    }
                     let document = FlowDocument {
                         file: file.shown(),
                         text: file.text.clone(),

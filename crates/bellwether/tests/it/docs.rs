@@ -149,7 +149,7 @@ case: number or mail.thread_id
 steps:
   - push: [role('legal'), mail.from]
     id: first
-    title: 42
+    title: { en: Look, de-AT: Schau }
     importance: high
     privacy: hidden
     on_error: [{ dead_letter: not told }]
@@ -162,13 +162,13 @@ steps:
   - if: seen.timed_out
     then: [stop]
     else: []
-  - pause: 4h
+  - pause: inputs.within
   - emit: order.told
     data: { order: { id: mail.id } }
   - ask: inputs.owner
     title: "{{ number }}"
     show: { Amount: one }
-    choices: { approve: {}, later: { keeps_open: true, comment: none, label: Later } }
+    choices: { approve: {}, later: { keeps_open: true, comment: none, label: { en: Later, de: Später } } }
     not_by: mail.from
     if_silent: { 4 hours: remind, 1 working day: inputs.owner, 2 days: expire }
     then: { approve: [{ reply: mail, text: Yes }], withdrawn: [], expire: [stop: it is over] }
@@ -193,7 +193,7 @@ fn every_form_fits_the_schema() {
 }
 
 /// What is replaced by what, so that an editor underlines it.
-const MISTAKES: [(&str, &str); 27] = [
+const MISTAKES: [(&str, &str); 29] = [
     ("bellwether: 1", "bellwether: 2"),
     ("flow: all-forms", "flow: All Forms"),
     ("about: >", "abuot: >"),
@@ -209,7 +209,9 @@ const MISTAKES: [(&str, &str); 27] = [
     ("one: 1", "no: 1"),
     ("one: 1", "inputs: 1"),
     ("push: [role", "psuh: [role"),
-    ("    title: 42\n", ""),
+    ("    title: { en: Look, de-AT: Schau }\n", ""),
+    ("en: Look", "english: Look"),
+    ("pause: inputs.within", "pause: within"),
     ("importance: high", "importance: loud"),
     ("    add: Done\n", ""),
     ("[{ dead_letter: not told }]", "[{ pause: 4h }]"),

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod asks;
 mod bad_input;
 mod crash;
 mod decisions;

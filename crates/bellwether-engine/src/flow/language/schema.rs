@@ -72,6 +72,7 @@ fn values(catalog: &Catalog) -> Vec<(&'static str, Value)> {
         ("who", one_or_more(link("expression"))),
         ("text", json!({ "type": scalar })),
         ("texts", one_or_more(link("text"))),
+        ("saying", in_languages()),
         (
             "span",
             json!({
@@ -79,6 +80,14 @@ fn values(catalog: &Catalog) -> Vec<(&'static str, Value)> {
                 "pattern": span_pattern(),
                 "examples": ["30 minutes", "4 working hours", "2 working days"],
             }),
+        ),
+        (
+            "length",
+            json!({ "anyOf": [link("span"), {
+                "type": "string",
+                "pattern": "^\\s*(\\{\\{)?\\s*inputs\\.[a-z][a-z0-9_]*\\s*(\\}\\})?\\s*$",
+                "description": "An input of type `duration`.",
+            }] }),
         ),
         (
             "event",
@@ -109,6 +118,14 @@ fn link(definition: &str) -> Value {
 
 fn one_or_more(one: Value) -> Value {
     json!({ "anyOf": [one.clone(), { "type": "array", "items": one }] })
+}
+
+/// A text for everybody, or one for each language.
+fn in_languages() -> Value {
+    let tag = json!({ "pattern": "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$" });
+    let mut by_language = named(tag, link("text"));
+    by_language["minProperties"] = json!(1);
+    json!({ "anyOf": [link("text"), by_language] })
 }
 
 fn or_nothing(group: Value) -> Value {
@@ -169,13 +186,14 @@ fn held(holds: Holds) -> Value {
         Holds::Id => json!({
             "type": "string", "pattern": "^[^\\sA-Z.-][^\\sA-Z]*$", "maxLength": ID_MAX,
         }),
-        Holds::Words | Holds::Label | Holds::Text | Holds::Line => link("text"),
+        Holds::Words | Holds::Line => link("text"),
+        Holds::Label | Holds::Text => link("saying"),
         Holds::Expr => link("expression"),
         Holds::Who => link("who"),
         Holds::Lines => link("texts"),
         Holds::OneOf(words) => json!({ "enum": words }),
         Holds::Flag => json!({ "type": "boolean" }),
-        Holds::Length => link("span"),
+        Holds::Length => link("length"),
         Holds::OwnEvent => json!({ "type": "string", "pattern": DOTTED }),
         Holds::Events => link("events"),
         Holds::Connector => link("connector"),

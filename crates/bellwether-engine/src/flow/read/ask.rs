@@ -117,8 +117,12 @@ impl Reading<'_> {
             return None;
         }
         let known = language::names(&CHOICE);
+        let labels = self.labels(node.get("label"));
         let mut reader = Reader::new(node, "a choice", &known, &mut self.problems);
-        let label = reader.text("label").map(str::to_owned);
+        let label = match labels.first() {
+            Some((_, first)) => Some(first.clone()),
+            None => reader.text("label").map(str::to_owned),
+        };
         let keeps_open = reader.bool("keeps_open").unwrap_or(false);
         let comment = match reader.text("comment") {
             None | Some("optional") => CommentRule::Optional,
@@ -135,9 +139,26 @@ impl Reading<'_> {
         Some(Choice {
             id: name.to_owned(),
             label: label.unwrap_or_else(|| in_words(name)),
+            labels,
             comment,
             keeps_open,
         })
+    }
+
+    /// A button's label by language; empty when there is one label for all.
+    fn labels(&mut self, node: Option<&Node>) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        for (tag, label) in node.and_then(Node::entries).unwrap_or_default() {
+            self.language(tag);
+            match label.text() {
+                Some(text) => out.push((tag.name.clone(), text.trim().to_owned())),
+                None => {
+                    let message = format!("`label` is a text, but this is {}", label.sort());
+                    self.error(label.place(), message, "");
+                }
+            }
+        }
+        out
     }
 
     fn ladder(&mut self, node: &Node) -> Vec<Rung> {

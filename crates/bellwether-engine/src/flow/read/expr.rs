@@ -8,7 +8,7 @@ use crate::lang::ast::{Ast, Path, Wrong};
 use crate::lang::{Expr, Part, Text};
 use crate::yaml::near::nearest;
 use crate::yaml::reader::push;
-use crate::yaml::{Kind, Node, Style};
+use crate::yaml::{Key, Kind, Node, Style};
 
 impl Reading<'_> {
     /// An expression in a key that decides.
@@ -94,8 +94,40 @@ impl Reading<'_> {
         self.report(Problem::error(node.place(), message).hint("use | or quotes"));
     }
 
-    /// A text in a key that says something.
+    /// A text in a key that says something to people: one text, or one for each language.
     pub(super) fn text(&mut self, node: &Node, key: &str) -> Option<Text> {
+        let Some(entries) = node.entries() else {
+            return self.one_text(node, key);
+        };
+        if entries.is_empty() {
+            let hint = format!("write {key}: {{ en: Please look, de: Bitte ansehen }}");
+            self.error(node.place(), format!("`{key}` says nothing"), &hint);
+        }
+        let mut versions = Vec::with_capacity(entries.len());
+        for (tag, version) in entries {
+            self.language(tag);
+            versions.push((tag.name.clone(), self.one_text(version, key)?));
+        }
+        Text::in_languages(versions)
+    }
+
+    /// A language tag as the key of a text.
+    pub(super) fn language(&mut self, tag: &Key) {
+        let mut parts = tag.name.split('-');
+        let main = parts.next().unwrap_or_default();
+        let letters = |part: &str| part.bytes().all(|b| b.is_ascii_alphabetic());
+        let regions = |part: &str| {
+            (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        };
+        if !(2..=3).contains(&main.len()) || !letters(main) || !parts.all(regions) {
+            let message = format!("`{}` is not the tag of a language", tag.name);
+            let hint = "a text in several languages is written { en: ..., de: ... }";
+            self.error(tag.place(), message, hint);
+        }
+    }
+
+    /// A text in one language.
+    pub(super) fn one_text(&mut self, node: &Node, key: &str) -> Option<Text> {
         let Kind::Scalar {
             text,
             style,

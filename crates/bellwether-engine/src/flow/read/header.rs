@@ -2,7 +2,7 @@
 
 use super::names::Shape;
 use super::{Reading, canonical_hash, source, stem};
-use crate::flow::def::{Block, Flow, Input};
+use crate::flow::def::{Block, Flow, Input, InputKind};
 use crate::flow::language::{FLOW, FLOW_LATER, FORBIDDEN, NAME_MAX, names};
 use crate::flow::read::inputs::read_inputs;
 use crate::story::Story;
@@ -72,6 +72,8 @@ impl Reading<'_> {
         });
         self.names.add("inputs", Shape::Fields(shapes.collect()));
         self.input_names = names.collect();
+        let durations = inputs.iter().filter(|i| i.kind == InputKind::Duration);
+        self.durations = durations.map(|input| input.name.clone()).collect();
     }
 
     fn top_level(&mut self, entries: &[(crate::yaml::Key, Node)]) {

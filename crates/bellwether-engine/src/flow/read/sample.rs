@@ -90,6 +90,12 @@ fn walk(block: &Block, scope: &Scope, out: &mut Vec<Problem>) {
 }
 
 fn judge(title: &Text, scope: &Scope, out: &mut Vec<Problem>) {
+    for (language, version) in title.versions() {
+        judge(version, &scope.for_reader(language, "UTC"), out);
+    }
+    if !title.versions().is_empty() {
+        return;
+    }
     let Ok(rendered) = scope.text(title) else {
         return;
     };

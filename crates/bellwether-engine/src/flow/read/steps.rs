@@ -2,8 +2,7 @@
 
 use super::Reading;
 use super::header::is_id;
-use super::span::span;
-use crate::flow::def::{Block, Importance, Label, Message, Privacy, Reply, Span, Step, Verb};
+use crate::flow::def::{Block, Importance, Label, Message, Privacy, Reply, Step, Verb};
 use crate::flow::language::{
     IMPORTANCE, PRIVACY, STEP_LATER, VERBS, VERBS_LATER, VerbDef, names, quick_verbs, verbs,
 };
@@ -96,11 +95,11 @@ impl Reading<'_> {
             "label" => Verb::Label(self.label(node, object)?),
             "ask" => Verb::Ask(Box::new(self.ask(node, object, &id)?)),
             "wait" => Verb::Wait(self.wait(node, object)),
-            "pause" => Verb::Pause(self.span(object, "pause")?),
+            "pause" => Verb::Pause(self.length(object, "pause")?),
             "if" => Verb::If(self.condition(node, object, &id)?),
             "emit" => Verb::Emit(self.emit(node, object)?),
             "stop" => Verb::Stop,
-            _ => Verb::DeadLetter(self.text(object, "dead_letter")?),
+            _ => Verb::DeadLetter(self.one_text(object, "dead_letter")?),
         };
         Some(Step {
             id,
@@ -198,22 +197,6 @@ impl Reading<'_> {
             self.error(written.place(), message, "ids are unique in a flow");
         }
         id.to_owned()
-    }
-
-    pub(super) fn span(&mut self, node: &Node, key: &str) -> Option<Span> {
-        let text = node.text().unwrap_or_default();
-        if text.contains("{{") || text.starts_with("inputs.") {
-            let message = format!("`{key}` is a fixed length of time in this version");
-            self.error(node.place(), message, "write it as `30 minutes`");
-            return None;
-        }
-        match span(text) {
-            Ok(span) => Some(span),
-            Err(message) => {
-                self.error(node.place(), message, "");
-                None
-            }
-        }
     }
 
     /// A text that must be there.
@@ -327,8 +310,11 @@ impl Reading<'_> {
             return Vec::new();
         };
         match found.elements() {
-            Some(all) => all.iter().filter_map(|one| self.text(one, key)).collect(),
-            None => self.text(found, key).into_iter().collect(),
+            Some(all) => all
+                .iter()
+                .filter_map(|one| self.one_text(one, key))
+                .collect(),
+            None => self.one_text(found, key).into_iter().collect(),
         }
     }
 

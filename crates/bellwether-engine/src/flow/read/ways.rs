@@ -5,12 +5,13 @@ use bellwether_model::time::Millis;
 use super::Reading;
 use super::header::is_name;
 use super::names::Shape;
-use crate::flow::def::{Block, Emit, If, Span, Wait};
+use super::span::span;
+use crate::flow::def::{Block, Emit, If, Length, Span, Wait};
 use crate::lang::Expr;
 use crate::yaml::{Node, Problem};
 
 /// When a wait that says nothing is given up.
-const WAIT_DEFAULT: Span = Span::Clock(Millis::days(30));
+const WAIT_DEFAULT: Length = Length::Fixed(Span::Clock(Millis::days(30)));
 
 impl Reading<'_> {
     pub(super) fn wait(&mut self, node: &Node, object: &Node) -> Wait {
@@ -23,7 +24,7 @@ impl Reading<'_> {
         let condition = node.get("if").and_then(|found| self.expr(found, "if"));
         self.names = outer;
         let up_to = match node.get("up_to") {
-            Some(found) => self.span(found, "up_to").unwrap_or(WAIT_DEFAULT),
+            Some(found) => self.length(found, "up_to").unwrap_or(WAIT_DEFAULT),
             None => {
                 let message = "this wait is given up after 30 days";
                 let hint = "say so with `up_to: 30 days`";
@@ -43,6 +44,38 @@ impl Reading<'_> {
             condition,
             up_to,
             name,
+        }
+    }
+
+    /// A length of time: written, or an input that is one. Nothing else, because a wait must be
+    /// known to end before the flow is switched on.
+    pub(super) fn length(&mut self, node: &Node, key: &str) -> Option<Length> {
+        let text = node.text().unwrap_or_default().trim();
+        let inside = text.strip_prefix("{{").and_then(|t| t.strip_suffix("}}"));
+        let bare = inside.unwrap_or(text).trim();
+        if let Some(name) = bare.strip_prefix("inputs.") {
+            let fits = self.durations.iter().any(|known| known == name);
+            let given = Expr::compile(bare, crate::yaml::Positions::plain(node.line, node.column));
+            if let (true, Ok(given)) = (fits, given) {
+                return Some(Length::Given(given));
+            }
+            let message = format!("`{name}` is no input of type duration");
+            let hint = format!("add it: inputs: {{ {name}: {{ type: duration }} }}");
+            self.error(node.place(), message, &hint);
+            return None;
+        }
+        if text.contains("{{") {
+            let message = format!("`{key}` is a length of time, or an input that is one");
+            let hint = format!("write {key}: 30 minutes, or {key}: inputs.within");
+            self.error(node.place(), message, &hint);
+            return None;
+        }
+        match span(text) {
+            Ok(span) => Some(Length::Fixed(span)),
+            Err(message) => {
+                self.error(node.place(), message, "");
+                None
+            }
         }
     }
 

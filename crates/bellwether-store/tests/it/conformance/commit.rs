@@ -29,7 +29,7 @@ fn an_arrival_and_its_turn_are_there_after_the_verdict() {
         let key = EventRef::Key(event.envelope.seen_key());
         let by_key = Store::events(&*db, &[key]).await.unwrap();
         assert_eq!(by_key[0].as_ref(), Some(&event));
-        let open = CellRef::Open {
+        let open = CellRef::Latest {
             program: "flow".into(),
             key: "a".into(),
         };

@@ -56,14 +56,47 @@ fn a_second_open_epoch_of_a_key_is_stale_and_a_later_one_is_not() {
         end.status = CellStatus::Closed;
         done(&one(&*db, turn(end)).await);
         done(&one(&*db, turn(second.clone())).await);
-        let open = CellRef::Open {
+        let latest = CellRef::Latest {
             program: "flow".into(),
             key: "a".into(),
         };
-        let found = db.load(&[open]).await.unwrap().remove(0).unwrap();
+        let found = db.load(&[latest]).await.unwrap().remove(0).unwrap();
         assert_eq!((found.cell, found.epoch), (second.cell, 2));
         let old = load(&*db, first.cell).await.unwrap();
         assert_eq!(old.status, CellStatus::Closed);
+    });
+}
+
+#[test]
+fn the_latest_epoch_is_found_after_it_ended_and_its_number_is_used_once() {
+    each(|db| async move {
+        let first = opening(0, "a");
+        done(&one(&*db, turn(first.clone())).await);
+        let mut end = next(&first, 1, 1);
+        end.status = CellStatus::Closed;
+        done(&one(&*db, turn(end)).await);
+        let latest = |program: &str| CellRef::Latest {
+            program: program.into(),
+            key: "a".into(),
+        };
+        let asked = [latest("flow"), latest("other")];
+        let mut found = db.load(&asked).await.unwrap();
+        assert_eq!(found.pop().unwrap(), None);
+        let found = found.pop().unwrap().unwrap();
+        let expected = (first.cell, 1, CellStatus::Closed);
+        assert_eq!((found.cell, found.epoch, found.status), expected);
+        // Two events at the same moment both want to be the second epoch: one of them looks again.
+        let mut second = opening(2, "a");
+        second.epoch = 2;
+        second.status = CellStatus::Closed;
+        let mut late = opening(3, "a");
+        late.epoch = 2;
+        done(&one(&*db, turn(second.clone())).await);
+        assert_eq!(one(&*db, turn(late.clone())).await, Verdict::Stale);
+        late.epoch = 3;
+        done(&one(&*db, turn(late.clone())).await);
+        let found = db.load(&[latest("flow")]).await.unwrap().remove(0).unwrap();
+        assert_eq!((found.cell, found.epoch), (late.cell, 3));
     });
 }
 
@@ -74,7 +107,7 @@ fn programs_without_a_key_may_open_as_many_as_they_like() {
         (a.keyed, b.keyed) = (false, false);
         done(&one(&*db, turn(a)).await);
         done(&one(&*db, turn(b)).await);
-        let open = CellRef::Open {
+        let open = CellRef::Latest {
             program: "flow".into(),
             key: "a".into(),
         };

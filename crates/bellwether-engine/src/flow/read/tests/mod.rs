@@ -3,6 +3,7 @@
 mod broken;
 mod doubts;
 pub(crate) mod fixture;
+mod given;
 mod robust;
 
 use bellwether_model::time::Millis;
@@ -21,7 +22,7 @@ fn the_approval_recipe_is_understood() {
     let flow = flow.unwrap();
     assert_eq!(flow.name, "approval-mail");
     assert_eq!(flow.when[0].events.len(), 2);
-    assert_eq!(flow.lets.len(), 4);
+    assert_eq!(flow.lets.len(), 5);
     assert!(flow.tests.len() >= 20);
     let [step] = flow.steps.steps.as_slice() else {
         panic!("one step");
