@@ -219,7 +219,7 @@ pub trait Views: Send + Sync + Debug {
     fn runs(&self, query: ListQuery) -> BoxFuture<'_, Result<Page<RunRow>, StoreError>>;
 
     /// The states of a flow's open runs, in order of id after `after`, at most `limit`; the store
-    /// caps it at 1 000.
+    /// caps it at 1 000. Waits for the projector, so it has every run that was open at the call.
     fn open_states<'a>(
         &'a self,
         flow: &'a str,

@@ -45,7 +45,12 @@ impl Views for Database {
         limit: usize,
     ) -> BoxFuture<'a, std::result::Result<Vec<(CellId, Value)>, StoreError>> {
         let flow = flow.to_owned();
-        Box::pin(self.list(move |conn| open_states(conn, &flow, after, limit)))
+        Box::pin(async move {
+            // After a start the projector may have a while of work before it.
+            self.projected().await;
+            self.list(move |conn| open_states(conn, &flow, after, limit))
+                .await
+        })
     }
 
     fn run(&self, id: CellId) -> BoxFuture<'_, std::result::Result<Option<RunDetail>, StoreError>> {
