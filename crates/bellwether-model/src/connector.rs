@@ -24,8 +24,15 @@ use crate::time::{Millis, Time};
 pub struct ConnectorDef {
     /// The key in configuration, docs and metric labels.
     pub name: &'static str,
+    /// The company or product behind it, as people call it.
+    pub title: &'static str,
     /// What it connects to, in a sentence.
     pub summary: &'static str,
+    /// What somebody does at the provider before it can be connected, in a sentence or two.
+    pub needs: &'static str,
+    /// What it was written from and what was tried, in a sentence or two: how far its marks of
+    /// `verified` can be relied on.
+    pub basis: &'static str,
     /// The fields of a connection.
     pub settings: fn() -> Spec,
     /// How a connection authenticates.
@@ -34,9 +41,8 @@ pub struct ConnectorDef {
     pub triggers: &'static [TriggerDef],
     /// What it can do.
     pub actions: &'static [ActionDef],
-    /// The inlets under `/hooks/{connection}/…`, with a sentence each; the empty name is the plain
-    /// webhook.
-    pub inlets: &'static [(&'static str, &'static str)],
+    /// The inlets under `/hooks/{connection}/…`.
+    pub inlets: &'static [InletDef],
     /// What it makes of its own records over time, if single events do not say enough.
     pub reduce: Option<Reducer>,
     /// Makes a connection. Does no I/O: the first call is `check` or whatever is needed first.
@@ -72,12 +78,16 @@ pub struct TriggerDef {
     pub summary: &'static str,
     /// The top-level keys of `data`: the nouns that it brings to a flow.
     pub nouns: &'static [&'static str],
-    /// JSON Schema of `data`.
+    /// JSON Schema of `data`. A field with `"x-whole": true` is only known once the whole item was
+    /// read: lint says so where a condition needs it first.
     pub schema: fn() -> Value,
     /// A sample of `data` that fits the schema.
     pub sample: fn() -> Value,
     /// A MiniJinja template that says the event in a sentence.
     pub sentence: &'static str,
+    /// Whether the provider's public documents say that it is like this; false where it is our
+    /// convention.
+    pub verified: bool,
 }
 
 /// What an action is for; flows speak of roles (`push`, `reply`), never of providers.
@@ -108,6 +118,20 @@ pub struct ActionDef {
     pub sample: fn() -> Value,
     /// Whether an unknown outcome can be found out afterwards with `reconcile`.
     pub reconciles: bool,
+    /// Whether the provider's public documents say how it is called; false where a part of it is
+    /// our convention.
+    pub verified: bool,
+}
+
+/// One way in for requests that the provider makes.
+#[derive(Debug)]
+pub struct InletDef {
+    /// The rest of the path after the connection's name; empty for the plain webhook.
+    pub name: &'static str,
+    /// What comes in and how it proves itself, in a sentence or two.
+    pub summary: &'static str,
+    /// Whether a public document says that it is like this; false where it is our convention.
+    pub verified: bool,
 }
 
 /// What a connection is given to work with. It never builds these itself.

@@ -116,10 +116,11 @@ pub trait Http: Send + Sync + fmt::Debug {
     /// Sends one request and reads the whole answer; any status is an answer, not an error.
     ///
     /// # Errors
-    /// `Retry` when nothing can have reached the other side (name, connect, TLS); `MaybeDone` when
-    /// the connection broke or the deadline passed after the request may have been read;
-    /// `Misconfigured` when the egress policy forbids the address; `Reject` when the answer is
-    /// larger than `answer_max`.
+    /// `Retry` when nothing can have reached the other side (name, connect, TLS), and when a `GET`
+    /// or `HEAD` broke off or took longer than its deadline: a read changes nothing, so it may
+    /// always be asked again. `MaybeDone` when any other method broke off or took too long after
+    /// the request may have been read: a `POST` is never sent twice by guess. `Misconfigured` when
+    /// the egress policy forbids the address; `Reject` when the answer is larger than `answer_max`.
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>>;
 }
 

@@ -10,7 +10,7 @@ use bellwether_model::id::hash;
 use tokio::sync::Semaphore;
 
 use crate::metrics::Counters;
-use crate::people::People;
+use crate::people::{Names, People, Providers};
 
 /// How many people may look on live at once, per listener.
 pub(crate) const WATCHERS_MAX: usize = 64;
@@ -43,6 +43,14 @@ impl Web {
             form_key: fresh_key(),
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
         }))
+    }
+
+    /// The names of people and of the companies behind connections, now.
+    pub(crate) async fn names(&self) -> Names {
+        let connections = self.app.connections.list().await;
+        let providers = Providers::of(&connections, self.app.catalog);
+        let names = self.people.names(&*self.app.registry).await;
+        names.with(providers)
     }
 }
 

@@ -7,22 +7,6 @@ use bellwether_model::time::Time;
 use crate::pieces::Pill;
 use crate::when::{Language, span};
 
-/// The company behind a connector or connection, as people call it.
-pub(crate) fn provider(name: &str) -> &str {
-    let known = [
-        ("gmail", "Gmail"),
-        ("google", "Google"),
-        ("opentext", "OpenText"),
-        ("mra", "OpenText"),
-        ("otag", "OpenText"),
-        ("smint", "Smint.io"),
-        ("webhook", "the webhook"),
-    ];
-    let lower = name.to_ascii_lowercase();
-    let found = known.iter().find(|(part, _)| lower.contains(part));
-    found.map_or(name, |(_, called)| called)
-}
-
 /// How far an effect has come: the effect's state first, then what is known of its delivery.
 pub(crate) fn delivery(state: &str, delivery: Delivery, provider: &str) -> Pill {
     match state {
@@ -67,12 +51,7 @@ pub(crate) fn engagement(engagement: Engagement) -> Option<Pill> {
 }
 
 /// A state word as it stands in live lines, which know no axis.
-pub(crate) fn state_word(word: &str, channel: &str) -> String {
-    let provider = if channel == "push" {
-        "OpenText"
-    } else {
-        "Gmail"
-    };
+pub(crate) fn state_word(word: &str, provider: &str) -> String {
     let axis = match word {
         "accepted" => Delivery::Accepted,
         "handed_off" => Delivery::HandedOff,

@@ -32,6 +32,9 @@ fn mail_schema() -> Value {
             plain => json!({ "type": plain }),
         };
         schema["description"] = json!(about);
+        if WHOLE.contains(name) {
+            schema["x-whole"] = json!(true);
+        }
         properties.insert((*name).to_owned(), schema);
     }
     json!({
@@ -44,6 +47,17 @@ fn mail_schema() -> Value {
         "properties": properties
     })
 }
+
+/// The fields that only the body tells.
+const WHOLE: [&str; 7] = [
+    "text",
+    "text_cut",
+    "new_text",
+    "html_only",
+    "attachments",
+    "forwarded_from",
+    "sha256",
+];
 
 /// The fields of a mail: name, kind, meaning.
 const FIELDS: &[(&str, &str, &str)] = &[

@@ -41,7 +41,12 @@ const READ: &str = "gmail.message.read";
 /// Everything about Gmail, as data.
 pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
     name: "gmail",
+    title: "Gmail",
     summary: "A Gmail mailbox: its new, sent and read mail starts flows, and flows answer by mail.",
+    needs: "A Workspace admin for ten minutes: an OAuth client, and the consent of one mailbox. Its \
+            mails are read and labelled, and never deleted.",
+    basis: "Written from Google's public documentation of the Gmail API and run against our stand-in, \
+            which Google's own Python client accepts; not yet against a live mailbox.",
     settings: settings::spec,
     auth: AuthSpec::OAuthCode {
         authorize: settings::AUTHORIZE,
@@ -58,6 +63,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
             sample: describe::received,
             sentence: "{{ mail.from.name or mail.from.address or 'Somebody' }} wrote: \
                        {{ mail.subject or '(no subject)' }}",
+            verified: true,
         },
         TriggerDef {
             event: SENT,
@@ -68,6 +74,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
             sample: describe::sent,
             sentence: "{{ mail.mailbox }} wrote to {{ mail.to[0].address if mail.to else 'somebody' }}: \
                        {{ mail.subject or '(no subject)' }}",
+            verified: true,
         },
         TriggerDef {
             event: READ,
@@ -77,6 +84,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
             schema: describe::schema,
             sample: describe::read,
             sentence: "{{ mail.mailbox }} read: {{ mail.subject or '(no subject)' }}",
+            verified: true,
         },
     ],
     actions: &[
@@ -87,6 +95,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
             input: describe::send_input,
             sample: describe::send_sample,
             reconciles: true,
+            verified: true,
         },
         ActionDef {
             name: "reply",
@@ -95,6 +104,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
             input: describe::reply_input,
             sample: describe::reply_sample,
             reconciles: true,
+            verified: true,
         },
         ActionDef {
             name: "label",
@@ -103,6 +113,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
             input: describe::label_input,
             sample: describe::label_sample,
             reconciles: false,
+            verified: true,
         },
     ],
     inlets: &[],

@@ -18,7 +18,8 @@ use std::sync::Arc;
 use bellwether_model::BoxFuture;
 use bellwether_model::clock::Clock;
 use bellwether_model::connector::{
-    Action, ActionDef, AuthSpec, Checked, Connection, ConnectorDef, Host, Inbound, Outcome, Role,
+    Action, ActionDef, AuthSpec, Checked, Connection, ConnectorDef, Host, Inbound, InletDef,
+    Outcome, Role,
 };
 use bellwether_model::failure::Failure;
 use bellwether_model::http::{Http, HttpRequest, HttpResponse, RawAnswer, RawRequest};
@@ -32,8 +33,15 @@ use template::Template;
 
 pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
     name: "opentext_push",
+    title: "OpenText",
     summary: "Pushes through OpenText Push Notifications for Cloud Messaging or an AppWorks \
               Gateway, and takes in what the companion app reports.",
+    needs: "A messaging account with a push application, or an app at a gateway; and for what people do \
+            with a push, the company's own app.",
+    basis: "Written from public material: the envelope of the push call, the ways to authenticate and \
+            the gateway's bodies. The inner payload and the reports of the messaging API are not \
+            public; they are settings here and follow our conventions. None of it was tried against \
+            the live service.",
     settings: settings::spec,
     auth: AuthSpec::ClientCredentials,
     triggers: &[],
@@ -45,19 +53,23 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
         input: settings::input,
         sample: settings::sample,
         reconciles: false,
+        verified: false,
     }],
     inlets: &[
-        (
-            "engagement",
-            "The companion app reports what a person did with a notification, with the app's key \
-             as bearer token.",
-        ),
-        (
-            "status",
-            "Delivery states in the status schema of the messaging API, with the status secret as \
-             bearer token or `x-status-signature: sha256=<hex HMAC of the body>`. Our convention: \
-             how the provider reports states of pushes is not public.",
-        ),
+        InletDef {
+            name: "engagement",
+            summary: "The companion app reports what a person did with a notification, with the \
+                      app's key as bearer token. The form is ours, for the company's own app.",
+            verified: true,
+        },
+        InletDef {
+            name: "status",
+            summary: "Delivery states in the status schema of the messaging API, with the status \
+                      secret as bearer token or `x-status-signature: sha256=<hex HMAC of the \
+                      body>`. Our convention: how the provider reports states of pushes is not \
+                      public.",
+            verified: false,
+        },
     ],
     reduce: None,
     connect,

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bellwether_model::BoxFuture;
 use bellwether_model::clock::Clock;
 use bellwether_model::connector::{
-    Action, AuthSpec, Checked, Connection, ConnectorDef, Host, Inbound, Outcome, TriggerDef,
+    Action, AuthSpec, Checked, Connection, ConnectorDef, Host, Inbound, InletDef, Outcome,
+    TriggerDef,
 };
 use bellwether_model::failure::Failure;
 use bellwether_model::http::{RawAnswer, RawRequest};
@@ -22,7 +23,11 @@ use signature::Keys;
 
 pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
     name: "webhook",
+    title: "Webhooks",
     summary: "Takes in signed webhooks (Standard Webhooks) and CloudEvents of any sender.",
+    needs: "A signing secret that both sides know, and a sender that can reach the public address.",
+    basis: "Written from the specifications of Standard Webhooks 1.0 and CloudEvents 1.0, and checked \
+            with the published example of a signature.",
     settings,
     auth: AuthSpec::None,
     triggers: &[TriggerDef {
@@ -32,14 +37,16 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
         schema,
         sample,
         sentence: "A webhook came in with {{ body | length }} fields.",
+        verified: true,
     }],
     actions: &[],
-    inlets: &[(
-        "",
-        "A JSON object signed after Standard Webhooks: webhook-id, webhook-timestamp and \
+    inlets: &[InletDef {
+        name: "",
+        summary: "A JSON object signed after Standard Webhooks: webhook-id, webhook-timestamp and \
          webhook-signature `v1,<base64 HMAC-SHA256 of id.timestamp.body>`. With content type \
          application/cloudevents+json the body is a CloudEvent.",
-    )],
+        verified: true,
+    }],
     reduce: None,
     connect,
 };

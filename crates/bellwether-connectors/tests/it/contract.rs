@@ -17,9 +17,14 @@ fn connectors_are_listed_by_name_and_say_what_they_are() {
     for def in all() {
         assert!(is_name(def.name), "{}", def.name);
         is_sentence(def.summary);
-        let inlets: Vec<_> = def.inlets.iter().map(|(name, _)| *name).collect();
+        let inlets: Vec<_> = def.inlets.iter().map(|inlet| inlet.name).collect();
         unique(&inlets);
-        def.inlets.iter().for_each(|(_, about)| is_sentence(about));
+        def.inlets
+            .iter()
+            .for_each(|inlet| is_sentence(inlet.summary));
+        assert!(!def.title.is_empty(), "{} has no title", def.name);
+        is_sentence(def.needs);
+        is_sentence(def.basis);
         unique(
             &def.triggers
                 .iter()

@@ -1,7 +1,7 @@
 //! The state of a run as it is stored: JSON with a format number. Steps are named by id path, never
 //! by index; people by id; events by their seen key, so that no personal data is copied here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_model::id::{EffectId, hex};
 use bellwether_model::time::Time;
@@ -233,6 +233,15 @@ impl RunState {
     /// The text to store.
     pub fn write(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The steps that this state names: where it waits, its questions, its messages in hand.
+    pub fn names_steps(&self) -> BTreeSet<String> {
+        // A path is a step, an ending, a step, …
+        let paths = self.handled.values().chain([&self.at]);
+        let on_paths = paths.flat_map(|path| path.iter().step_by(2));
+        let all = on_paths.chain(self.asks.keys()).chain(&self.decision);
+        all.cloned().collect()
     }
 
     /// The latest message by which a question was put to a person: of the one that is open, else of

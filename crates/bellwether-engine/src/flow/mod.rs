@@ -1,8 +1,10 @@
 //! Flows: what they are once understood, how they are read, and which of them an event starts.
 
 pub mod def;
+pub(crate) mod language;
 mod languages;
 mod match_index;
+mod orphans;
 pub mod read;
 mod set;
 #[cfg(test)]
@@ -12,7 +14,9 @@ pub use def::{
     Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Length,
     Message, Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
 };
+pub use language::schema;
 pub use languages::missing_languages;
+pub use orphans::{Named, orphans};
 pub use read::inputs::check_inputs;
 pub use read::{Catalog, read, read_checked};
 pub use set::{Active, FlowSet, Hit, Matches, Position};

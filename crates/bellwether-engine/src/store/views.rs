@@ -218,6 +218,15 @@ pub trait Views: Send + Sync + Debug {
     /// Runs, newest first.
     fn runs(&self, query: ListQuery) -> BoxFuture<'_, Result<Page<RunRow>, StoreError>>;
 
+    /// The states of a flow's open runs, in order of id after `after`, at most `limit`; the store
+    /// caps it at 1 000. Waits for the projector, so it has every run that was open at the call.
+    fn open_states<'a>(
+        &'a self,
+        flow: &'a str,
+        after: Option<CellId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(CellId, Value)>, StoreError>>;
+
     /// One run, read from the cells themselves (no lag).
     fn run(&self, id: CellId) -> BoxFuture<'_, Result<Option<RunDetail>, StoreError>>;
 

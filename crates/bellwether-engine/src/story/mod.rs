@@ -30,6 +30,7 @@ use crate::yaml::Problem;
 pub use people::directory;
 pub use stage::{OWNER_KEY, PHONES, Stage};
 pub use steps::Fault;
+pub(crate) use steps::{fault_words, wanted_words};
 pub use through::{Between, Through};
 pub use world::{Record, Sent, StoryClock, What};
 

@@ -7,16 +7,12 @@ use serde_json::{Map, Value as Json};
 
 use super::steps::{Deed, FAULTS, Happening, Moment, Place, Pressing, Step};
 use super::{Story, people};
+use crate::flow::language::stories::{self, STEP};
 use crate::flow::{Block, Catalog, Flow, Verb, read};
 use crate::yaml::near::nearest;
 use crate::yaml::reader::{push, unknown_key};
 use crate::yaml::{Key, Node, Problem};
 
-/// What may stand in a step.
-const KEYS: [&str; 17] = [
-    "at", "after", "people", "away", "inputs", "faults", "mail", "replies", "happens", "times",
-    "tap", "press", "console", "opens", "signs_in", "reads", "expect",
-];
 /// The most events of one step.
 const TIMES_MAX: usize = 1000;
 
@@ -97,14 +93,14 @@ impl Reading<'_> {
         for (key, value) in entries {
             if key.name == "expect" {
                 expect = Some((key.place(), self.expectations(value)));
-            } else if KEYS.contains(&key.name.as_str()) {
+            } else if STEP.iter().any(|known| known.name == key.name) {
                 if let Some(deed) = self.deed(key, value, node) {
                     deeds.push((key.place(), deed));
                 }
             } else if happens {
                 fields.insert(key.name.clone(), value.json());
             } else {
-                self.report(unknown_key(key, "a story's step", &KEYS));
+                self.report(unknown_key(key, "a story's step", &stories::names(&STEP)));
             }
         }
         for (_, deed) in &mut deeds {

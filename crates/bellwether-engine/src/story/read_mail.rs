@@ -4,35 +4,9 @@ use serde_json::Value as Json;
 
 use super::read::Reading;
 use super::steps::{Expectation, MailWords, Proof, Token, WANTED, Wanted};
+use crate::flow::language::stories::{self, AUTH, AUTO, EXPECTED, MAIL};
 use crate::yaml::reader::unknown_key;
 use crate::yaml::{Key, Node};
-
-/// What may stand in a mail.
-const MAIL_KEYS: [&str; 21] = [
-    "event",
-    "from",
-    "to",
-    "cc",
-    "reply_to",
-    "subject",
-    "text",
-    "labels",
-    "attachments",
-    "mailbox",
-    "forwarded_from",
-    "list",
-    "auto",
-    "auth",
-    "token",
-    "html_only",
-    "dsn",
-    "in thread of",
-    "in_thread_of",
-    "same as",
-    "same_as",
-];
-/// What may stand in an expectation besides what is expected.
-const EXPECT_KEYS: [&str; 4] = ["title", "subject", "text", "at"];
 
 impl Reading<'_> {
     pub(super) fn replies(&mut self, node: &Node) -> Vec<(String, MailWords)> {
@@ -70,7 +44,7 @@ impl Reading<'_> {
                 "mailbox" => mail.mailbox = Some(text()),
                 "forwarded_from" => mail.forwarded_from = Some(text()),
                 "list" => mail.list = Some(text()),
-                "auto" => mail.auto = self.one_of(value, &["no", "generated", "replied"]),
+                "auto" => mail.auto = self.one_of(value, &AUTO),
                 "auth" => mail.auth = self.proof(value),
                 "token" => {
                     mail.token = match text().as_str() {
@@ -83,7 +57,7 @@ impl Reading<'_> {
                 "dsn" => mail.dsn = value.json() == Json::Bool(true),
                 "in thread of" | "in_thread_of" => mail.thread_of = Some(text()),
                 "same as" | "same_as" => mail.same_as = Some(text()),
-                _ => self.report(unknown_key(key, "a story's mail", &MAIL_KEYS)),
+                _ => self.report(unknown_key(key, "a story's mail", &stories::names(&MAIL))),
             }
         }
         mail
@@ -104,7 +78,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn proof(&mut self, node: &Node) -> Proof {
-        match self.one_of(node, &["pass", "fail", "none"]).as_deref() {
+        match self.one_of(node, &AUTH).as_deref() {
             Some("fail") => Proof::Fail,
             Some("none") => Proof::Absent,
             _ => Proof::Pass,
@@ -161,7 +135,11 @@ impl Reading<'_> {
                 }
                 "at" => out.at = self.moment(value),
                 _ if is_kind(other).is_some() => {}
-                _ => self.report(unknown_key(other, "an expectation", &EXPECT_KEYS)),
+                _ => self.report(unknown_key(
+                    other,
+                    "an expectation",
+                    &stories::names(&EXPECTED),
+                )),
             }
         }
         Some(out)

@@ -210,6 +210,16 @@ pub(super) const WANTED: [(&str, Wanted, bool); 10] = [
     ("noted", Wanted::Noted, false),
 ];
 
+/// The words for faults.
+pub(crate) fn fault_words() -> Vec<&'static str> {
+    FAULTS.iter().map(|(word, _)| *word).collect()
+}
+
+/// The words for what is expected.
+pub(crate) fn wanted_words() -> Vec<&'static str> {
+    WANTED.iter().map(|(word, ..)| *word).collect()
+}
+
 /// One expectation.
 #[derive(Clone, Debug)]
 pub(super) struct Expectation {

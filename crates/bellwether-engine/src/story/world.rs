@@ -289,13 +289,17 @@ const fn action(name: &'static str, role: Role) -> ActionDef {
         input: no_fields,
         sample: no_sample,
         reconciles: false,
+        verified: true,
     }
 }
 
 const fn connector(name: &'static str, actions: &'static [ActionDef]) -> ConnectorDef {
     ConnectorDef {
         name,
+        title: "the story",
         summary: "Writes down what a story sends.",
+        needs: "",
+        basis: "",
         settings: no_fields,
         auth: AuthSpec::None,
         triggers: &[],

@@ -2,12 +2,13 @@
 //! duplicate keys. What the keys mean is the reader's business: the flow language in `flow/read`,
 //! the configuration in the binary.
 
+mod explain;
 pub(crate) mod near;
 mod parse;
 mod position;
 pub(crate) mod reader;
 
-pub use parse::{TEXT_MAX, parse};
+pub use parse::{TEXT_MAX, parse, parse_shown};
 pub use position::Positions;
 pub use reader::Reader;
 

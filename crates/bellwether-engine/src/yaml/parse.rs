@@ -3,6 +3,7 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::explain::explain;
 use super::{Key, Kind, Node, PROBLEMS_MAX, Positions, Problem, Style};
 
 /// The most bytes that a file may have.
@@ -12,8 +13,18 @@ const DEPTH_MAX: usize = 32;
 /// The most nodes that a file may have.
 const NODES_MAX: usize = 50_000;
 
-/// Parses one document. Problems beside a tree mean that the rest could still be read.
+/// Parses one document. Problems beside a tree mean that the rest could still be read. No problem
+/// repeats a value: the file may hold secrets.
 pub fn parse(text: &str) -> (Option<Node>, Vec<Problem>) {
+    parse_with(text, false)
+}
+
+/// The same for files without secrets: hints show the line as it should be written.
+pub fn parse_shown(text: &str) -> (Option<Node>, Vec<Problem>) {
+    parse_with(text, true)
+}
+
+fn parse_with(text: &str, shown: bool) -> (Option<Node>, Vec<Problem>) {
     if text.len() > TEXT_MAX {
         let message = format!("this file is larger than {} KB", TEXT_MAX / 1024);
         return (None, vec![Problem::error((1, 1), message)]);
@@ -28,6 +39,7 @@ pub fn parse(text: &str) -> (Option<Node>, Vec<Problem>) {
         lines: text.lines().collect(),
         starts: line_starts(text),
         problems: Vec::new(),
+        shown,
         nodes: 0,
         documents: 0,
     };
@@ -58,6 +70,8 @@ struct Builder<'a> {
     lines: Vec<&'a str>,
     starts: Vec<usize>,
     problems: Vec<Problem>,
+    /// Whether hints may repeat what was written.
+    shown: bool,
     nodes: usize,
     documents: usize,
 }
@@ -247,6 +261,9 @@ impl<'a> Builder<'a> {
     /// `title: {{ x }}` is a map to YAML, which nobody means.
     fn quote_this(&self, line: usize, column: usize) -> Problem {
         let problem = Problem::error((line, column), "a value that begins with {{ needs quotes");
+        if !self.shown {
+            return problem.hint("write it as \"{{ … }}\"");
+        }
         let whole = self.line(line);
         let at = whole
             .char_indices()
@@ -282,11 +299,12 @@ impl<'a> Builder<'a> {
                 .map(|(found, _)| found.name.as_str())
                 .collect();
             let message = "inside { } the comma ends this expression";
-            let hint = format!(
-                "give it its own line: {}: {text}, {}",
-                key.name,
-                rest.join(", ")
-            );
+            let hint = if self.shown {
+                let rest = rest.join(", ");
+                format!("give it its own line: {}: {text}, {rest}", key.name)
+            } else {
+                format!("give `{}` its own line", key.name)
+            };
             self.problems
                 .push(Problem::error(value.place(), message).hint(hint));
         }
@@ -302,13 +320,10 @@ impl<'a> Builder<'a> {
             }
         }
         let info = error.info();
-        let hint = if info.contains("mapping values are not allowed") {
-            "a text that contains `: ` needs quotes"
-        } else if info.contains("quoted scalar") {
-            "a quote is opened and never closed"
-        } else {
-            ""
-        };
+        if let Some(problem) = explain(&self.lines, line, info, self.shown) {
+            return problem;
+        }
+        let hint = "look at quotes, brackets and indentation here and in the line before";
         Problem::error((line, column), format!("this is not YAML: {info}")).hint(hint)
     }
 
@@ -324,7 +339,11 @@ impl<'a> Builder<'a> {
         let expression = whole_expression(&content[start..]);
         let key = content[..start].trim_end().trim_end_matches(':');
         let key = key.rsplit(['{', ',']).next().unwrap_or_default().trim();
-        let hint = format!("give it its own line: {key}: {expression}");
+        let hint = if self.shown {
+            format!("give it its own line: {key}: {expression}")
+        } else {
+            "give it its own line".to_owned()
+        };
         Some(Problem::error((line, column), message).hint(hint))
     }
 }
@@ -422,7 +441,7 @@ mod tests {
             ("", "f:1:1  this file is empty"),
             ("a: \"b\n", "f:"),
             ("a:\n\t- b\n", "f:2:1  a tab"),
-            ("a: b: c\n", "f:1:5  this is not YAML"),
+            ("a: b: c\n", "f:1:4  a text that contains `: ` needs quotes"),
         ];
         for (text, expected) in cases {
             let said = problems(text);

@@ -38,6 +38,21 @@ impl Views for Database {
         Box::pin(self.list(move |conn| runs(conn, &query)))
     }
 
+    fn open_states<'a>(
+        &'a self,
+        flow: &'a str,
+        after: Option<CellId>,
+        limit: usize,
+    ) -> BoxFuture<'a, std::result::Result<Vec<(CellId, Value)>, StoreError>> {
+        let flow = flow.to_owned();
+        Box::pin(async move {
+            // After a start the projector may have a while of work before it.
+            self.projected().await;
+            self.list(move |conn| open_states(conn, &flow, after, limit))
+                .await
+        })
+    }
+
     fn run(&self, id: CellId) -> BoxFuture<'_, std::result::Result<Option<RunDetail>, StoreError>> {
         Box::pin(self.list(move |conn| detail(conn, id)))
     }
@@ -281,6 +296,27 @@ fn listed(
         }
     }
     Ok(ids)
+}
+
+fn open_states(
+    conn: &Connection,
+    flow: &str,
+    after: Option<CellId>,
+    limit: usize,
+) -> Result<Vec<(CellId, Value)>> {
+    let Some(Some(program)) = word(conn, Some(&flow.to_owned()))? else {
+        return Ok(Vec::new());
+    };
+    let after = after.unwrap_or(Id([0; 16]));
+    conn.prepare_cached(
+        "SELECT cell.id, cell.state FROM view_run JOIN cell ON cell.id = view_run.id
+         WHERE view_run.program = ?1 AND view_run.open = 1 AND view_run.id > ?2 AND cell.open = 1
+         ORDER BY view_run.id LIMIT ?3",
+    )?
+    .query_map((program, after.bytes(), cap(limit, PAGE_MAX)), |row| {
+        Ok((Id(row.get(0)?), json_blob(row, 1)?.unwrap_or_default()))
+    })?
+    .collect()
 }
 
 /// Runs that notified a person, newest first.

@@ -91,7 +91,7 @@ impl Watcher {
             }
             let (lines, more) = self.gather().await?;
             self.web.counters.live_skipped.inc_by(more);
-            let names = self.web.people.names(&*self.web.app.registry).await;
+            let names = self.web.names().await;
             for told in tell(&self.web, lines).await {
                 self.sent += 1;
                 let body = body(&self.web, &told, &names).to_string();

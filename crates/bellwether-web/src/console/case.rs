@@ -160,7 +160,7 @@ fn effects(visit: &Visit, detail: &RunDetail) -> Markup {
 
 fn one_effect(visit: &Visit, effect: &EffectRow) -> Markup {
     let channel = api::role(effect.role);
-    let provider = words::provider(&effect.lane);
+    let provider = visit.names.provider(&effect.lane);
     let state = words::delivery(effect.state.word(), effect.delivery, provider);
     let args: Value = serde_json::from_str(&effect.args).unwrap_or(Value::Null);
     html! {
@@ -286,7 +286,7 @@ pub(crate) async fn decide(
     let said = intake
         .decide_for(run, person, choice, text("comment"), &posted.actor)
         .await;
-    let names = web.people.names(&*web.app.registry).await;
+    let names = web.names().await;
     let note = match said {
         Err(error) => Note::with("refused", &error.to_string()),
         Ok(TurnSaid::Decided { by, choice, .. }) => {

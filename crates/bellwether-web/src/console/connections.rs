@@ -17,14 +17,19 @@ use crate::words;
 
 pub(crate) async fn list(State(web): State<Web>, visit: Visit) -> Response {
     let all = web.app.connections.list().await;
-    visit.page("Connections", &html! {
-        @if all.is_empty() {
-            (empty("Nothing is connected yet. Add a connection to the configuration, for example \
-                Gmail: it needs a Workspace admin for ten minutes, reads the mails of one mailbox \
-                and never deletes anything."))
-        }
-        ul.cards { @for view in &all { (card(&visit, view)) } }
-    })
+    visit.page(
+        "Connections",
+        &html! {
+            @if all.is_empty() {
+                (empty("Nothing is connected yet. Add a connection to the configuration; \
+                    these can be connected:"))
+                dl.facts.wide {
+                    @for def in web.app.catalog { div { dt { (def.title) } dd { (def.needs) } } }
+                }
+            }
+            ul.cards { @for view in &all { (card(&visit, view)) } }
+        },
+    )
 }
 
 fn card(visit: &Visit, view: &ConnectionView) -> Markup {
@@ -37,7 +42,7 @@ fn card(visit: &Visit, view: &ConnectionView) -> Markup {
                     a href={ "/connections/" (encode(&view.name)) } {
                         strong { (clean(&view.name)) }
                     }
-                    span.meta { (clean(words::provider(&view.connector))) }
+                    span.meta { (clean(visit.names.provider(&view.name))) }
                 }
                 p { (clean(&sentence)) }
                 p.pills {
@@ -98,7 +103,7 @@ pub(crate) async fn one(
                 }
             }
             dl.facts.wide {
-                div { dt { "Connects to" } dd { (clean(words::provider(&view.connector))) } }
+                div { dt { "Connects to" } dd { (clean(visit.names.provider(&view.name))) } }
                 div { dt { "Being sent" } dd { (view.in_flight) } }
                 div { dt { "Waiting to be sent" } dd { (view.waiting) } }
             }

@@ -85,7 +85,7 @@ impl FromRequestParts<Web> for Visit {
             .count();
         Ok(Self {
             actor,
-            names: web.people.names(&*web.app.registry).await,
+            names: web.names().await,
             now: web.app.flow_clock.now(),
             transport_now: web.app.transport_clock.now(),
             overview,

@@ -64,7 +64,11 @@ fn rows(visit: &Visit, page: &Page<NotificationRow>, query: &ListQuery) -> Marku
 }
 
 fn one(visit: &Visit, row: &NotificationRow) -> Markup {
-    let state = words::delivery(row.state, row.delivery, words::provider(&row.connection));
+    let state = words::delivery(
+        row.state,
+        row.delivery,
+        visit.names.provider(&row.connection),
+    );
     html! {
         tr {
             td.main {

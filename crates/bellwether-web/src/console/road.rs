@@ -120,7 +120,11 @@ fn sent(line: &LiveLine, names: &Names) -> (&'static str, String) {
                 "maybe_sent" => "warn",
                 _ => "plain",
             };
-            (tone, format!("{to}: {}", words::state_word(state, word(0))))
+            let provider = names.provider_of(word(0));
+            (
+                tone,
+                format!("{to}: {}", words::state_word(state, provider)),
+            )
         }
     }
 }
@@ -246,7 +250,7 @@ fn notification_line(row: &NotificationRow, names: &Names) -> Line {
     let to = to_whom(row.channel, row.person.as_deref(), names);
     let state = match words::engagement(row.engagement) {
         Some(seen) if row.engagement > Engagement::Fetched => seen,
-        _ => words::delivery(row.state, row.delivery, words::provider(&row.connection)),
+        _ => words::delivery(row.state, row.delivery, names.provider(&row.connection)),
     };
     let text = format!("{} → {to}, {}", short(&row.title, 60), state.text);
     Line {

@@ -152,6 +152,7 @@ async fn empty_lists_say_what_to_do() {
         ("/notifications", "Nobody was notified yet."),
         ("/not-delivered", "Everything has been delivered."),
         ("/connections", "Nothing is connected yet."),
+        ("/connections", "It needs ten minutes."),
         ("/flows", "No flow is on. Start from a recipe."),
         ("/events", "Nothing has happened yet."),
     ];

@@ -1,11 +1,13 @@
 //! The commands, one file each. Standard output carries data, standard error everything else;
 //! `--json` gives data as JSON.
 
+mod connector;
 mod demo;
 mod doctor;
 mod lint;
 mod runs;
 mod sandbox;
+mod schema;
 mod serve;
 mod telemetry;
 mod test;
@@ -37,6 +39,10 @@ enum Command {
     Lint(lint::Lint),
     /// Runs the tests that stand in flow files, on a virtual clock.
     Test(test::Test),
+    /// Prints the JSON Schema of flow files, for editors.
+    Schema(schema::Schema),
+    /// Lists the connectors, or says everything about one.
+    Connector(connector::Connector),
     /// Lists runs of a running server, or shows one.
     Runs(runs::Runs),
     /// Checks a set-up: configuration, database, keys, connections.
@@ -73,6 +79,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Sandbox(sandbox) => with_runtime(sandbox.run()),
         Command::Lint(lint) => lint.run(),
         Command::Test(test) => test.run(),
+        Command::Schema(schema) => schema.run(),
+        Command::Connector(connector) => connector.run(),
         Command::Runs(runs) => with_runtime(runs.run()),
         Command::Doctor(doctor) => with_runtime(doctor.run()),
     };

@@ -3,16 +3,18 @@
 
 use std::path::Path;
 
-use bellwether_engine::flow::{Position, missing_languages};
-use bellwether_engine::store::Registry as _;
+use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read};
+use bellwether_engine::store::{Registry as _, StoreError, Views as _};
 use serde_json::{Value, json};
 
 use super::Composed;
-use super::flows::{FlowDocument, read_folder};
+use super::flows::{FlowDocument, catalog, read_folder};
 use crate::config::{FlowConfig, SetupFile};
 
 /// Who wrote it, in the audit trail.
 const ACTOR: &str = "file";
+/// How many states of open cases are looked at in one read.
+const STATES_PAGE: usize = 500;
 
 impl Composed {
     /// Imports connections and people.
@@ -33,18 +35,58 @@ impl Composed {
     /// Imports one flow. It is on when the set-up says so, or when it needs no input.
     ///
     /// # Errors
-    /// The registry failed.
+    /// The registry failed, or open cases are at steps that would be called otherwise: each as a
+    /// line with file, line and column, and the line to add.
     pub(crate) async fn import_flow(
         &self,
         name: &str,
         mut document: FlowDocument,
         config: Option<&FlowConfig>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Vec<String>> {
         if let Some(config) = config {
             document.inputs = config.inputs.clone();
             document.position = config.position.unwrap_or(Position::On);
         }
-        self.put("flow", name, json!(document)).await
+        self.keeps_open_cases(name, &document).await?;
+        let put = self.put("flow", name, json!(document)).await;
+        put.map_err(|error| vec![error])
+    }
+
+    /// Whether the open cases of a flow find their steps in what is to be saved.
+    async fn keeps_open_cases(&self, name: &str, new: &FlowDocument) -> Result<(), Vec<String>> {
+        let kept = self.registry().get("flow", name).await;
+        let kept = kept.map_err(|error| vec![error.to_string()])?;
+        let old = kept.and_then(|kept| serde_json::from_value::<FlowDocument>(kept.body).ok());
+        let Some(old) = old.filter(|old| old.text != new.text) else {
+            return Ok(());
+        };
+        let understood = |one: &FlowDocument| read(&one.text, &one.file, &catalog()).ok();
+        let (Some(before), Some(after)) = (understood(&old), understood(new)) else {
+            return Ok(());
+        };
+        let named = self.named_steps(name).await;
+        let named = named.map_err(|error| vec![error.to_string()])?;
+        let lines: Vec<String> = orphans(&before, &after, &named)
+            .iter()
+            .map(|problem| problem.in_file(&new.file))
+            .collect();
+        if lines.is_empty() { Ok(()) } else { Err(lines) }
+    }
+
+    /// The steps that the open cases of a flow name.
+    async fn named_steps(&self, flow: &str) -> Result<Named, StoreError> {
+        let mut named = Named::default();
+        let mut after = None;
+        loop {
+            let page = self.database.open_states(flow, after, STATES_PAGE).await?;
+            for (_, state) in &page {
+                named.count(state);
+            }
+            match page.last() {
+                Some((id, _)) if page.len() == STATES_PAGE => after = Some(*id),
+                _ => return Ok(named),
+            }
+        }
     }
 
     /// Imports a folder of flows. Flows that are no longer there are removed.
@@ -76,7 +118,7 @@ impl Composed {
                     };
                     let config = setup.flows.get(&flow.name);
                     let done = self.import_flow(&flow.name, document, config).await;
-                    done.map_err(|error| vec![error])?;
+                    problems.extend(done.err().unwrap_or_default());
                     names.push(flow.name);
                 }
                 Err(found) => {

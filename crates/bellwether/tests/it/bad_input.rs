@@ -116,8 +116,9 @@ async fn mistakes_in_the_configuration_keep_the_server_from_starting() {
     error: bellwether.yaml:2:9
     auth has no key `tokn`
     did you mean `token`?
-    error: bellwether.yaml:2:1
-    this is not YAML: while parsing a flow sequence, expected ',' or ']'
+    error: bellwether.yaml:1:9
+    this [ is never closed
+    add ] where it ends
     ");
     assert!(
         !folder.path().join("bellwether.db").exists(),

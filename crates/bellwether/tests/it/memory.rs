@@ -28,8 +28,11 @@ pub(crate) const TOO_MUCH_LATER: i64 = 71_000;
 
 static METERS: ConnectorDef = ConnectorDef {
     name: "meters",
+    title: "Meters",
     summary: "Readings of meters.",
     settings: Spec::default,
+    needs: "",
+    basis: "Made for tests.",
     auth: AuthSpec::None,
     triggers: &[],
     actions: &[],

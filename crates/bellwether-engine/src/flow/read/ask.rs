@@ -2,10 +2,11 @@
 //! follows each ending.
 
 use super::Reading;
-use super::header::{FORBIDDEN, is_name};
+use super::header::is_name;
 use super::names::Shape;
 use super::span::roughly;
 use crate::flow::def::{Ask, Block, Choice, CommentRule, Rung, RungAct, Span};
+use crate::flow::language::{self, CHOICE, COMMENT, EXPIRE, FORBIDDEN, RUNGS, WITHDRAWN};
 use crate::lang::Expr;
 use crate::yaml::near::nearest;
 use crate::yaml::{Key, Node, Reader};
@@ -14,9 +15,6 @@ use crate::yaml::{Key, Node, Reader};
 const CHOICES_MAX: usize = 8;
 const SHOW_MAX: usize = 30;
 const RUNGS_MAX: usize = 20;
-/// Endings that are not buttons.
-const EXPIRE: &str = "expire";
-const WITHDRAWN: &str = "withdrawn";
 
 impl Reading<'_> {
     pub(super) fn ask(&mut self, node: &Node, object: &Node, id: &str) -> Option<Ask> {
@@ -118,7 +116,7 @@ impl Reading<'_> {
             self.error(key.place(), format!("`{name}` cannot be a choice"), hint);
             return None;
         }
-        let known = ["label", "comment", "keeps_open"];
+        let known = language::names(&CHOICE);
         let labels = self.labels(node.get("label"));
         let mut reader = Reader::new(node, "a choice", &known, &mut self.problems);
         let label = match labels.first() {
@@ -131,8 +129,7 @@ impl Reading<'_> {
             Some("required") => CommentRule::Required,
             Some("none") => CommentRule::None,
             Some(word) => {
-                let words = ["none", "optional", "required"];
-                let near = nearest(word, words).unwrap_or("required");
+                let near = nearest(word, COMMENT).unwrap_or("required");
                 let place = node.get("comment").map_or(node.place(), Node::place);
                 let message = format!("`comment` cannot be `{word}`");
                 self.error(place, message, &format!("did you mean `{near}`?"));
@@ -226,8 +223,8 @@ impl Reading<'_> {
             Some("remind") => RungAct::Remind,
             Some("deputy") => RungAct::Deputy,
             Some(EXPIRE) => RungAct::Expire,
-            Some(word) if nearest(word, ["remind", "deputy", EXPIRE]).is_some() => {
-                let near = nearest(word, ["remind", "deputy", EXPIRE]).unwrap_or(EXPIRE);
+            Some(word) if nearest(word, RUNGS).is_some() => {
+                let near = nearest(word, RUNGS).unwrap_or(EXPIRE);
                 let hint = format!("did you mean `{near}`?");
                 self.error(node.place(), format!("`{word}` cannot happen here"), &hint);
                 return None;

@@ -3,32 +3,14 @@
 use super::names::Shape;
 use super::{Reading, canonical_hash, source, stem};
 use crate::flow::def::{Block, Flow, Input, InputKind};
+use crate::flow::language::{FLOW, FLOW_LATER, FORBIDDEN, NAME_MAX, names};
 use crate::flow::read::inputs::read_inputs;
 use crate::story::Story;
 use crate::yaml::reader::unknown_key;
 use crate::yaml::{Kind, Node, Problem, Style};
 
-/// The top-level keys, in the order in which they are written.
-const KEYS: [&str; 9] = [
-    "bellwether",
-    "flow",
-    "about",
-    "inputs",
-    "when",
-    "let",
-    "case",
-    "steps",
-    "tests",
-];
-/// Top-level keys of later versions of the language.
-const LATER: [&str; 5] = ["at_most", "unreached", "group", "privacy", "repeat"];
 /// What other languages call `when`.
 const MEANT_WHEN: [&str; 3] = ["on", "trigger", "triggers"];
-/// Words that other YAML tools read as true or false.
-pub(super) const FORBIDDEN: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
-/// The most letters of a name.
-const NAME_MAX: usize = 60;
-
 impl Reading<'_> {
     pub(super) fn flow(&mut self, root: &Node, text: &str, file: &str) -> Option<Flow> {
         let Some(entries) = root.entries() else {
@@ -98,15 +80,15 @@ impl Reading<'_> {
         let mut furthest: Option<(usize, &str)> = None;
         for (key, _) in entries {
             let name = key.name.as_str();
-            let Some(place) = KEYS.iter().position(|known| *known == name) else {
-                let problem = if LATER.contains(&name) {
+            let Some(place) = FLOW.iter().position(|known| known.name == name) else {
+                let problem = if FLOW_LATER.contains(&name) {
                     let message = format!("`{name}` is not in this version of the language");
                     Problem::error(key.place(), message).hint("leave it out for now")
                 } else if MEANT_WHEN.contains(&name) {
                     let message = format!("a flow has no key `{name}`");
                     Problem::error(key.place(), message).hint("did you mean `when`?")
                 } else {
-                    unknown_key(key, "a flow", &KEYS)
+                    unknown_key(key, "a flow", &names(&FLOW))
                 };
                 self.report(problem);
                 continue;
@@ -114,7 +96,7 @@ impl Reading<'_> {
             match furthest {
                 Some((far, before)) if far > place => {
                     let message = format!("`{name}` stands after `{before}`");
-                    let hint = format!("the order is {}", KEYS.join(", "));
+                    let hint = format!("the order is {}", names(&FLOW).join(", "));
                     self.error(key.place(), message, &hint);
                 }
                 _ => furthest = Some((place, name)),
@@ -227,6 +209,19 @@ pub(super) fn is_name(name: &str, joint: char) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == joint)
+}
+
+/// The most letters of a step's id, which may be a path of others.
+pub(crate) const ID_MAX: usize = 300;
+
+/// An id as steps derive it: words and endings with dots, without blanks or large letters.
+pub(super) fn is_id(id: &str) -> bool {
+    id.len() <= ID_MAX
+        && id.starts_with(char::is_alphanumeric)
+        && !id.ends_with(['.', '-', '_'])
+        && id
+            .chars()
+            .all(|c| (c.is_alphanumeric() && !c.is_uppercase()) || matches!(c, '-' | '_' | '.'))
 }
 
 fn is_clock(text: &str) -> bool {

@@ -4,28 +4,14 @@
 use serde_json::Value as Json;
 
 use super::Reading;
-use super::header::{FORBIDDEN, is_name};
+use super::header::is_name;
 use super::span::span;
 use crate::flow::def::{Flow, Input, InputKind};
+use crate::flow::language::{self, FORBIDDEN, INPUT, INPUT_TYPES};
 use crate::lang::{Money, Value, money_value, value_of};
 use crate::yaml::near::nearest;
 use crate::yaml::{Node, Problem, Reader};
 
-/// The keys of an input.
-const KEYS: [&str; 5] = ["type", "label", "default", "of", "columns"];
-/// The types of inputs.
-const TYPES: [&str; 10] = [
-    "connection",
-    "who",
-    "text",
-    "number",
-    "numbers",
-    "bool",
-    "duration",
-    "time",
-    "money",
-    "table",
-];
 /// The most inputs, and the most columns of a table.
 const INPUTS_MAX: usize = 50;
 /// The most rows of a table.
@@ -38,13 +24,14 @@ pub(super) fn read_inputs(reading: &mut Reading<'_>, node: &Node) -> Vec<Input> 
         return Vec::new();
     };
     let mut out = Vec::new();
+    let known = language::names(&INPUT);
     for (key, value) in entries.iter().take(INPUTS_MAX) {
         let name = key.name.as_str();
         if FORBIDDEN.contains(&name) || !is_name(name, '_') {
             let hint = "small letters, digits and _, beginning with a letter; not yes, no, on, off";
             reading.error(key.place(), format!("`{name}` cannot be a name"), hint);
         }
-        let mut reader = Reader::new(value, "an input", &KEYS, &mut reading.problems);
+        let mut reader = Reader::new(value, "an input", &known, &mut reading.problems);
         let label = reader.text("label").map(str::to_owned);
         let (kind, of) = (reader.need("type"), reader.get("of"));
         let columns = reader.get("columns");
@@ -102,9 +89,9 @@ fn read_type(
             InputKind::Table(columns.collect())
         }
         other => {
-            let hint = match nearest(other, TYPES) {
+            let hint = match nearest(other, INPUT_TYPES) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are: {}", TYPES.join(", ")),
+                None => format!("there are: {}", INPUT_TYPES.join(", ")),
             };
             reading.error(
                 node.place(),

@@ -2,6 +2,7 @@
 //! instead of stopping at the first, each with line, column and what to write instead.
 
 mod ask;
+mod cost;
 mod expr;
 mod header;
 mod ids;
@@ -23,8 +24,10 @@ use bellwether_model::id::hash;
 use super::def::Flow;
 use crate::yaml::reader::push;
 use crate::yaml::{Kind, Node, PROBLEMS_MAX, Problem, Severity};
+pub(crate) use header::ID_MAX;
 use ids::Ids;
 use names::Names;
+pub(crate) use span::pattern as span_pattern;
 pub use span::span;
 
 /// What connectors there are: where event types, nouns and samples come from.
@@ -61,7 +64,7 @@ pub fn read(text: &str, file: &str, catalog: &Catalog) -> Result<Flow, Vec<Probl
 /// of the problems is an error. `file` is the name that problems are shown with; only its stem is
 /// looked at here, which should be the flow's name.
 pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>, Vec<Problem>) {
-    let (root, mut problems) = crate::yaml::parse(text);
+    let (root, mut problems) = crate::yaml::parse_shown(text);
     let broken = !problems.is_empty();
     let Some(root) = root else {
         return (None, problems);
@@ -75,6 +78,7 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         ids: Ids::default(),
         depth: 0,
         steps: 0,
+        remedy: false,
     };
     let flow = reading.flow(&root, text, file);
     // What YAML could not make sense of is said once, not again by each key that it tore apart.
@@ -88,6 +92,9 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
     let flow = flow.filter(|_| !error);
     if let Some(flow) = &flow {
         for problem in sample::long_titles(flow, catalog) {
+            push(&mut problems, problem);
+        }
+        for problem in cost::costly_tests(flow, catalog) {
             push(&mut problems, problem);
         }
         problems.sort_by_key(|problem| (problem.line, problem.column));
@@ -106,6 +113,8 @@ struct Reading<'a> {
     ids: Ids,
     depth: usize,
     steps: usize,
+    /// Whether these steps deal with a message that could not be sent.
+    remedy: bool,
 }
 
 impl Reading<'_> {

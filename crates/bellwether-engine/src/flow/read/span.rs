@@ -7,6 +7,53 @@ use crate::flow::def::Span;
 /// No span is longer than this.
 const DAYS_MAX: u64 = 3660;
 
+/// A unit of time.
+struct Unit {
+    words: &'static [&'static str],
+    length: Millis,
+    /// Whether it can be counted in working time.
+    works: bool,
+}
+
+const UNITS: [Unit; 5] = [
+    Unit {
+        words: &["second", "seconds", "s"],
+        length: Millis::seconds(1),
+        works: true,
+    },
+    Unit {
+        words: &["minute", "minutes", "min", "m"],
+        length: Millis::minutes(1),
+        works: true,
+    },
+    Unit {
+        words: &["hour", "hours", "h"],
+        length: Millis::hours(1),
+        works: true,
+    },
+    Unit {
+        words: &["day", "days", "d"],
+        length: Millis::days(1),
+        works: true,
+    },
+    Unit {
+        words: &["week", "weeks"],
+        length: Millis::days(7),
+        works: false,
+    },
+];
+
+/// What a length of time looks like, as a regular expression for editors.
+pub(crate) fn pattern() -> String {
+    let words = |working: bool| {
+        let units = UNITS.iter().filter(|unit| unit.works == working);
+        let words: Vec<&str> = units.flat_map(|unit| unit.words).copied().collect();
+        words.join("|")
+    };
+    let (both, clock) = (words(true), words(false));
+    format!("^\\s*0*[1-9][0-9]*\\s*((working\\s+)?({both})|{clock})\\s*$")
+}
+
 /// Reads a length of time.
 ///
 /// # Errors
@@ -32,19 +79,15 @@ pub fn span(text: &str) -> Result<Span, String> {
     let [unit] = rest.as_slice() else {
         return Err(format!("`{text}` is not a length of time; {example}"));
     };
-    let (length, days) = match *unit {
-        "second" | "seconds" | "s" => (Millis::seconds(1), false),
-        "minute" | "minutes" | "min" | "m" => (Millis::minutes(1), false),
-        "hour" | "hours" | "h" => (Millis::hours(1), false),
-        "day" | "days" | "d" => (Millis::days(1), true),
-        "week" | "weeks" if !working => (Millis::days(7), true),
-        _ => return Err(format!("`{unit}` is not a unit of time; {example}")),
+    let known = UNITS.iter().find(|known| known.words.contains(unit));
+    let Some(known) = known.filter(|known| known.works || !working) else {
+        return Err(format!("`{unit}` is not a unit of time; {example}"));
     };
     let total = number
-        .checked_mul(length.0)
+        .checked_mul(known.length.0)
         .filter(|total| (1..=Millis::days(DAYS_MAX).0).contains(total))
         .ok_or_else(|| format!("`{text}` is zero or longer than ten years"))?;
-    Ok(match (working, days) {
+    Ok(match (working, known.length.0 >= Millis::days(1).0) {
         (true, true) => Span::WorkingDays(u32::try_from(number).unwrap_or(u32::MAX)),
         (true, false) => Span::Working(Millis(total)),
         (false, _) => Span::Clock(Millis(total)),

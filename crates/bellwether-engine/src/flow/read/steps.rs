@@ -1,86 +1,20 @@
 //! Reads steps: one verb each, with its keys. The verb `ask` has its own file.
 
 use super::Reading;
-use super::header::is_name;
+use super::header::is_id;
 use crate::flow::def::{Block, Importance, Label, Message, Privacy, Reply, Step, Verb};
+use crate::flow::language::{
+    IMPORTANCE, PRIVACY, STEP_LATER, VERBS, VERBS_LATER, VerbDef, names, quick_verbs, verbs,
+};
 use crate::lang::Text;
 use crate::yaml::near::nearest;
 use crate::yaml::reader::{misspelt, unknown_key};
 use crate::yaml::{Key, Node, Problem};
 
-/// The verbs of this version.
-const VERBS: [&str; 11] = [
-    "push",
-    "mail",
-    "reply",
-    "label",
-    "ask",
-    "wait",
-    "pause",
-    "if",
-    "emit",
-    "stop",
-    "dead_letter",
-];
-/// Verbs of later versions.
-const LATER_VERBS: [&str; 5] = ["each", "together", "digest", "http", "call"];
-/// Keys of later versions.
-const LATER_KEYS: [&str; 8] = [
-    "rows",
-    "row",
-    "withdraw_on",
-    "need",
-    "urgent",
-    "at",
-    "drop",
-    "do",
-];
 /// The most steps of a flow.
 const STEPS_MAX: usize = 500;
 /// How deep steps may stand in steps.
 const DEPTH_MAX: usize = 12;
-
-fn keys_of(verb: &str) -> &'static [&'static str] {
-    match verb {
-        "push" => &[
-            "id",
-            "title",
-            "text",
-            "link",
-            "importance",
-            "privacy",
-            "on_error",
-        ],
-        "mail" => &[
-            "id",
-            "subject",
-            "text",
-            "link",
-            "importance",
-            "privacy",
-            "on_error",
-        ],
-        "reply" => &["id", "text", "on_error"],
-        "label" => &["id", "add", "remove"],
-        "ask" => &[
-            "id",
-            "title",
-            "text",
-            "show",
-            "choices",
-            "not_by",
-            "sign_in",
-            "if_silent",
-            "then",
-            "importance",
-            "privacy",
-        ],
-        "wait" => &["id", "if", "up_to", "as"],
-        "if" => &["id", "then", "else"],
-        "emit" => &["id", "data"],
-        _ => &["id"],
-    }
-}
 
 impl Reading<'_> {
     /// A list of steps. What a step names is known to those after it.
@@ -149,7 +83,10 @@ impl Reading<'_> {
         };
         let (key, object) = self.verb(node, entries)?;
         let verb = key.name.as_str();
-        self.step_keys(verb, entries);
+        if let Some(def) = VERBS.iter().find(|def| def.name == verb) {
+            self.step_keys(def, node, entries);
+            self.may_wait(def, key);
+        }
         let id = self.step_id(verb, object, node);
         let read = match verb {
             "push" => Verb::Push(self.message(node, object, "push", "title", &id)?),
@@ -176,12 +113,12 @@ impl Reading<'_> {
         // `if` is a verb of its own, but also the condition of a wait.
         let waits = entries.iter().any(|(key, _)| key.name == "wait");
         let is_verb =
-            |key: &Key| VERBS.contains(&key.name.as_str()) && !(waits && key.name == "if");
-        let verbs: Vec<&(Key, Node)> = entries.iter().filter(|(key, _)| is_verb(key)).collect();
-        if let [(key, object)] = verbs.as_slice() {
+            |key: &Key| verbs().contains(&key.name.as_str()) && !(waits && key.name == "if");
+        let found: Vec<&(Key, Node)> = entries.iter().filter(|(key, _)| is_verb(key)).collect();
+        if let [(key, object)] = found.as_slice() {
             return Some((key, object));
         }
-        if let [(first, _), (second, _), ..] = verbs.as_slice() {
+        if let [(first, _), (second, _), ..] = found.as_slice() {
             let (a, b) = (&first.name, &second.name);
             let message = format!("this step has two verbs, `{a}` and `{b}`");
             self.error(second.place(), message, "begin a new step with -");
@@ -189,16 +126,16 @@ impl Reading<'_> {
         }
         let later = entries
             .iter()
-            .find(|(key, _)| LATER_VERBS.contains(&key.name.as_str()));
+            .find(|(key, _)| VERBS_LATER.contains(&key.name.as_str()));
         if let Some((key, _)) = later {
             let message = format!("the verb `{}` is not in this version", key.name);
-            let hint = format!("this version has: {}", VERBS.join(", "));
+            let hint = format!("this version has: {}", verbs().join(", "));
             self.error(key.place(), message, &hint);
             return None;
         }
         let meant = entries
             .iter()
-            .find_map(|(key, _)| Some((key, nearest(&key.name, VERBS)?)));
+            .find_map(|(key, _)| Some((key, nearest(&key.name, verbs())?)));
         match (meant, entries.first()) {
             (Some((key, near)), _) => {
                 let message = format!("there is no verb `{}`", key.name);
@@ -206,26 +143,32 @@ impl Reading<'_> {
             }
             (None, first) => {
                 let place = first.map_or(node.place(), |(key, _)| key.place());
-                let hint = format!("a step has one of: {}", VERBS.join(", "));
+                let hint = format!("a step has one of: {}", verbs().join(", "));
                 self.error(place, "this step has no verb", &hint);
             }
         }
         None
     }
 
-    fn step_keys(&mut self, verb: &str, entries: &[(Key, Node)]) {
-        let known = keys_of(verb);
+    fn step_keys(&mut self, def: &VerbDef, node: &Node, entries: &[(Key, Node)]) {
+        let (verb, known) = (def.name, names(def.keys));
+        let one = |name: &&str| node.get(name).is_some();
+        if !def.one_needed.is_empty() && !def.one_needed.iter().any(one) {
+            let message = format!("`{verb}` does nothing without one of its keys");
+            let hint = format!("write one of: {}", def.one_needed.join(", "));
+            self.error(node.place(), message, &hint);
+        }
         for (key, _) in entries {
             let name = key.name.as_str();
             if name == verb || known.contains(&name) {
                 continue;
             }
             let what = format!("`{verb}`");
-            let problem = if LATER_KEYS.contains(&name) {
+            let problem = if STEP_LATER.contains(&name) {
                 let message = format!("`{name}` is not in this version");
                 Problem::error(key.place(), message).hint("leave it out for now")
             } else {
-                unknown_key(key, &what, known)
+                unknown_key(key, &what, &known)
             };
             self.report(problem);
         }
@@ -246,8 +189,8 @@ impl Reading<'_> {
             return self.ids.derive(verb, &object);
         };
         let id = written.text().unwrap_or_default();
-        if !is_name(id, '-') {
-            let hint = "small letters, digits and -, beginning with a letter";
+        if !is_id(id) {
+            let hint = "small letters, digits, - and ., beginning with a letter";
             self.error(written.place(), format!("`{id}` cannot be an id"), hint);
         } else if !self.ids.take(id) {
             let message = format!("the id `{id}` is taken by another step");
@@ -302,7 +245,23 @@ impl Reading<'_> {
 
     fn on_error(&mut self, node: &Node, id: &str) -> Option<Block> {
         let found = node.get("on_error")?;
-        Some(self.below(found, "on_error", id))
+        let outer = std::mem::replace(&mut self.remedy, true);
+        let block = self.below(found, "on_error", id);
+        self.remedy = outer;
+        Some(block)
+    }
+
+    /// A message fails while the run goes on, so what deals with that must not wait: it would take
+    /// the place at which the run waits meanwhile.
+    fn may_wait(&mut self, def: &VerbDef, key: &Key) {
+        if self.remedy && def.waits {
+            let message = format!(
+                "`{}` cannot stand in `on_error`: nothing there may wait",
+                def.name
+            );
+            let hint = format!("what may stand here: {}", quick_verbs().join(", "));
+            self.error(key.place(), message, &hint);
+        }
     }
 
     /// One of a few words.
@@ -321,14 +280,14 @@ impl Reading<'_> {
     }
 
     pub(super) fn importance(&mut self, node: &Node) -> Importance {
-        match self.one_of(node, "importance", &["normal", "high"]) {
+        match self.one_of(node, "importance", &IMPORTANCE) {
             Some(1) => Importance::High,
             _ => Importance::Normal,
         }
     }
 
     pub(super) fn privacy(&mut self, node: &Node) -> Privacy {
-        match self.one_of(node, "privacy", &["full", "brief", "hidden"]) {
+        match self.one_of(node, "privacy", &PRIVACY) {
             Some(1) => Privacy::Brief,
             Some(2) => Privacy::Hidden,
             _ => Privacy::Full,
@@ -363,14 +322,6 @@ impl Reading<'_> {
         let mail = self.expr(object, "label");
         let add = self.texts(node, "add");
         let remove = self.texts(node, "remove");
-        if node.get("add").is_none() && node.get("remove").is_none() {
-            let hint = "write `add: [Name]` or `remove: [Name]`";
-            self.error(
-                node.place(),
-                "`label` neither adds nor removes anything",
-                hint,
-            );
-        }
         Some(Label {
             mail: mail?,
             add,

@@ -1,17 +1,14 @@
 //! Reads `when`, `let` and `case`: what starts a flow and the names that it gives to things.
 
 use super::Reading;
-use super::header::{FORBIDDEN, is_name};
+use super::header::is_name;
 use super::names::{Names, Shape, nouns};
 use crate::flow::def::Trigger;
+use crate::flow::language::{self, FORBIDDEN, RESERVED, TRIGGER};
 use crate::lang::Expr;
 use crate::yaml::near::nearest;
 use crate::yaml::{Key, Node, Problem, Reader};
 
-/// The keys of a trigger.
-const KEYS: [&str; 4] = ["name", "event", "in", "if"];
-/// Names that mean something already.
-const RESERVED: [&str; 6] = ["inputs", "case", "trigger", "decision", "it", "loop"];
 /// The most named values.
 const LETS_MAX: usize = 100;
 /// The most triggers, and the most event types of one.
@@ -134,7 +131,12 @@ impl Reading<'_> {
     }
 
     fn trigger(&mut self, node: &Node) -> Trigger {
-        let mut reader = Reader::new(node, "a trigger", &KEYS, &mut self.problems);
+        let mut reader = Reader::new(
+            node,
+            "a trigger",
+            &language::names(&TRIGGER),
+            &mut self.problems,
+        );
         let name = reader.text("name").map(str::to_owned);
         let event = reader.need("event");
         let (source, condition) = (reader.get("in"), reader.get("if"));

@@ -83,6 +83,27 @@ fn runs_page_from_the_newest() {
 }
 
 #[test]
+fn the_states_of_a_flows_open_runs_are_read_page_by_page() {
+    each(|db| async move {
+        fill(&*db).await;
+        let page = async |flow: &str, after, limit| {
+            let states = db.open_states(flow, after, limit).await;
+            states.unwrap()
+        };
+        let all = page("flow", None, 100).await;
+        assert_eq!(all.len(), 4, "every third of six is closed");
+        let first = page("flow", None, 3).await;
+        let rest = page("flow", first.last().map(|(id, _)| *id), 3).await;
+        assert_eq!([first, rest].concat(), all);
+        for (id, state) in &all {
+            let run = db.run(*id).await.unwrap().unwrap();
+            assert_eq!((run.run.status, &run.state), ("open", state));
+        }
+        assert_eq!(page("unknown", None, 9).await, []);
+    });
+}
+
+#[test]
 fn runs_are_filtered_by_flow_status_and_person() {
     each(|db| async move {
         fill(&*db).await;

@@ -10,13 +10,54 @@ use bellwether_engine::seam::*;
 use bellwether_engine::store::*;
 use bellwether_model::BoxFuture;
 use bellwether_model::clock::Clock;
+use bellwether_model::connector::{ActionDef, AuthSpec, ConnectorDef, Role};
 use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::failure::Failure;
 use bellwether_model::http::{RawAnswer, RawRequest};
 use bellwether_model::id::{CellId, EffectId, Id};
 use bellwether_model::secret::Secret;
+use bellwether_model::spec::Spec;
 use bellwether_model::time::Time;
 use serde_json::{Value, json};
+
+const fn connector(
+    name: &'static str,
+    title: &'static str,
+    actions: &'static [ActionDef],
+) -> ConnectorDef {
+    ConnectorDef {
+        name,
+        title,
+        summary: "It is connected.",
+        needs: "It needs ten minutes.",
+        basis: "",
+        settings: Spec::default,
+        auth: AuthSpec::None,
+        triggers: &[],
+        actions,
+        inlets: &[],
+        reduce: None,
+        connect: |_, _| Err(Failure::bug("fake", "nothing is connected here")),
+    }
+}
+
+const fn action(role: Role) -> ActionDef {
+    ActionDef {
+        name: "send",
+        role,
+        summary: "It is sent.",
+        input: Spec::default,
+        sample: || Value::Null,
+        reconciles: false,
+        verified: true,
+    }
+}
+
+static MAILS: ConnectorDef =
+    connector("gmail", "Gmail", &[action(Role::Mail), action(Role::Reply)]);
+static PUSHES: ConnectorDef = connector("opentext_push", "OpenText", &[action(Role::Push)]);
+/// What can be connected.
+static CATALOG: [&ConnectorDef; 2] = [&MAILS, &PUSHES];
 
 /// Everything that the stand-in knows and saw.
 #[derive(Debug, Default)]
@@ -54,7 +95,7 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
         hosted: fake.clone(),
         views: fake.clone(),
         registry: fake.clone(),
-        catalog: &[],
+        catalog: &CATALOG,
         live: Live::default(),
         flow_clock: fake.clone(),
         transport_clock: fake.clone(),
@@ -295,6 +336,15 @@ impl Views for Fake {
             items: found,
             next,
         }))
+    }
+
+    fn open_states<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<CellId>,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Vec<(CellId, Value)>, StoreError>> {
+        done(Ok(Vec::new()))
     }
 
     fn runs(&self, query: ListQuery) -> BoxFuture<'_, Result<Page<RunRow>, StoreError>> {

@@ -302,7 +302,7 @@ fn connections() -> Vec<ConnectionView> {
         ),
         view(
             "opentext",
-            "opentext-mra",
+            "opentext_push",
             ConnectionHealth::NeedsYou {
                 since: ago(22),
                 reason,

@@ -21,7 +21,7 @@ fn mail_schema() -> Value {
     json!({ "type": "object", "properties": { "mail": { "$ref": "#/$defs/mail" } }, "$defs": { "mail": {
         "type": "object",
         "properties": {
-            "subject": { "type": "string" }, "text": { "type": "string" },
+            "subject": { "type": "string" }, "text": { "type": "string", "x-whole": true },
             "from": person, "to": { "type": "array", "items": person },
             "forwarded_from": { "type": ["object", "null"], "properties": { "address": { "type": "string" } } },
             "thread_id": { "type": "string" }, "message_id": { "type": "string" },
@@ -48,12 +48,16 @@ const fn mail_event(event: &'static str) -> TriggerDef {
         schema: mail_schema,
         sample: mail_sample,
         sentence: "{{ mail.from.name }} wrote",
+        verified: true,
     }
 }
 
 static GMAIL: ConnectorDef = ConnectorDef {
     name: "gmail",
+    title: "",
     summary: "",
+    needs: "",
+    basis: "",
     settings: Spec::default,
     auth: AuthSpec::None,
     triggers: &[
@@ -69,7 +73,10 @@ static GMAIL: ConnectorDef = ConnectorDef {
 
 static WEBHOOK: ConnectorDef = ConnectorDef {
     name: "webhook",
+    title: "",
     summary: "",
+    needs: "",
+    basis: "",
     settings: Spec::default,
     auth: AuthSpec::None,
     triggers: &[TriggerDef {
@@ -79,6 +86,7 @@ static WEBHOOK: ConnectorDef = ConnectorDef {
         schema: || json!({ "type": "object", "properties": { "body": {} } }),
         sample: || json!({ "body": { "kind": "order" } }),
         sentence: "something came",
+        verified: true,
     }],
     actions: &[],
     inlets: &[],

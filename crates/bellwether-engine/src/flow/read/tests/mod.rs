@@ -1,6 +1,7 @@
 //! Tests of the reader: what is understood, and what is said about mistakes.
 
 mod broken;
+mod doubts;
 pub(crate) mod fixture;
 mod given;
 mod robust;

@@ -1,0 +1,476 @@
+//! The words of the flow language in one table: which keys stand where, what stands under them and
+//! what they mean. The reader, its suggestions and the JSON Schema take them from here; how a value
+//! is understood is the reader's business.
+
+mod schema;
+pub(crate) mod stories;
+#[cfg(test)]
+mod tests;
+
+pub use schema::schema;
+
+/// What stands under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// The version of the language.
+    Version,
+    /// The flow's name.
+    FlowName,
+    /// A name of ours within the flow, such as that of a trigger or of what a wait brings.
+    Name,
+    /// A step's id.
+    Id,
+    /// A text without values.
+    Words,
+    /// A bare expression.
+    Expr,
+    /// An expression that says who, or several.
+    Who,
+    /// What a button says.
+    Label,
+    /// A text for people, with values in `{{ }}`.
+    Text,
+    /// Such a text for the record or a provider.
+    Line,
+    /// One such text, or several.
+    Lines,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
+    /// true or false.
+    Flag,
+    /// A length of time.
+    Length,
+    /// The dotted name of an event of our own.
+    OwnEvent,
+    /// One event type, or several.
+    Events,
+    /// The name of a connector.
+    Connector,
+    /// Names of columns with their types.
+    Columns,
+    /// Whatever fits elsewhere.
+    Anything,
+    /// Named inputs.
+    Inputs,
+    /// One trigger, or several.
+    Triggers,
+    /// Names with expressions.
+    Lets,
+    /// Labels with expressions.
+    Shown,
+    /// A payload whose leaves are expressions.
+    Payload,
+    /// Steps.
+    Steps,
+    /// Steps that do not wait.
+    Remedy,
+    /// Endings, each with its steps.
+    Endings,
+    /// Buttons.
+    Choices,
+    /// Times and what happens then.
+    Ladder,
+    /// Named stories.
+    Stories,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyDef {
+    pub(crate) name: &'static str,
+    pub(crate) holds: Holds,
+    pub(crate) required: bool,
+    /// What it means, in a sentence; editors show it.
+    pub(crate) about: &'static str,
+}
+
+/// One verb: a key whose value is its object, and the keys that go with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VerbDef {
+    pub(crate) name: &'static str,
+    pub(crate) object: Holds,
+    pub(crate) about: &'static str,
+    pub(crate) keys: &'static [KeyDef],
+    /// Keys of which at least one must be there; empty when all may be missing.
+    pub(crate) one_needed: &'static [&'static str],
+    /// Whether the run waits at it: then it cannot stand where something that failed is dealt with,
+    /// because the run may be waiting elsewhere by then.
+    pub(crate) waits: bool,
+}
+
+const fn key(name: &'static str, holds: Holds, about: &'static str) -> KeyDef {
+    KeyDef {
+        name,
+        holds,
+        required: false,
+        about,
+    }
+}
+
+const fn needed(name: &'static str, holds: Holds, about: &'static str) -> KeyDef {
+    KeyDef {
+        name,
+        holds,
+        required: true,
+        about,
+    }
+}
+
+/// The names of keys, for suggestions.
+pub(crate) fn names(keys: &[KeyDef]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.name).collect()
+}
+
+/// The names of the verbs.
+pub(crate) fn verbs() -> Vec<&'static str> {
+    VERBS.iter().map(|verb| verb.name).collect()
+}
+
+/// The keys of a flow, in the order in which they are written.
+pub(crate) const FLOW: [KeyDef; 9] = [
+    needed(
+        "bellwether",
+        Holds::Version,
+        "The version of the language: 1.",
+    ),
+    needed(
+        "flow",
+        Holds::FlowName,
+        "The flow's name, the same as the file's.",
+    ),
+    key(
+        "about",
+        Holds::Words,
+        "What it does, in a sentence or two for its owner.",
+    ),
+    key(
+        "inputs",
+        Holds::Inputs,
+        "What is filled in when the flow is switched on; expressions find it under `inputs`.",
+    ),
+    needed("when", Holds::Triggers, "What starts the flow."),
+    key(
+        "let",
+        Holds::Lets,
+        "Names for expressions, worked out when they are first needed.",
+    ),
+    key(
+        "case",
+        Holds::Expr,
+        "What counts as the same matter: nobody is asked twice about one. Without it each event \
+         is its own.",
+    ),
+    needed(
+        "steps",
+        Holds::Steps,
+        "What happens: verbs, one after the other.",
+    ),
+    key(
+        "tests",
+        Holds::Stories,
+        "Stories that prove it: things happen, time passes, people tap, then `expect`. What is \
+         sent but not expected fails.",
+    ),
+];
+
+/// Words that other YAML tools read as true or false: no names.
+pub(crate) const FORBIDDEN: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
+/// Names that mean something already in expressions.
+pub(crate) const RESERVED: [&str; 6] = ["inputs", "case", "trigger", "decision", "it", "loop"];
+/// The most letters of a name.
+pub(crate) const NAME_MAX: usize = 60;
+
+/// The keys of a flow in later versions of the language.
+pub(crate) const FLOW_LATER: [&str; 5] = ["at_most", "unreached", "group", "privacy", "repeat"];
+
+/// The types of inputs.
+pub(crate) const INPUT_TYPES: [&str; 10] = [
+    "connection",
+    "who",
+    "text",
+    "number",
+    "numbers",
+    "bool",
+    "duration",
+    "time",
+    "money",
+    "table",
+];
+
+/// The keys of an input.
+pub(crate) const INPUT: [KeyDef; 5] = [
+    needed("type", Holds::OneOf(&INPUT_TYPES), "What the input holds."),
+    key("label", Holds::Words, "What the form says."),
+    key(
+        "default",
+        Holds::Anything,
+        "The value when none is given; of a table: rows, or a CSV file beside the flow.",
+    ),
+    key(
+        "of",
+        Holds::Connector,
+        "Of a connection: which connector it must be of.",
+    ),
+    key(
+        "columns",
+        Holds::Columns,
+        "Of a table: its columns and their types.",
+    ),
+];
+
+/// The keys of a trigger.
+pub(crate) const TRIGGER: [KeyDef; 4] = [
+    key(
+        "name",
+        Holds::Words,
+        "Its name, by which steps tell it from others: `trigger == 'mail_came'`.",
+    ),
+    needed("event", Holds::Events, "The event type, or several."),
+    key("in", Holds::Expr, "The connection that it must come from."),
+    key("if", Holds::Expr, "The condition; cheap tests come first."),
+];
+
+/// How loud a message is.
+pub(crate) const IMPORTANCE: [&str; 2] = ["normal", "high"];
+/// How much of a message leaves the hosted page.
+pub(crate) const PRIVACY: [&str; 3] = ["full", "brief", "hidden"];
+/// Whether a comment goes with a choice.
+pub(crate) const COMMENT: [&str; 3] = ["none", "optional", "required"];
+/// What happens on a rung besides asking somebody else.
+pub(crate) const RUNGS: [&str; 3] = ["remind", "deputy", EXPIRE];
+/// The ending when nobody answers.
+pub(crate) const EXPIRE: &str = "expire";
+/// The ending when the sender takes the matter back.
+pub(crate) const WITHDRAWN: &str = "withdrawn";
+
+/// The keys of a choice.
+pub(crate) const CHOICE: [KeyDef; 3] = [
+    key(
+        "label",
+        Holds::Label,
+        "What the button says; without it the name in words.",
+    ),
+    key(
+        "comment",
+        Holds::OneOf(&COMMENT),
+        "Whether a comment goes with it; optional unless written.",
+    ),
+    key(
+        "keeps_open",
+        Holds::Flag,
+        "Whether the matter stays open: a question back to the requester.",
+    ),
+];
+
+const ID: KeyDef = key(
+    "id",
+    Holds::Id,
+    "The step's name in open cases; derived from verb and object unless written.",
+);
+const TEXT: KeyDef = key("text", Holds::Text, "What stands below it.");
+const LINK: KeyDef = key(
+    "link",
+    Holds::Expr,
+    "Where a tap leads; without it, to the message's own page.",
+);
+const LOUDNESS: KeyDef = key(
+    "importance",
+    Holds::OneOf(&IMPORTANCE),
+    "`high` disturbs quiet hours.",
+);
+const DISCRETION: KeyDef = key(
+    "privacy",
+    Holds::OneOf(&PRIVACY),
+    "How much of the text is shown outside the page: all, the title only, nothing.",
+);
+const ON_ERROR: KeyDef = key(
+    "on_error",
+    Holds::Remedy,
+    "What happens when it cannot be sent; without it, a dead letter. Nothing here may wait or ask.",
+);
+
+/// The verbs of this version.
+pub(crate) const VERBS: [VerbDef; 11] = [
+    verb(
+        "push",
+        Holds::Who,
+        "One message to each person's device.",
+        &[
+            ID,
+            needed("title", Holds::Text, "The first line on the lock screen."),
+            TEXT,
+            LINK,
+            LOUDNESS,
+            DISCRETION,
+            ON_ERROR,
+        ],
+    ),
+    verb(
+        "mail",
+        Holds::Who,
+        "A mail to each person.",
+        &[
+            ID,
+            needed("subject", Holds::Text, "The subject."),
+            TEXT,
+            LINK,
+            LOUDNESS,
+            DISCRETION,
+            ON_ERROR,
+        ],
+    ),
+    verb(
+        "reply",
+        Holds::Expr,
+        "An answer in the thread of a mail, normally `mail`.",
+        &[ID, needed("text", Holds::Text, "The answer."), ON_ERROR],
+    ),
+    VerbDef {
+        name: "label",
+        object: Holds::Expr,
+        about: "Adds and removes labels of a mail.",
+        keys: &[
+            ID,
+            key("add", Holds::Lines, "Labels to add."),
+            key("remove", Holds::Lines, "Labels to remove."),
+        ],
+        one_needed: &["add", "remove"],
+        waits: false,
+    },
+    waiting(verb(
+        "ask",
+        Holds::Who,
+        "A question that is decided once, on whatever channel comes first.",
+        &[
+            ID,
+            needed("title", Holds::Text, "One line that a push shows."),
+            TEXT,
+            key(
+                "show",
+                Holds::Shown,
+                "Labels and values: the page, and the evidence of what was decided.",
+            ),
+            needed("choices", Holds::Choices, "The buttons, in order."),
+            key(
+                "not_by",
+                Holds::Who,
+                "Who must not decide: people or addresses.",
+            ),
+            key(
+                "sign_in",
+                Holds::Expr,
+                "Whether the decider must prove who he is.",
+            ),
+            needed(
+                "if_silent",
+                Holds::Ladder,
+                "What happens when nobody answers, in the order of time; it ends in `expire`.",
+            ),
+            needed(
+                "then",
+                Holds::Endings,
+                "What follows each ending: every choice that closes, and `expire`.",
+            ),
+            LOUDNESS,
+            DISCRETION,
+        ],
+    )),
+    waiting(verb(
+        "wait",
+        Holds::Events,
+        "Waits for an event, which is `it` in the condition.",
+        &[
+            ID,
+            key("if", Holds::Expr, "The condition over `it`."),
+            key(
+                "up_to",
+                Holds::Length,
+                "When it is given up; 30 days unless written.",
+            ),
+            key(
+                "as",
+                Holds::Name,
+                "The name of what came; `name.timed_out` when nothing did.",
+            ),
+        ],
+    )),
+    waiting(verb(
+        "pause",
+        Holds::Length,
+        "Waits for time to pass.",
+        &[ID],
+    )),
+    verb(
+        "if",
+        Holds::Expr,
+        "One of two ways.",
+        &[
+            ID,
+            needed("then", Holds::Steps, "When it holds."),
+            key("else", Holds::Steps, "When it does not."),
+        ],
+    ),
+    verb(
+        "emit",
+        Holds::OwnEvent,
+        "An event of our own, which other flows may start with.",
+        &[
+            ID,
+            key(
+                "data",
+                Holds::Payload,
+                "Its payload: every leaf is an expression.",
+            ),
+        ],
+    ),
+    verb("stop", Holds::Anything, "Ends the run.", &[ID]),
+    verb(
+        "dead_letter",
+        Holds::Line,
+        "Puts the matter on the list of what was not done, with a reason.",
+        &[ID],
+    ),
+];
+
+const fn verb(
+    name: &'static str,
+    object: Holds,
+    about: &'static str,
+    keys: &'static [KeyDef],
+) -> VerbDef {
+    VerbDef {
+        name,
+        object,
+        about,
+        keys,
+        one_needed: &[],
+        waits: false,
+    }
+}
+
+const fn waiting(verb: VerbDef) -> VerbDef {
+    VerbDef {
+        waits: true,
+        ..verb
+    }
+}
+
+/// The verbs at which the run does not wait.
+pub(crate) fn quick_verbs() -> Vec<&'static str> {
+    let quick = VERBS.iter().filter(|verb| !verb.waits);
+    quick.map(|verb| verb.name).collect()
+}
+
+/// Verbs of later versions.
+pub(crate) const VERBS_LATER: [&str; 5] = ["each", "together", "digest", "http", "call"];
+/// Keys of steps in later versions.
+pub(crate) const STEP_LATER: [&str; 8] = [
+    "rows",
+    "row",
+    "withdraw_on",
+    "need",
+    "urgent",
+    "at",
+    "drop",
+    "do",
+];
