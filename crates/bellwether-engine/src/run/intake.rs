@@ -41,6 +41,25 @@ impl Arriving {
             dead_letters: Vec::new(),
         }
     }
+
+    /// What is committed with it, apart from turns.
+    fn member(&self, event: &Event, text: &str, caused: &mut Caused) -> Member {
+        Member {
+            arrival: Some(EventWrite {
+                event: event.envelope.clone(),
+                text: text.to_owned(),
+                received_at: event.received_at,
+                flow_set: event.flow_set,
+                directory: event.directory,
+                matched: caused.matched,
+            }),
+            ledger: self.ledger.clone(),
+            deliveries: std::mem::take(&mut caused.deliveries),
+            effects: self.effects.clone(),
+            dead_letters: self.dead_letters.clone(),
+            ..Member::default()
+        }
+    }
 }
 
 /// Everything that an event causes, before it is committed.
@@ -80,22 +99,8 @@ impl Engine {
                 },
                 None => self.causes(&setup, &event, None, tries > TRIES).await?,
             };
-            let mut member = Member {
-                arrival: Some(EventWrite {
-                    event: event.envelope.clone(),
-                    text: text.clone(),
-                    received_at: now,
-                    flow_set: event.flow_set,
-                    directory: event.directory,
-                    matched: caused.matched,
-                }),
-                ledger: arriving.ledger.clone(),
-                deliveries: std::mem::take(&mut caused.deliveries),
-                effects: arriving.effects.clone(),
-                dead_letters: arriving.dead_letters.clone(),
-                unrouted: alone.is_some(),
-                ..Member::default()
-            };
+            let mut member = arriving.member(&event, &text, &mut caused);
+            member.unrouted = alone.is_some();
             let later = member.unrouted || !member.deliveries.is_empty();
             for prepared in &mut caused.turns {
                 fill(&mut member, prepared);
@@ -106,19 +111,7 @@ impl Engine {
                     return Ok(self.accepted(&event, position, caused, later));
                 }
                 Verdict::Duplicate { position, .. } => {
-                    self.counters().duplicates.fetch_add(1, Ordering::Relaxed);
-                    if let Some(ledger) = arriving.ledger.clone() {
-                        let settled = Member {
-                            ledger: Some(ledger),
-                            ..Member::default()
-                        };
-                        self.commit_one(settled).await;
-                    }
-                    return Ok(Submitted {
-                        position,
-                        duplicate: true,
-                        said: Vec::new(),
-                    });
+                    return Ok(self.repeated(&arriving, position).await);
                 }
                 Verdict::Stale => self.count_stale(),
                 Verdict::Refused(reason) if alone.is_none() => {
@@ -131,6 +124,23 @@ impl Engine {
                 }
                 Verdict::Unavailable(reason) => return Err(IntakeError::Store(reason)),
             }
+        }
+    }
+
+    /// An event that came before: only its ledger entry is new.
+    async fn repeated(&self, arriving: &Arriving, position: Position) -> Submitted {
+        self.counters().duplicates.fetch_add(1, Ordering::Relaxed);
+        if let Some(ledger) = arriving.ledger.clone() {
+            let settled = Member {
+                ledger: Some(ledger),
+                ..Member::default()
+            };
+            self.commit_one(settled).await;
+        }
+        Submitted {
+            position,
+            duplicate: true,
+            said: Vec::new(),
         }
     }
 

@@ -155,18 +155,7 @@ fn prepare(
     now: Time,
 ) -> Prepared {
     let kept = cell.kept.as_ref().map(|(format, keep)| (*format, keep));
-    let (input, hop, case, timer) = match &cause {
-        Cause::Event(event) => {
-            let envelope = &event.envelope;
-            (
-                event_input(event),
-                envelope.hop,
-                envelope.case.clone(),
-                None,
-            )
-        }
-        Cause::Timer(name) => (json!({ "timer": name }), 0, None, Some((*name).to_owned())),
-    };
+    let (input, hop, case, timer) = said_by(&cause);
     let memory = Memory {
         connection: &link.name,
         key: cell.key,
@@ -208,31 +197,18 @@ fn prepare(
         .collect();
     let note = |write: &EventWrite| Note::of("happened").because(&write.event.kind);
     let notes: Vec<Note> = emits.iter().map(note).collect();
-    let status = if reduced.ends {
-        CellStatus::Closed
-    } else {
-        CellStatus::Open
-    };
+    let body = journal(setup, &notes, None, &input, Vec::new(), now);
     let write = TurnWrite {
-        cell: cell.id,
-        program: format!("{PREFIX}{}", link.name),
-        program_hash: key16(&[link.def.name.as_bytes(), &reducer.format.to_be_bytes()]),
-        key: cell.key.to_owned(),
-        keyed: true,
-        epoch: cell.epoch,
-        expects: cell.version,
-        opened_by: cell.opened_by,
-        status,
         state,
         at: now,
-        body: journal(setup, &notes, None, &input, Vec::new(), now),
-        consumes: Vec::new(),
+        body,
         timers,
-        aliases: Vec::new(),
-        effects: Vec::new(),
-        cancels: Vec::new(),
-        items: Vec::new(),
-        counters: Vec::new(),
+        status: if reduced.ends {
+            CellStatus::Closed
+        } else {
+            CellStatus::Open
+        },
+        ..blank(link, reducer, cell)
     };
     Prepared {
         wakes: !emits.is_empty() || write.timers.iter().any(|(_, due)| due.is_some()),
@@ -243,6 +219,43 @@ fn prepare(
         queued: Vec::new(),
         said: None,
         lines: Vec::new(),
+    }
+}
+
+/// A cause as the journal has it, with hop and case of what follows, and the timer that it was.
+fn said_by(cause: &Cause<'_>) -> (Json, u8, Option<String>, Option<String>) {
+    match cause {
+        Cause::Event(event) => {
+            let envelope = &event.envelope;
+            let case = envelope.case.clone();
+            (event_input(event), envelope.hop, case, None)
+        }
+        Cause::Timer(name) => (json!({ "timer": name }), 0, None, Some((*name).to_owned())),
+    }
+}
+
+/// A turn of a cell that says nothing yet.
+fn blank(link: &Link, reducer: &Reducer, cell: &Cell<'_>) -> TurnWrite {
+    TurnWrite {
+        cell: cell.id,
+        program: format!("{PREFIX}{}", link.name),
+        program_hash: key16(&[link.def.name.as_bytes(), &reducer.format.to_be_bytes()]),
+        key: cell.key.to_owned(),
+        keyed: true,
+        epoch: cell.epoch,
+        expects: cell.version,
+        opened_by: cell.opened_by,
+        status: CellStatus::Open,
+        state: Vec::new(),
+        at: Time(0),
+        body: Vec::new(),
+        consumes: Vec::new(),
+        timers: Vec::new(),
+        aliases: Vec::new(),
+        effects: Vec::new(),
+        cancels: Vec::new(),
+        items: Vec::new(),
+        counters: Vec::new(),
     }
 }
 
