@@ -5,6 +5,7 @@
 mod address;
 mod cards;
 mod claims;
+mod codes;
 mod conclude;
 mod connections;
 mod dispatch;
@@ -27,10 +28,9 @@ pub use tokens::{BadToken, CODE_STEP, FORM_LIFE, Keyring, LINK_LIFE, Purpose, SE
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bellwether_model::clock::Clock;
-use bellwether_model::id::EffectId;
 use bellwether_model::time::Time;
 use tokio::sync::{Notify, watch};
 
@@ -95,7 +95,7 @@ pub(crate) struct Inner {
     pub(crate) wake_ready: Notify,
     pub(crate) busy: AtomicUsize,
     pub(crate) rim: AtomicU64,
-    pub(crate) tries: Mutex<HashMap<(EffectId, &'static str, i64), u32>>,
+    pub(crate) codes: codes::Codes,
     pub(crate) idle: Notify,
     stop: watch::Sender<bool>,
 }
@@ -113,7 +113,7 @@ impl Engine {
                 wake_ready: Notify::new(),
                 busy: AtomicUsize::new(0),
                 rim: AtomicU64::new(0),
-                tries: Mutex::default(),
+                codes: codes::Codes::default(),
                 idle: Notify::new(),
                 stop: watch::Sender::new(false),
             }),
