@@ -406,7 +406,7 @@ impl Turner<'_> {
         let mut data = serde_json::Map::new();
         for (path, value) in &emit.data {
             let value = serde_json::to_value(scope.eval(value)?).unwrap_or(Json::Null);
-            put_at(&mut data, path, value);
+            super::values::put_at(&mut data, path, value);
         }
         self.emit_event(&emit.event, Json::Object(data));
         Ok(())
@@ -441,18 +441,6 @@ impl Turner<'_> {
     fn expires_of(&self, ask: &Ask) -> Option<bellwether_model::time::Time> {
         let step = self.only_ask()?;
         self.expires(&step, ask)
-    }
-}
-
-/// Puts a leaf at its dotted path: `order.number` into the object `order`.
-fn put_at(data: &mut serde_json::Map<String, Json>, path: &str, value: Json) {
-    let Some((first, rest)) = path.split_once('.') else {
-        data.insert(path.to_owned(), value);
-        return;
-    };
-    let inner = data.entry(first).or_insert_with(|| json!({}));
-    if let Json::Object(inner) = inner {
-        put_at(inner, rest, value);
     }
 }
 

@@ -2,12 +2,12 @@
 //! whose aliases it carries. Everything here is read from the event's nouns, not from its source.
 
 use bellwether_model::event::{Alias, NewEvent};
-use bellwether_model::id::{CellId, EffectId};
+use bellwether_model::id::{CellId, EffectId, Id};
 use serde_json::Value as Json;
 
 use super::{Engine, Purpose};
-use crate::decide::PEOPLE;
-use crate::store::{CellRef, EffectRow, StoreError};
+use crate::decide::{PEOPLE, RunState};
+use crate::store::{CellRef, EffectRow, EventRef, StoreError};
 
 /// Cells that an event is addressed to.
 #[derive(Debug, Default)]
@@ -59,9 +59,23 @@ impl Engine {
     /// Whether a case that has seen a mail of this name has surely seen this one.
     async fn is_copy_in(&self, cell: CellId, event: &NewEvent) -> Result<bool, StoreError> {
         let found = self.store().load(&[CellRef::Id(cell)]).await?.pop();
-        let opened_by = found.flatten().and_then(|snapshot| snapshot.opened_by);
+        let Some(snapshot) = found.flatten() else {
+            return Ok(true);
+        };
         // A case that no mail opened has seen this one because a turn of its own sent it.
-        Ok(opened_by.is_none_or(|opened_by| is_copy(&opened_by.envelope, event)))
+        let opened_by = snapshot.opened_by.as_ref();
+        if opened_by.is_none_or(|opened_by| is_copy(&opened_by.envelope, event)) {
+            return Ok(true);
+        }
+        // What it is about now may have come later, with the proof that the first one lacked.
+        let basis = RunState::read(&snapshot.state).ok().and_then(|s| s.basis);
+        let Some(key) = basis.and_then(|key| Id::from_hex16(&key)) else {
+            return Ok(false);
+        };
+        let about = self.store().events(&[EventRef::Key(key)]).await?.pop();
+        Ok(about
+            .flatten()
+            .is_some_and(|about| is_copy(&about.envelope, event)))
     }
 
     /// Whether a mail carries the token of one case and answers a mail of another. Nobody does that
@@ -172,7 +186,7 @@ mod tests {
         let data = json!({ "mail": {
             "rfc_message_id": name, "from": { "address": from }, "auth": { "dmarc": dmarc },
         } });
-        NewEvent::new("box", name, "gmail.message.received", Time(0), data)
+        NewEvent::new("box", name, "box.message.received", Time(0), data)
     }
 
     #[test]

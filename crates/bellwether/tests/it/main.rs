@@ -10,6 +10,7 @@ mod bad_input;
 mod crash;
 mod decisions;
 mod faults;
+mod forged;
 mod installed;
 mod memory;
 mod properties;

@@ -10,7 +10,7 @@ use crate::flow::def::{Block, Emit, If, Length, Span, Wait};
 use crate::lang::Expr;
 use crate::yaml::{Node, Problem};
 
-/// What the server itself and the people at its pages say; a flow that said it would speak for them.
+/// What the server itself and the people at its pages say: a flow must not speak for them.
 const OWN: [&str; 6] = ["people", "push", "engine", "schedule", "case", "bellwether"];
 
 /// When a wait that says nothing is given up.

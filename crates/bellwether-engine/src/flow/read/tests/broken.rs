@@ -59,6 +59,8 @@ const MISTAKES: [(&str, &str, &str); 62] = [
     ("  owner: { type: who }", "  owner: { typ: who }", "f.yaml:6:12  an input has no key `typ`  did you mean `type`?"),
     ("  owner: { type: who }", "  owner: { type: who }\n  days: { type: number, default: many }", "f.yaml:7:34  this default does not fit: this is not a number"),
     ("  owner: { type: who }", "  owner: { type: who }\n  no: { type: text }", "f.yaml:7:3  `no` cannot be a name"),
+    ("reject: []", "reject: [{ emit: push.acted }]", "TODO"),
+    ("reject: []", "reject: [{ emit: gmail.made.up }]", "TODO"),
     ("labelled('Amount')", "labeled('Amount')", "f.yaml:12:23  there is no filter labeled  did you mean labelled?"),
     ("labelled('Amount')", "labelled()", "f.yaml:12:31  labelled takes 1 to 12 in brackets"),
     ("labelled('Amount')", "labelled('Amount)", "f.yaml:12:32  this quote is never closed"),
