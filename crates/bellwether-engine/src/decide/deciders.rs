@@ -1,6 +1,6 @@
 //! Who decides: finding those to whom a question is put, on each level of its ladder. On leave, the
-//! deputy at once, or the deputy's deputy; nobody decides his own request; where that leaves nobody,
-//! the one whom the ladder names, then the owner of the directory. Never silently nobody.
+//! deputy at once, or the deputy's deputy; nobody decides his own request; where that leaves
+//! nobody, the one whom the ladder names, then the owner of the directory. Never silently nobody.
 
 use std::sync::Arc;
 
@@ -79,7 +79,11 @@ impl Turner<'_> {
                 }
             }
             Found::Away => absent.push(id.to_owned()),
-            Found::Own | Found::Unknown => {}
+            Found::Unknown => {
+                let note = Note::of("unknown_decider").about(id).at(step);
+                self.out.notes.push(note);
+            }
+            Found::Own => {}
         }
     }
 
@@ -104,8 +108,8 @@ impl Turner<'_> {
         found
     }
 
-    /// Who stands in for somebody now: the first of his deputy, the deputy's deputy and so on who is
-    /// there and may decide. None when there is no such person, or they go round in a circle.
+    /// Who stands in for somebody now: the first of his deputy, the deputy's deputy and so on who
+    /// is there and may decide. None when there is no such person, or they go round in a circle.
     fn stand_in(&self, ask: &Ask, id: &str) -> Option<Person> {
         let people = &self.case.world.directory.people;
         let mut seen = vec![id];

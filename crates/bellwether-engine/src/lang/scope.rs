@@ -186,7 +186,8 @@ impl Scope {
         self.eval(expr).map(|value| truthy(&value))
     }
 
-    /// A text with its values, for this reader: in his language if it is written in it. Invisible and direction-changing signs are removed.
+    /// A text with its values, for this reader: in his language if it is written in it. Invisible
+    /// and direction-changing signs are removed.
     ///
     /// # Errors
     /// As for [`Scope::eval`], or it comes to more than 64 KB.

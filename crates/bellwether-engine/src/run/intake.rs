@@ -233,8 +233,8 @@ impl Engine {
             let own = matches.hits.iter().any(|hit| {
                 hit.flow.name == snapshot.0.program && (ended || hit.key != snapshot.0.key)
             });
-            // A mail that merely shares a thread, but is a matter of its own or comes after the end,
-            // opens its own case.
+            // A mail that merely shares a thread, but is a matter of its own or comes after the
+            // end, opens its own case.
             if own && snapshot.1.is_none() && !is_answer(event) {
                 continue;
             }

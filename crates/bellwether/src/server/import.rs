@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bellwether_engine::flow::Position;
+use bellwether_engine::flow::{Position, missing_languages};
 use serde_json::{Value, json};
 
 use super::Composed;
@@ -61,6 +61,11 @@ impl Composed {
         for file in files {
             match file.flow() {
                 Ok(flow) => {
+                    // They are read in another language meanwhile, so this stops nothing.
+                    for problem in missing_languages(&flow, &setup.directory) {
+                        let line = problem.in_file(&file.shown());
+                        tracing::warn!(flow.name = %flow.name, "{line}");
+                    }
                     let document = FlowDocument {
                         file: file.shown(),
                         text: file.text.clone(),

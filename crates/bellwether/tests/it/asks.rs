@@ -139,10 +139,10 @@ async fn a_run_says_whose_answer_it_waits_for_and_since_when() {
     // She is asked when her quiet hours end, and a reminder does not begin anew.
     let eleven = ten + Millis::hours(1);
     let alice = (person("alice"), None, eleven);
-    assert_eq!(waits(&database).await, [alice.clone()]);
+    assert_eq!(waits(&database).await, std::slice::from_ref(&alice));
     stage.pass_until(ten + Millis::hours(6)).await.unwrap();
     assert_eq!(sent(&stage, What::Push, "alice").len(), 2);
-    assert_eq!(waits(&database).await, [alice.clone()]);
+    assert_eq!(waits(&database).await, std::slice::from_ref(&alice));
     // The next day her deputy is asked too.
     let next_day = eleven + Millis::hours(24);
     stage.pass_until(next_day).await.unwrap();

@@ -61,7 +61,12 @@ fn a_text_may_be_written_in_several_languages() {
 
 #[test]
 fn a_button_may_be_labelled_in_several_languages() {
-    let step = "  - ask: inputs.owner\n    title: Later?\n    choices: { later: { label: { en: Later, de: Später } }, never: {} }\n    if_silent: { 1 day: expire }\n    then: { later: [], never: [], expire: [] }\n";
+    let step = r#"  - ask: inputs.owner
+    title: Later?
+    choices: { later: { label: { en: Later, de: Später } }, never: {} }
+    if_silent: { 1 day: expire }
+    then: { later: [], never: [], expire: [] }
+"#;
     let flow = right(&saying(step));
     let Verb::Ask(ask) = &flow.steps.steps[0].verb else {
         panic!("an ask");
