@@ -158,7 +158,7 @@ impl Engine {
                 (kind, data, Delivery::Delivered, engagement)
             }
         };
-        // Each notification counts its reports for itself: an id that another one used is not known.
+        // Each notification counts its reports for itself: what another one used is not known.
         let id = format!("{connection}:{}:{}", row.id, report.id);
         let mut event = NewEvent::new("people", id, kind, report.at.unwrap_or(now), data);
         event.subject = Some(row.id.to_string());

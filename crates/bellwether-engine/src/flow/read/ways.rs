@@ -133,8 +133,7 @@ impl Reading<'_> {
         let first = parts[0];
         let connector = self.catalog.connectors.iter().any(|def| def.name == first);
         if connector || OWN.contains(&first) {
-            let message = format!("`{event}` is not for flows to say: what begins with `{first}.`");
-            let message = format!("{message} comes from people, connectors or the server");
+            let message = format!("`{event}` is not for flows to say");
             self.error(
                 object.place(),
                 message,
