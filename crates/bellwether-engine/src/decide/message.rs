@@ -14,7 +14,7 @@ use super::state::Telling;
 use super::walk::Turner;
 use super::words;
 use crate::flow::{Ask, CommentRule, Emit, Importance, Label, Message, Privacy, Reply, Step};
-use crate::lang::{EvalError, Scope, Text, visible};
+use crate::lang::{EvalError, Scope, Text, plainly};
 
 /// The most characters of one fact's value.
 const FACT_MAX: usize = 2_000;
@@ -446,7 +446,7 @@ impl Turner<'_> {
 
 /// Without what nobody sees, which could make a title read other than it is.
 fn clean(text: &str) -> String {
-    visible(text).replace('\t', " ")
+    plainly(text).replace('\t', " ")
 }
 
 fn comment_word(rule: CommentRule) -> &'static str {

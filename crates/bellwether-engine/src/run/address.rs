@@ -1,6 +1,7 @@
 //! Whom an event is for: the notification that it names by id or by reply token, and the cells
 //! whose aliases it carries. Everything here is read from the event's nouns, not from its source.
 
+use bellwether_model::connector::Role;
 use bellwether_model::event::{Alias, NewEvent};
 use bellwether_model::id::{CellId, EffectId, Id};
 use serde_json::Value as Json;
@@ -39,6 +40,8 @@ impl Engine {
         let at = event.aliases.iter().position(|a| own.as_ref() == Some(a));
         let seen = at.and_then(|at| resolved.get(at).copied().flatten());
         let squatted = match seen {
+            // An answer belongs to what it answers, whatever its own name is.
+            Some(_) if field(event, &["in_reply_to"]).is_some() => None,
             Some(cell) if !self.is_copy_in(cell, event).await? => Some(cell),
             _ => None,
         };
@@ -100,6 +103,9 @@ impl Engine {
             return id.parse().ok();
         }
         let token = event.data.get("mail")?.get("reply_token")?.as_str()?;
+        // A payload that merely looks like a mail did not come to any of our mailboxes.
+        let setup = self.setup();
+        setup.links.get(&event.source)?.action(Role::Reply)?;
         self.keys()
             .read(Purpose::Reply, token, self.transport_now(), "")
             .ok()
@@ -158,6 +164,9 @@ fn is_copy(opened_by: &NewEvent, later: &NewEvent) -> bool {
 
 /// Whether a mail came out of one of our own mailboxes.
 fn is_ours(event: &NewEvent) -> bool {
+    if event.kind.ends_with(".sent") {
+        return true;
+    }
     let own = event.data.get("mail").and_then(|mail| mail.get("own"));
     own.and_then(Json::as_bool) == Some(true)
 }

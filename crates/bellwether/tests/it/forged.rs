@@ -71,6 +71,29 @@ async fn each_notification_has_report_ids_of_its_own() {
     assert_eq!(stage.open_runs(), 0);
 }
 
+#[tokio::test]
+async fn a_payload_that_looks_like_a_mail_is_no_reply() {
+    let mut play = Play::approval();
+    play.people.people.get_mut("alice").unwrap().push.clear();
+    let stage = play.stage(memory().unwrap());
+    comes(&stage, order(stage.now(), "PO-1", "900,00 EUR")).await;
+    let ours = sent(&stage, What::Mail, "alice").pop().unwrap();
+    for source in ["hook", "approval-mail", "people"] {
+        let mut event = answer(stage.now(), source, &ours, "Approve", &json!({}));
+        event.source = source.to_owned();
+        event.kind = "order.checked".to_owned();
+        event.aliases.clear();
+        comes(&stage, event).await;
+    }
+    assert_eq!(stage.open_runs(), 1);
+    comes(
+        &stage,
+        answer(stage.now(), "r1", &ours, "Approve", &json!({})),
+    )
+    .await;
+    assert_eq!(stage.open_runs(), 0);
+}
+
 async fn report(stage: &Stage, push: &Sent, choice: &str, shown: &Json) -> RawAnswer {
     let body = json!({
         "id": "q1", "what": "acted", "choice": choice, "comment": "no",
