@@ -103,12 +103,22 @@ impl NewEvent {
 
     /// The 16 bytes under which (source, id) is remembered for ever.
     pub fn seen_key(&self) -> [u8; 16] {
-        key16(&[self.source.as_bytes(), self.id.as_bytes()])
+        Self::seen_key_of(&self.source, &self.id)
+    }
+
+    /// [`Self::seen_key`] of an event that is read from the record.
+    pub fn seen_key_of(source: &str, id: &str) -> [u8; 16] {
+        key16(&[source.as_bytes(), id.as_bytes()])
     }
 
     /// A hash of type and payload text: tells a true repeat from another body under the same id.
     pub fn body_hash(&self, data_text: &str) -> [u8; 16] {
-        let digest = hash(&[self.kind.as_bytes(), data_text.as_bytes()]);
+        Self::body_hash_of(&self.kind, data_text)
+    }
+
+    /// [`Self::body_hash`] of an event that is read from the record.
+    pub fn body_hash_of(kind: &str, data_text: &str) -> [u8; 16] {
+        let digest = hash(&[kind.as_bytes(), data_text.as_bytes()]);
         let mut out = [0; 16];
         out.copy_from_slice(&digest[..16]);
         out

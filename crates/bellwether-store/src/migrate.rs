@@ -20,11 +20,18 @@ pub(crate) struct Migration {
 }
 
 /// Every migration, in order.
-pub(crate) const SQLITE: [Migration; 1] = [Migration {
-    version: 1,
-    release: "0.1.0",
-    sql: include_str!("../migrations/sqlite/0001_init.sql"),
-}];
+pub(crate) const SQLITE: [Migration; 2] = [
+    Migration {
+        version: 1,
+        release: "0.1.0",
+        sql: include_str!("../migrations/sqlite/0001_init.sql"),
+    },
+    Migration {
+        version: 2,
+        release: "0.1.0",
+        sql: include_str!("../migrations/sqlite/0002_seen_settled.sql"),
+    },
+];
 
 /// Brings a database to the newest of `migrations`. `file` is where it lives, for the copy.
 pub(crate) fn migrate(

@@ -206,8 +206,8 @@ impl OpenText {
         let body = match mra.filename.fixed() {
             Some(filename) => payload::outer(&mra.domain, filename, &inner),
             None => {
-                let filename = mra.filename.fill(&push.values());
-                let filename = filename.as_str().unwrap_or(settings::FILENAME);
+                let filename = push.filled(&mra.filename);
+                let filename = filename.as_deref().unwrap_or(settings::FILENAME);
                 payload::outer(&mra.domain, filename, &inner)
             }
         };

@@ -8,7 +8,7 @@ use bellwether_model::id::{hex, key16};
 use bellwether_model::time::Time;
 use serde_json::{Value, json};
 
-use super::template::Template;
+use super::template::{Fill, Template};
 
 /// The most that Firebase takes as one message, in bytes.
 pub(crate) const MESSAGE_MAX: usize = 4096;
@@ -19,7 +19,7 @@ const COLLAPSE_MAX: usize = 64;
 /// A title that is longer than this is cut before the text is.
 const LONG_TITLE: usize = 512;
 
-/// The names that may stand in a payload template, in the order of [`Push::values`].
+/// The names that may stand in a payload template, in the order of `Push::values`.
 pub(crate) const NAMES: [&str; 18] = [
     "title",
     "text",
@@ -40,8 +40,6 @@ pub(crate) const NAMES: [&str; 18] = [
     "priority",
     "effect",
 ];
-const TITLE: usize = 0;
-const TEXT: usize = 1;
 
 /// The payload template of a connection that sets none: the shape of Firebase's HTTP v1 message.
 /// The provider's own schema is not public, so this is our convention.
@@ -108,10 +106,10 @@ impl<'a> Push<'a> {
     }
 
     /// A text, or null when it is empty, so that its leaf is left out.
-    fn some(&self, name: &str) -> Value {
+    fn some(&self, name: &str) -> Fill<'a> {
         match self.text(name) {
-            "" => Value::Null,
-            text => Value::from(text),
+            "" => Fill::Absent,
+            text => text.into(),
         }
     }
 
@@ -132,18 +130,14 @@ impl<'a> Push<'a> {
     }
 
     /// The buttons as JSON text. An update has none: the matter is over.
-    fn actions(&self) -> Value {
-        match self.args["actions"].as_array() {
-            Some(actions) if !actions.is_empty() && !self.update => {
-                Value::String(self.args["actions"].to_string())
-            }
-            _ => Value::Null,
-        }
+    fn actions(&self) -> Option<String> {
+        let actions = self.args["actions"].as_array()?;
+        (!actions.is_empty() && !self.update).then(|| self.args["actions"].to_string())
     }
 
-    fn expires_unix(&self) -> Value {
-        let at = Time::parse(self.text("expires_at")).ok();
-        at.map_or(Value::Null, |at| Value::String(at.seconds().to_string()))
+    fn expires_unix(&self) -> Option<String> {
+        let at = Time::parse(self.text("expires_at")).ok()?;
+        Some(at.seconds().to_string())
     }
 
     fn kind(&self) -> &'static str {
@@ -154,28 +148,34 @@ impl<'a> Push<'a> {
         format!("{}s", self.ttl_seconds)
     }
 
-    /// The values of [`NAMES`].
-    pub(crate) fn values(&self) -> [Value; NAMES.len()] {
+    /// The values of [`NAMES`], with the given title and text.
+    fn values<'v>(&'v self, title: &'v str, text: &'v str) -> [Fill<'v>; NAMES.len()] {
+        let maybe = |text: Option<String>| text.map_or(Fill::Absent, Fill::from);
         [
-            self.text("title").into(),
-            self.text("text").into(),
+            title.into(),
+            text.into(),
             self.text("address").into(),
             self.some("person"),
             self.some("link"),
             self.some("notification"),
             self.some("token"),
             self.some("shown"),
-            self.actions(),
+            maybe(self.actions()),
             self.some("case"),
             self.kind().into(),
             self.collapse.as_str().into(),
             self.ttl().into(),
-            self.ttl_seconds.into(),
-            self.expires_unix(),
+            Fill::Number(self.ttl_seconds),
+            maybe(self.expires_unix()),
             self.importance().into(),
             self.priority().into(),
             self.effect.as_str().into(),
         ]
+    }
+
+    /// A text of the connection's own, such as the name of the request file, filled.
+    pub(crate) fn filled(&self, template: &Template) -> Option<String> {
+        template.text(&self.values(self.text("title"), self.text("text")))
     }
 
     /// The inner request file of the messaging API, as JSON text.
@@ -183,12 +183,7 @@ impl<'a> Push<'a> {
     /// # Errors
     /// `Reject` when it does not fit even without a text.
     pub(crate) fn inner(&self, template: &Template) -> Result<String, Failure> {
-        let mut values = self.values();
-        self.fitting(|title, text| {
-            values[TITLE] = title.into();
-            values[TEXT] = text.into();
-            template.fill(&values).to_string()
-        })
+        self.fitting(|title, text| template.json(&self.values(title, text)))
     }
 
     /// The body of the gateway's `fcm-push`. Broadcast is always said to be off, and the one
@@ -203,13 +198,13 @@ impl<'a> Push<'a> {
                 own.insert(name.to_owned(), self.text(name).into());
             }
         }
-        if let actions @ Value::String(_) = self.actions() {
-            own.insert("actions".to_owned(), actions);
+        if let Some(actions) = self.actions() {
+            own.insert("actions".to_owned(), actions.into());
         }
         own.insert("kind".to_owned(), self.kind().into());
         let mut headers = json!({ "apns-collapse-id": self.collapse });
-        if let at @ Value::String(_) = self.expires_unix() {
-            headers["apns-expiration"] = at;
+        if let Some(at) = self.expires_unix() {
+            headers["apns-expiration"] = at.into();
         }
         let mut data = json!({ "target": app, "created": since.millis() });
         data[app] = Value::Object(own);

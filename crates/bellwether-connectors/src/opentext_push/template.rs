@@ -1,16 +1,46 @@
 //! The operator's payload template: a JSON tree of which only text leaves are filled, by name.
 //! There are no expressions, and nothing that is filled in can change the tree's structure.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-/// A checked template. Names are resolved to numbers, so filling looks nothing up.
+use serde_json::Value;
+
+/// What stands for a name when a template is filled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fill<'a> {
+    /// Nothing: a leaf of this name alone is left out, so that an absent value never reaches the
+    /// provider as null.
+    Absent,
+    Text(Cow<'a, str>),
+    Number(u64),
+}
+
+impl<'a> From<&'a str> for Fill<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Fill<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+/// A checked template. Names are resolved to numbers and what is fixed is JSON text already, so
+/// filling looks nothing up and builds no tree.
 #[derive(Clone, Debug)]
-pub(crate) struct Template(Node);
+pub(crate) struct Template {
+    root: Node,
+    /// The text that this template always is, when nothing in it is filled.
+    fixed: Option<String>,
+}
 
 #[derive(Clone, Debug)]
 enum Node {
-    /// A leaf that is not filled.
-    Fixed(Value),
+    /// A leaf that is not filled, as JSON text. None for null, which is left out.
+    Fixed(Option<String>),
+    /// Keys as JSON text with their colon.
     Object(Vec<(String, Node)>),
     List(Vec<Node>),
     /// A leaf that is exactly one placeholder: the value keeps its type.
@@ -31,21 +61,33 @@ impl Template {
     /// # Errors
     /// A sentence that says where the template is wrong and which names are known.
     pub(crate) fn parse(tree: &Value, names: &[&str]) -> Result<Self, String> {
-        node(tree, names, "payload").map(Self)
+        let root = node(tree, names, "payload")?;
+        let fixed = match (&root, tree) {
+            (Node::Fixed(_), Value::String(text)) => Some(text.clone()),
+            _ => None,
+        };
+        Ok(Self { root, fixed })
+    }
+
+    /// The JSON text with every placeholder filled. `values` stand in the order of the names.
+    pub(crate) fn json(&self, values: &[Fill<'_>]) -> String {
+        let mut out = String::new();
+        if !write(&self.root, values, &mut out) {
+            out.push_str("null");
+        }
+        out
+    }
+
+    /// The text of a template that is one leaf, filled; None when nothing stands there.
+    pub(crate) fn text(&self, values: &[Fill<'_>]) -> Option<String> {
+        serde_json::from_str::<Value>(&self.json(values))
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
     }
 
     /// The text that this template always is, if nothing is filled in.
     pub(crate) fn fixed(&self) -> Option<&str> {
-        match &self.0 {
-            Node::Fixed(value) => value.as_str(),
-            _ => None,
-        }
-    }
-
-    /// The tree with every placeholder filled. `values` stand in the order of the names. Null
-    /// leaves are left out, so that an absent value never reaches the provider as null.
-    pub(crate) fn fill(&self, values: &[Value]) -> Value {
-        fill(&self.0, values)
+        self.fixed.as_deref()
     }
 }
 
@@ -56,7 +98,10 @@ fn node(tree: &Value, names: &[&str], at: &str) -> Result<Node, String> {
                 .iter()
                 .map(|(key, value)| {
                     let at = format!("{at}.{key}");
-                    node(value, names, &at).map(|node| (key.clone(), node))
+                    let mut quoted = String::new();
+                    quote(key, &mut quoted);
+                    quoted.push(':');
+                    node(value, names, &at).map(|node| (quoted, node))
                 })
                 .collect::<Result<_, _>>()?,
         ),
@@ -68,7 +113,8 @@ fn node(tree: &Value, names: &[&str], at: &str) -> Result<Node, String> {
                 .collect::<Result<_, _>>()?,
         ),
         Value::String(text) => leaf(text, names).map_err(|why| format!("`{at}`: {why}"))?,
-        other => Node::Fixed(other.clone()),
+        Value::Null => Node::Fixed(None),
+        other => Node::Fixed(Some(other.to_string())),
     })
 }
 
@@ -103,7 +149,9 @@ fn leaf(text: &str, names: &[&str]) -> Result<Node, String> {
         rest = &after[end + 2..];
     }
     if parts.is_empty() {
-        return Ok(Node::Fixed(Value::String(text.to_owned())));
+        let mut quoted = String::new();
+        quote(text, &mut quoted);
+        return Ok(Node::Fixed(Some(quoted)));
     }
     if !rest.is_empty() {
         parts.push(Part::Fixed(rest.to_owned()));
@@ -114,40 +162,89 @@ fn leaf(text: &str, names: &[&str]) -> Result<Node, String> {
     Ok(Node::Text(parts))
 }
 
-fn fill(node: &Node, values: &[Value]) -> Value {
+/// Appends a node's JSON text; false, with nothing appended, when it is left out.
+fn write(node: &Node, values: &[Fill<'_>], out: &mut String) -> bool {
     match node {
-        Node::Fixed(value) => value.clone(),
+        Node::Fixed(None) => return false,
+        Node::Fixed(Some(json)) => out.push_str(json),
         Node::Object(fields) => {
-            let mut object = Map::with_capacity(fields.len());
-            for (key, node) in fields {
-                let value = fill(node, values);
-                if !value.is_null() {
-                    object.insert(key.clone(), value);
-                }
-            }
-            Value::Object(object)
+            let fields = fields.iter().map(|(key, node)| (key.as_str(), node));
+            series(['{', '}'], fields, values, out);
         }
-        Node::List(items) => items
-            .iter()
-            .map(|item| fill(item, values))
-            .filter(|value| !value.is_null())
-            .collect(),
-        Node::Whole(index) => values.get(*index).cloned().unwrap_or_default(),
+        Node::List(items) => {
+            series(['[', ']'], items.iter().map(|node| ("", node)), values, out);
+        }
+        Node::Whole(index) => match values.get(*index) {
+            None | Some(Fill::Absent) => return false,
+            Some(Fill::Text(text)) => quote(text, out),
+            Some(Fill::Number(number)) => out.push_str(&number.to_string()),
+        },
         Node::Text(parts) => {
-            let mut text = String::new();
+            out.push('"');
             for part in parts {
                 match part {
-                    Part::Fixed(fixed) => text.push_str(fixed),
+                    Part::Fixed(fixed) => escape(fixed, out),
                     Part::Name(index) => match values.get(*index) {
-                        None | Some(Value::Null) => {}
-                        Some(Value::String(value)) => text.push_str(value),
-                        Some(other) => text.push_str(&other.to_string()),
+                        None | Some(Fill::Absent) => {}
+                        Some(Fill::Text(text)) => escape(text, out),
+                        Some(Fill::Number(number)) => out.push_str(&number.to_string()),
                     },
                 }
             }
-            Value::String(text)
+            out.push('"');
         }
     }
+    true
+}
+
+/// Appends the members of an object or a list that are not left out.
+fn series<'a>(
+    ends: [char; 2],
+    members: impl Iterator<Item = (&'a str, &'a Node)>,
+    values: &[Fill<'_>],
+    out: &mut String,
+) {
+    out.push(ends[0]);
+    let mut any = false;
+    for (key, node) in members {
+        let before = out.len();
+        if any {
+            out.push(',');
+        }
+        out.push_str(key);
+        if write(node, values, out) {
+            any = true;
+        } else {
+            out.truncate(before);
+        }
+    }
+    out.push(ends[1]);
+}
+
+/// Appends a text as a JSON string.
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    escape(text, out);
+    out.push('"');
+}
+
+/// Appends a text as it stands between the quotation marks of a JSON string (RFC 8259, 7).
+fn escape(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        match special.as_bytes()[0] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => out.push_str(&format!("\\u{control:04x}")),
+        }
+        rest = &special[1..];
+    }
+    out.push_str(rest);
 }
 
 #[cfg(test)]
@@ -158,10 +255,9 @@ mod tests {
 
     const NAMES: &[&str] = &["title", "count", "gone"];
 
-    fn filled(tree: &Value, values: [Value; 3]) -> Value {
-        Template::parse(tree, NAMES)
-            .expect("a good template")
-            .fill(&values)
+    fn filled(tree: &Value, values: [Fill<'_>; 3]) -> Value {
+        let template = Template::parse(tree, NAMES).expect("a good template");
+        serde_json::from_str(&template.json(&values)).expect("JSON")
     }
 
     #[test]
@@ -169,7 +265,7 @@ mod tests {
         let tree = json!({"t": "{{ title }}", "n": "{{count}}", "x": "{{ gone }}",
             "mixed": "{{ title }}/{{ count }}/{{ gone }}.", "list": ["{{ gone }}", 1], "no": null,
             "{{ title }}": "a key is never filled"});
-        let out = filled(&tree, [json!("T"), json!(7), Value::Null]);
+        let out = filled(&tree, ["T".into(), Fill::Number(7), Fill::Absent]);
         assert_eq!(
             out,
             json!({"t": "T", "n": 7, "mixed": "T/7/.", "list": [1],
@@ -181,7 +277,7 @@ mod tests {
     fn what_is_filled_in_is_never_read_as_a_template() {
         let out = filled(
             &json!({"t": "{{ title }}!"}),
-            [json!("{{ count }}"), json!(7), json!(1)],
+            ["{{ count }}".into(), Fill::Number(7), Fill::Number(1)],
         );
         assert_eq!(out, json!({"t": "{{ count }}!"}));
     }
@@ -199,11 +295,11 @@ mod tests {
         #[test]
         fn no_text_changes_the_structure(hostile in any::<String>()) {
             let tree = json!({"broadcast": false, "title": "{{ title }}", "b": "x {{ title }} y"});
-            let out = filled(&tree, [json!(hostile), json!(1), Value::Null]);
-            let back: Value = serde_json::from_str(&out.to_string()).expect("JSON");
-            prop_assert_eq!(back.as_object().map(Map::len), Some(3));
-            prop_assert_eq!(&back["title"], &json!(hostile));
-            prop_assert_eq!(&back["broadcast"], &json!(false));
+            let out = filled(&tree, [hostile.as_str().into(), Fill::Number(1), Fill::Absent]);
+            prop_assert_eq!(out.as_object().map(serde_json::Map::len), Some(3));
+            prop_assert_eq!(&out["title"], &json!(hostile));
+            prop_assert_eq!(&out["b"], &json!(format!("x {hostile} y")));
+            prop_assert_eq!(&out["broadcast"], &json!(false));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::change::{Change, ChangeLog};
+use super::seen::Recent;
 
 /// Words kept in memory. Names of flows, connections and types are few; should a database have
 /// more, the rest is looked up in its table.
@@ -20,6 +21,8 @@ pub(super) struct Book {
     next_position: i64,
     next_change: i64,
     next_ordinal: i64,
+    /// The keys of recent events, shared with the readers.
+    pub(super) seen: Recent,
     /// What the running transaction did to lists.
     pub(super) log: ChangeLog,
     /// What the running transaction did to the counts of ledgers, by (connection, column).
@@ -51,7 +54,8 @@ pub(super) fn meta(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
 
 impl Book {
     /// Reads where an existing database stands.
-    pub(super) fn load(conn: &Connection) -> rusqlite::Result<Self> {
+    pub(super) fn load(conn: &Connection, seen: Recent) -> rusqlite::Result<Self> {
+        seen.load(conn)?;
         let top = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
         let position = top("SELECT coalesce(max(position), 0) FROM event")?;
         let change = top("SELECT coalesce(max(number), 0) FROM change")?;
@@ -71,6 +75,7 @@ impl Book {
             next_position: position.max(meta(conn, POSITION_FLOOR)?) + 1,
             next_change: change.max(meta(conn, PROJECTED)?) + 1,
             next_ordinal: top("SELECT coalesce(max(ordinal), 0) FROM ledger")? + 1,
+            seen,
             log: ChangeLog::default(),
             ledger: BTreeMap::new(),
             duplicates: 0,
@@ -86,7 +91,7 @@ impl Book {
             return Ok(());
         }
         let (duplicates, before) = (self.duplicates, self.duplicates_before);
-        *self = Self::load(conn)?;
+        *self = Self::load(conn, self.seen.clone())?;
         self.duplicates = duplicates;
         self.duplicates_before = before;
         Ok(())
@@ -147,6 +152,7 @@ impl Book {
 
     /// Writes what the running transaction has to add up: ledger counts and its one change row.
     pub(super) fn finish(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        self.seen.settle_some(conn)?;
         for ((connection, column), n) in std::mem::take(&mut self.ledger) {
             conn.prepare_cached(
                 "INSERT INTO ledger_count (connection, state, n) VALUES (?1, ?2, ?3)
@@ -180,6 +186,7 @@ impl Book {
             self.next_change += 1;
         }
         self.duplicates_before = self.duplicates;
+        self.seen.committed();
         self.log.clear();
         self.new_words.clear();
         wrote
@@ -188,6 +195,7 @@ impl Book {
     /// The transaction was taken back: so is everything that it had added up.
     pub(super) fn rolled_back(&mut self) {
         self.duplicates = self.duplicates_before;
+        self.seen.rolled_back();
         self.log.clear();
         self.ledger.clear();
         for word in self.new_words.drain(..) {

@@ -5,12 +5,13 @@ use bellwether_engine::store::{DeadLetterWrite, EventWrite, LedgerState, Member,
 use bellwether_model::event::{Alias, Cause, Position};
 use bellwether_model::id::Id;
 use bellwether_model::time::Time;
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, Result};
 use serde::{Deserialize, Serialize};
 
 use super::book::Book;
 use super::change::Change;
 use super::read::int;
+use super::seen::Seen;
 use super::{effect, inlet, turn};
 
 /// The column of `ledger_count` that counts events which a flow took.
@@ -42,7 +43,7 @@ pub(super) fn apply(conn: &Connection, book: &mut Book, member: &Member) -> Resu
     };
     let mut positions = Vec::with_capacity(usize::from(member.arrival.is_some()));
     // From here on everything writes. The seen key comes first: if it is there already, the
-    // statement changes nothing, and neither does the member.
+    // member changes nothing.
     if let Some(arrival) = &member.arrival {
         let position = match record(conn, book, arrival)? {
             Recorded::New(position) => position,
@@ -85,16 +86,10 @@ pub(super) fn apply(conn: &Connection, book: &mut Book, member: &Member) -> Resu
 /// only find that out.
 fn stale(conn: &Connection, book: &mut Book, member: &Member) -> Result<Verdict> {
     if let Some(arrival) = &member.arrival
-        && let Some((position, body_hash)) = seen(conn, &arrival.event.seen_key())?
+        && let Some(seen) = book.seen.find(conn, &arrival.event.seen_key())?
     {
-        let same_body = body_hash == arrival.event.body_hash(&arrival.text);
-        return Ok(duplicated(
-            book,
-            Verdict::Duplicate {
-                position,
-                same_body,
-            },
-        ));
+        let body_hash = arrival.event.body_hash(&arrival.text);
+        return Ok(duplicated(book, repeat(seen, body_hash)));
     }
     Ok(Verdict::Stale)
 }
@@ -104,10 +99,11 @@ fn duplicated(book: &mut Book, verdict: Verdict) -> Verdict {
     verdict
 }
 
-fn seen(conn: &Connection, key: &[u8; 16]) -> Result<Option<(Position, [u8; 16])>> {
-    conn.prepare_cached("SELECT position, body_hash FROM seen WHERE key = ?1")?
-        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
+fn repeat(seen: Seen, body_hash: [u8; 16]) -> Verdict {
+    Verdict::Duplicate {
+        position: seen.position,
+        same_body: seen.body_hash == body_hash,
+    }
 }
 
 enum Recorded {
@@ -119,20 +115,17 @@ enum Recorded {
 fn record(conn: &Connection, book: &mut Book, write: &EventWrite) -> Result<Recorded> {
     let event = &write.event;
     let (key, body_hash) = (event.seen_key(), event.body_hash(&write.text));
-    let position = book.position();
-    let added = conn
-        .prepare_cached(
-            "INSERT INTO seen (key, position, body_hash) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key) DO NOTHING",
-        )?
-        .execute((&key, position, &body_hash))?;
-    if added == 0 {
-        let (position, first) = seen(conn, &key)?.unwrap_or((position, body_hash));
-        return Ok(Recorded::Before(Verdict::Duplicate {
-            position,
-            same_body: first == body_hash,
-        }));
+    if let Some(seen) = book.seen.find(conn, &key)? {
+        return Ok(Recorded::Before(repeat(seen, body_hash)));
     }
+    let position = book.position();
+    book.seen.add(
+        key,
+        Seen {
+            position,
+            body_hash,
+        },
+    );
     let kind = book.word(conn, &event.kind)?;
     let source = book.word(conn, &event.source)?;
     conn.prepare_cached(

@@ -13,6 +13,7 @@ mod pool;
 mod project;
 mod read;
 mod registry;
+mod seen;
 mod stats;
 mod store;
 mod turn;
@@ -44,6 +45,7 @@ pub struct Database {
     /// Readers of a file. None for a database in memory: there the writer's connection reads.
     pool: Option<Pool>,
     file: Option<PathBuf>,
+    seen: seen::Recent,
     behind: Arc<Behind>,
     counts: Arc<stats::Counts>,
     healthy: Arc<AtomicBool>,
@@ -86,7 +88,8 @@ impl Database {
         source: Source,
     ) -> Result<Self, OpenError> {
         let failed = |e: rusqlite::Error| OpenError::Failed(e.to_string());
-        let book = book::Book::load(&conn).map_err(failed)?;
+        let seen = seen::Recent::default();
+        let book = book::Book::load(&conn, seen.clone()).map_err(failed)?;
         let projected = book::meta(&conn, book::PROJECTED).map_err(failed)?;
         let behind = Arc::new(Behind::new(book.last_change(), projected));
         let counts = Arc::new(stats::Counts::default());
@@ -109,6 +112,7 @@ impl Database {
             requests,
             pool,
             file,
+            seen,
             behind,
             counts,
             healthy,

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::effect::role_of;
 use super::member::Extra;
+use super::seen::{self, Recent};
 
 /// Deliveries of one cell that [`ready`] returns.
 const INBOX_MAX: i64 = 32;
@@ -185,17 +186,28 @@ pub(super) fn event(conn: &Connection, position: Position) -> Result<Option<Even
     .optional()
 }
 
-pub(super) fn events(conn: &Connection, refs: &[EventRef]) -> Result<Vec<Option<Event>>> {
-    refs.iter()
+/// Several events. Memory is asked for all keys before the first statement: what has left it by
+/// then stands in the table that this read sees.
+pub(super) fn events(
+    conn: &Connection,
+    seen: &Recent,
+    refs: &[EventRef],
+) -> Result<Vec<Option<Event>>> {
+    let recent: Vec<_> = refs
+        .iter()
         .map(|event_ref| match event_ref {
-            EventRef::At(position) => event(conn, *position),
-            EventRef::Key(key) => {
-                let position = conn
-                    .prepare_cached("SELECT position FROM seen WHERE key = ?1")?
-                    .query_row([key], |row| row.get(0))
-                    .optional()?;
-                position.map_or(Ok(None), |position| event(conn, position))
-            }
+            EventRef::At(position) => Some(*position),
+            EventRef::Key(key) => seen.recall(key).map(|seen| seen.position),
+        })
+        .collect();
+    refs.iter()
+        .zip(recent)
+        .map(|(event_ref, recent)| {
+            let position = match (event_ref, recent) {
+                (EventRef::Key(key), None) => seen::written(conn, key)?.map(|seen| seen.position),
+                _ => recent,
+            };
+            position.map_or(Ok(None), |position| event(conn, position))
         })
         .collect()
 }

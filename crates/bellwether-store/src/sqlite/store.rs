@@ -58,8 +58,8 @@ impl Store for Database {
         &'a self,
         refs: &'a [EventRef],
     ) -> BoxFuture<'a, Result<Vec<Option<Event>>, StoreError>> {
-        let refs = refs.to_vec();
-        Box::pin(self.point(move |conn| read::events(conn, &refs)))
+        let (refs, seen) = (refs.to_vec(), self.seen.clone());
+        Box::pin(self.point(move |conn| read::events(conn, &seen, &refs)))
     }
 
     fn effects<'a>(

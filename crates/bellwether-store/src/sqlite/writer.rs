@@ -212,6 +212,13 @@ impl Writer {
                 "repeats were not counted at the end"
             );
         }
+        let settled = run_sql(&self.conn, "BEGIN IMMEDIATE")
+            .and_then(|()| self.book.seen.settle_all(&self.conn))
+            .and_then(|()| run_sql(&self.conn, "COMMIT"));
+        if let Err(error) = settled {
+            self.take_back();
+            tracing::warn!(%error, "recent keys were not settled; the next start works them out");
+        }
         let cut = self
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
