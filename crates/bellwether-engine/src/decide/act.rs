@@ -7,9 +7,11 @@ use bellwether_model::event::Event;
 use serde::{Deserialize, Serialize};
 
 use super::draft::Note;
+use super::requester::is_proved;
 use super::state::{Decided, event_key};
 use super::walk::Turner;
 use crate::flow::{Ask, CommentRule};
+use crate::lang::visible;
 use crate::seam::TurnSaid;
 use crate::store::EffectRow;
 
@@ -23,6 +25,10 @@ pub const REPORTED: &str = "push.reported";
 pub const FETCHED: &str = "push.fetched";
 /// A person asked for a one-time code.
 pub const CODE_REQUESTED: &str = "push.code_requested";
+
+/// The source of what people do at our own pages, phones and console. Events of any other source
+/// say nothing about who decided, whatever their type.
+pub(crate) const PEOPLE: &str = "people";
 
 /// How surely the person was who he claims to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,9 +70,13 @@ pub struct Act {
 }
 
 impl Act {
-    /// The act in an event's payload.
+    /// The act in an event's payload; None for what no person did. A comment holds nothing that
+    /// cannot be seen.
     pub fn of(event: &Event) -> Option<Self> {
-        serde_json::from_value(event.envelope.data.get("push")?.clone()).ok()
+        let push = event.envelope.data.get("push")?.clone();
+        let act: Self = serde_json::from_value(push).ok()?;
+        let comment = visible(&act.comment);
+        (event.envelope.source == PEOPLE).then_some(Self { comment, ..act })
     }
 
     /// The payload.
@@ -78,24 +88,12 @@ impl Act {
 /// The person of an event that says that a notification was opened.
 pub(super) fn looked_at(event: &Event) -> Option<String> {
     let person = event.envelope.data.get("push")?.get("person")?.as_str()?;
-    (event.envelope.kind == OPENED).then(|| person.to_owned())
+    (event.envelope.kind == OPENED && event.envelope.source == PEOPLE).then(|| person.to_owned())
 }
 
 /// Whether an event tells of a delivery only: kept on the notification, no matter for its run.
 pub fn is_delivery_only(kind: &str) -> bool {
     kind == REPORTED || kind == FETCHED
-}
-
-/// The comment that an event carries: of an act, or the new text of a mail.
-pub(super) fn comment(event: &Event) -> String {
-    if let Some(act) = Act::of(event) {
-        return act.comment;
-    }
-    let mail = event.envelope.data.get("mail");
-    let text = mail.and_then(|mail| mail.get("new_text").or_else(|| mail.get("text")));
-    text.and_then(serde_json::Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
 }
 
 impl Turner<'_> {
@@ -117,7 +115,7 @@ impl Turner<'_> {
                 self.out.said = Some(said);
                 true
             }
-            CODE_REQUESTED => {
+            CODE_REQUESTED if event.envelope.source == PEOPLE => {
                 let step = self.ask_of(effect);
                 self.send_code(step.as_deref(), event);
                 true
@@ -227,9 +225,9 @@ impl Turner<'_> {
     /// Whether the decider must have proved himself more strongly. A condition that cannot be
     /// worked out asks for the proof: the safe side.
     pub(super) fn needs_sign_in(&self, ask: &Ask) -> bool {
-        ask.sign_in
-            .as_ref()
-            .is_some_and(|test| self.scope().truthy(test).unwrap_or(true))
+        let asked = |test| self.scope().truthy(test).unwrap_or(true);
+        // Who pressed must at least be sure where nobody can be sure who asked.
+        !is_proved(self.basis()) || ask.sign_in.as_ref().is_some_and(asked)
     }
 
     fn take(&mut self, step: &str, ask: &Ask, act: &Act, event: &Event) -> TurnSaid {

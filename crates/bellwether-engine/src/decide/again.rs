@@ -7,6 +7,7 @@ use bellwether_model::event::Event;
 
 use super::draft::Note;
 use super::message::Content;
+use super::requester::is_proved;
 use super::state::{Telling, event_key};
 use super::walk::Turner;
 use super::words;
@@ -28,7 +29,11 @@ impl<'a> Turner<'a> {
             };
             field(event).is_some() && field(event) == field(self.case.opened_by)
         };
-        if same("rfc_message_id") {
+        // The name of a mail can be known before it comes: who is not surely the sender has not
+        // brought what the sender brings.
+        let opener = self.case.opened_by;
+        let stronger = is_proved(event) && !is_proved(opener);
+        if same("rfc_message_id") && !stronger {
             self.out
                 .notes
                 .push(Note::of("seen_before").because("the same mail"));

@@ -9,6 +9,7 @@ use bellwether_model::event::Event;
 use serde_json::{Value as Json, json};
 
 use super::act::{Act, Assurance};
+use super::comment::below_the_word;
 use super::draft::{EffectDraft, Note, Via};
 use super::requester::{answer_address, subject_of};
 use super::walk::Turner;
@@ -24,8 +25,10 @@ pub enum NotADecision {
     Automatic,
     /// A delivery report.
     Report,
-    /// It came through a mailing list.
+    /// It came through a mailing list, or as one of many.
     List,
+    /// It passes on what somebody else wrote.
+    Forward,
     /// It does not carry the token of the mail that it answers.
     NoToken,
     /// The sender's domain was not proved (DMARC).
@@ -49,6 +52,7 @@ impl NotADecision {
             Self::Automatic => "automatic_reply",
             Self::Report => "delivery_report",
             Self::List => "mailing_list",
+            Self::Forward => "forwarded",
             Self::NoToken => "no_reply_token",
             Self::NotAuthenticated => "sender_not_authenticated",
             Self::OtherPerson => "not_the_person_asked",
@@ -63,6 +67,7 @@ impl NotADecision {
     fn reason(self) -> &'static str {
         match self {
             Self::Automatic | Self::Report | Self::List => "it was sent automatically",
+            Self::Forward => "it was forwarded",
             Self::NoToken => "it does not answer a mail of ours",
             Self::NotAuthenticated => "the sender could not be authenticated",
             Self::OtherPerson => "it does not come from the person who was asked",
@@ -82,6 +87,9 @@ impl NotADecision {
         )
     }
 }
+
+/// What subjects of forwarded mails begin with.
+const FORWARDS: [&str; 6] = ["fwd:", "fw:", "wg:", "wtr:", "tr:", "weitergeleitet:"];
 
 /// Whether a mail of the asked person decides, and what.
 ///
@@ -104,8 +112,12 @@ pub fn judge<'a>(
     if flag("auto_reply") || !matches!(text("auto_submitted"), "" | "no") {
         return Err(NotADecision::Automatic);
     }
-    if mail.get("list_id").is_some() {
+    if mail.get("list_id").is_some() || flag("bulk") {
         return Err(NotADecision::List);
+    }
+    let subject = text("subject").trim_start().to_lowercase();
+    if FORWARDS.iter().any(|prefix| subject.starts_with(prefix)) {
+        return Err(NotADecision::Forward);
     }
     let Some(person) = person.filter(|_| addressed) else {
         return Err(NotADecision::NoToken);
@@ -135,9 +147,9 @@ pub fn judge<'a>(
     else {
         return Err(NotADecision::Empty);
     };
-    let word = line
-        .trim_matches(|c: char| !c.is_alphanumeric())
-        .to_lowercase();
+    // Anything else around the word can turn its sense: a question mark, a thumb, a smile.
+    let word = line.trim_matches(['.', '!', ',', '"', '\'', '*', ' ']);
+    let word = word.to_lowercase();
     let chosen = choices.iter().find(|choice| {
         !choice.keeps_open && words::reply_words(&choice.id).contains(&word.as_str())
     });
@@ -181,7 +193,7 @@ impl Turner<'_> {
         );
         match verdict {
             Ok(choice) => {
-                let comment = rest_of(&mail);
+                let comment = below_the_word(&mail);
                 let act = Act {
                     notification: effect
                         .map(|effect| effect.id.to_string())
@@ -318,15 +330,4 @@ impl Turner<'_> {
 
 fn language_of(person: Option<&Person>) -> &str {
     person.map_or("en", |person| &person.language)
-}
-
-/// What follows the word: the comment.
-fn rest_of(mail: &Json) -> String {
-    let text = mail
-        .get("new_text")
-        .and_then(Json::as_str)
-        .unwrap_or_default();
-    let mut lines = text.lines().skip_while(|line| line.trim().is_empty());
-    lines.next();
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }

@@ -7,13 +7,14 @@ use bellwether_model::directory::Person;
 use bellwether_model::id::{hash, hex, key16};
 use serde_json::{Value as Json, json};
 
+use super::comment;
 use super::draft::{EffectDraft, Via};
-use super::requester::{answer_address, sender_name, subject_of};
+use super::requester::{answer_address, is_proved, quoted, sender_name, subject_of};
 use super::state::Telling;
 use super::walk::Turner;
 use super::words;
 use crate::flow::{Ask, CommentRule, Emit, Importance, Label, Message, Privacy, Reply, Step};
-use crate::lang::{EvalError, Scope, Text};
+use crate::lang::{EvalError, Scope, Text, plainly};
 
 /// The most characters of one fact's value.
 const FACT_MAX: usize = 2_000;
@@ -33,19 +34,30 @@ pub(super) struct Content {
     case: String,
     until: Option<bellwether_model::time::Time>,
     told: Telling,
+    /// Whether the requester is surely who he says he is.
+    proved: bool,
     /// The hash of what is decided on.
     pub(super) shown: String,
 }
 
-/// The hash of what a person decides on: facts, text and choices. It goes with the form and back.
-pub fn shown_hash(title: &str, text: &str, facts: &[(String, String)], choices: &[Json]) -> String {
+/// The hash of what a person decides on: facts, text and choices, and the mail that the page
+/// quotes (sender, subject and text). It goes with the form and back.
+pub fn shown_hash(
+    title: &str,
+    text: &str,
+    facts: &[(String, String)],
+    choices: &[Json],
+    quoted: Option<&(String, String, String)>,
+) -> String {
     let facts = serde_json::to_string(facts).unwrap_or_default();
+    let quoted = serde_json::to_string(&quoted).unwrap_or_default();
     let choices = serde_json::to_string(choices).unwrap_or_default();
     hex(&hash(&[
         title.as_bytes(),
         text.as_bytes(),
         facts.as_bytes(),
         choices.as_bytes(),
+        quoted.as_bytes(),
     ])[..16])
 }
 
@@ -58,13 +70,19 @@ impl Content {
     ) -> Result<Self, EvalError> {
         let scope = turner.scope().for_reader(&person.language, &person.zone);
         let title = clean(&scope.text(&ask.title)?);
-        let text = ask
+        let mut text = ask
             .text
             .as_ref()
             .map(|text| scope.text(text))
             .transpose()?
             .unwrap_or_default();
         let mut facts = Vec::new();
+        let proved = is_proved(turner.basis());
+        if !proved {
+            let warning = words::not_proved(&person.language);
+            text = format!("{}{text}", warning.short);
+            facts.push((warning.label.to_owned(), warning.sentence.to_owned()));
+        }
         for (label, value) in &ask.show {
             let value = scope.eval(value)?;
             if super::values::is_absent(&value) {
@@ -96,7 +114,13 @@ impl Content {
                 .get(id)
                 .map_or_else(|| id.to_owned(), |person| person.name.clone())
         });
-        let shown = shown_hash(&title, &text, &facts, &choices);
+        let shown = shown_hash(
+            &title,
+            &text,
+            &facts,
+            &choices,
+            quoted(turner.basis()).as_ref(),
+        );
         Ok(Self {
             title,
             text,
@@ -110,6 +134,7 @@ impl Content {
             case: turner.case.key.to_owned(),
             until: turner.expires_of(ask),
             told: Telling::Asked,
+            proved,
             shown,
         })
     }
@@ -161,7 +186,7 @@ impl Content {
             .filter(|choice| choice.comment != CommentRule::Required && !choice.keeps_open)
             .filter_map(|choice| words::reply_words(&choice.id).first().copied())
             .collect();
-        if !replies.is_empty() && ask.sign_in.is_none() {
+        if !replies.is_empty() && ask.sign_in.is_none() && self.proved {
             body.push_str(&format!(
                 "\n{}\n",
                 words::how_to_reply(&replies, &self.language)
@@ -379,9 +404,9 @@ impl Turner<'_> {
     pub(super) fn emit(&mut self, emit: &Emit) -> Result<(), EvalError> {
         let scope = self.scope();
         let mut data = serde_json::Map::new();
-        for (name, value) in &emit.data {
+        for (path, value) in &emit.data {
             let value = serde_json::to_value(scope.eval(value)?).unwrap_or(Json::Null);
-            data.insert(name.clone(), value);
+            super::values::put_at(&mut data, path, value);
         }
         self.emit_event(&emit.event, Json::Object(data));
         Ok(())
@@ -405,7 +430,10 @@ impl Turner<'_> {
             } else {
                 name(who)
             };
-            json!([from, self.comment_of(key)])
+            json!([
+                from,
+                self.event(key).map(comment::of_talk).unwrap_or_default()
+            ])
         };
         state.talk.iter().map(entry).collect()
     }
@@ -416,21 +444,9 @@ impl Turner<'_> {
     }
 }
 
-/// Without control, bidirectional and zero-width characters, which could make a title read other
-/// than it is.
+/// Without what nobody sees, which could make a title read other than it is.
 fn clean(text: &str) -> String {
-    let unseen = |c: char| {
-        ('\u{200b}'..='\u{200f}').contains(&c)
-            || ('\u{202a}'..='\u{202e}').contains(&c)
-            || ('\u{2060}'..='\u{2069}').contains(&c)
-            || c == '\u{feff}'
-    };
-    let hidden = |c: &char| unseen(*c) || (c.is_control() && *c != '\n');
-    text.chars()
-        .filter(|c| !hidden(c))
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    plainly(text).replace('\t', " ")
 }
 
 fn comment_word(rule: CommentRule) -> &'static str {

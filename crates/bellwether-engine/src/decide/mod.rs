@@ -6,6 +6,7 @@ mod act;
 mod again;
 mod ask;
 mod code;
+mod comment;
 mod deciders;
 mod draft;
 mod ladder;
@@ -32,10 +33,13 @@ use crate::flow::Flow;
 use crate::lang::{Scope, Value, World};
 use crate::store::{EffectRow, Query};
 
+pub(crate) use act::PEOPLE;
 pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED, REPORTED, is_delivery_only};
+pub(crate) use comment::of_decision;
 pub use draft::{EffectDraft, Emitted, Note, Turn, Via};
 pub use mail_reply::{NotADecision, judge};
 pub use message::shown_hash;
+pub(crate) use requester::quoted;
 pub use state::{AskState, Asked, Decided, EventKey, RunState, Telling, Waiting};
 pub use words::{choice_label, choice_past};
 pub(crate) use words::{hidden_title, settled_at};
@@ -100,6 +104,9 @@ pub fn wants_sign_in(
     step: &str,
     world: &Arc<World>,
 ) -> bool {
+    if !requester::is_proved(about) {
+        return true;
+    }
     let ask = ask::ask_step(&flow.steps, step);
     let test = ask.and_then(|ask| ask.sign_in.as_ref());
     let scope = Scope::new(flow, inputs, about, None, Arc::clone(world));

@@ -4,17 +4,53 @@
 use bellwether_model::event::Event;
 use serde_json::Value as Json;
 
+/// Whether the sender is surely who the mail says (DMARC). What is no mail needs no such proof, nor
+/// does what left our own mailbox.
+pub(super) fn is_proved(event: &Event) -> bool {
+    let Some(mail) = event.envelope.data.get("mail") else {
+        return true;
+    };
+    let auth = mail.get("auth").and_then(|auth| auth.get("dmarc"));
+    auth.and_then(Json::as_str) == Some("pass") || event.envelope.kind.ends_with(".sent")
+}
+
 /// Whom an answer to a mail goes to: Reply-To, else From, else the requester whom the text names;
-/// never a no-reply address, never everybody.
+/// never a no-reply address, never everybody. Where nobody vouches for the sender, nothing else in
+/// the mail may lead the answer out of the domain that it claims to come from.
 pub(super) fn answer_address(event: &Event) -> Option<String> {
     let mail = event.envelope.data.get("mail")?;
+    let sender = mail.get("from").and_then(|from| from.get("address"));
+    let home = sender.and_then(Json::as_str).and_then(domain_of);
+    let proved = is_proved(event);
+    let may = |address: &String| proved || domain_of(address) == home;
     let address = |value: Option<&Json>| {
         let address = value?.get("address")?.as_str()?;
         (!is_no_reply(address)).then(|| address.to_owned())
     };
     address(mail.get("reply_to").and_then(|list| list.get(0)))
+        .filter(may)
         .or_else(|| address(mail.get("from")))
-        .or_else(|| named_requester(mail.get("text")?.as_str()?))
+        .or_else(|| named_requester(mail.get("text")?.as_str()?).filter(may))
+}
+
+fn domain_of(address: &str) -> Option<String> {
+    let (_, domain) = address.rsplit_once('@')?;
+    Some(domain.to_ascii_lowercase())
+}
+
+/// The mail that a page quotes below a question: sender, subject and text.
+pub(crate) fn quoted(event: &Event) -> Option<(String, String, String)> {
+    let mail = event.envelope.data.get("mail")?;
+    let text = |value: Option<&Json>| value.and_then(Json::as_str).unwrap_or_default().to_owned();
+    let from = mail.get("from");
+    let name = text(from.and_then(|from| from.get("name")));
+    let address = text(from.and_then(|from| from.get("address")));
+    let from = if name.is_empty() {
+        address
+    } else {
+        format!("{name} <{address}>")
+    };
+    Some((from, text(mail.get("subject")), text(mail.get("text"))))
 }
 
 fn is_no_reply(address: &str) -> bool {

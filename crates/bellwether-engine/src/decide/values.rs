@@ -61,3 +61,40 @@ pub(super) fn is_person(entry: &PersonOrAddress, person: &Person) -> bool {
         PersonOrAddress::Address(address) => person.has_email(address),
     }
 }
+
+/// Puts a leaf at its dotted path: `order.number` into the object `order`.
+pub(super) fn put_at(
+    data: &mut serde_json::Map<String, serde_json::Value>,
+    path: &str,
+    value: serde_json::Value,
+) {
+    let Some((first, rest)) = path.split_once('.') else {
+        data.insert(path.to_owned(), value);
+        return;
+    };
+    let inner = data.entry(first).or_insert_with(|| serde_json::json!({}));
+    if let serde_json::Value::Object(inner) = inner {
+        put_at(inner, rest, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::put_at;
+    use serde_json::json;
+
+    #[test]
+    fn leaves_of_a_payload_stand_at_their_paths() {
+        let mut data = serde_json::Map::new();
+        for (path, value) in [
+            ("a", 1),
+            ("order.number", 2),
+            ("order.of.whom", 3),
+            ("a.b", 4),
+        ] {
+            put_at(&mut data, path, json!(value));
+        }
+        let expected = json!({ "a": 1, "order": { "number": 2, "of": { "whom": 3 } } });
+        assert_eq!(serde_json::Value::Object(data), expected);
+    }
+}

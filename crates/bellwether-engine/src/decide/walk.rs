@@ -9,7 +9,7 @@ use bellwether_model::id::EffectId;
 
 use super::draft::{Emitted, Note, Turn};
 use super::state::{RunState, event_key};
-use super::{Case, act};
+use super::{Case, comment};
 use crate::flow::{Ask, Block, Step, Verb};
 use crate::lang::{EvalError, Scope, Value};
 use crate::seam::TurnSaid;
@@ -319,7 +319,8 @@ impl<'a> Turner<'a> {
     fn decision(&self) -> Option<Value> {
         let ask = self.state.asks.get(self.state.decision.as_ref()?)?;
         let decided = ask.decided.as_ref()?;
-        let comment = self.comment_of(&decided.event);
+        let event = self.event(&decided.event);
+        let comment = event.map(comment::of_decision).unwrap_or_default();
         Some(super::values::decision_value(
             &self.case.world.directory,
             &decided.choice,
@@ -339,11 +340,6 @@ impl<'a> Turner<'a> {
 
     pub(super) fn set_current(&mut self, event: &'a Event) {
         self.current = Some(event);
-    }
-
-    /// The comment that an event carries, from the record.
-    pub(super) fn comment_of(&self, key: &str) -> String {
-        self.event(key).map(act::comment).unwrap_or_default()
     }
 
     /// The event that the nouns stand for.

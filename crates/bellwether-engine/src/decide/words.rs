@@ -113,6 +113,32 @@ pub(crate) fn hidden_title(language: &str) -> &'static str {
     }
 }
 
+/// What is said about a mail whose sender is not proved.
+#[derive(Debug)]
+pub(crate) struct NotProved {
+    /// Before the text of a push.
+    pub(crate) short: &'static str,
+    /// The label among the facts.
+    pub(crate) label: &'static str,
+    /// What it means.
+    pub(crate) sentence: &'static str,
+}
+
+/// The warning that a mail may come from somebody else than it says.
+pub(crate) fn not_proved(language: &str) -> NotProved {
+    let language = Language::of(language);
+    NotProved {
+        short: language.pick("Sender not verified! ", "Absender nicht bestätigt! "),
+        label: language.pick("Caution", "Vorsicht"),
+        sentence: language.pick(
+            "The sender is not verified: anybody can have written this mail. Ask him before you \
+             decide.",
+            "Der Absender ist nicht bestätigt: Jeder kann diese Mail geschrieben haben. Fragen Sie \
+             bei ihm nach, bevor Sie entscheiden.",
+        ),
+    }
+}
+
 /// What a question begins with that comes once more.
 pub(crate) fn telling(told: Telling, language: &str) -> &'static str {
     let language = Language::of(language);

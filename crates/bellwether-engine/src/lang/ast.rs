@@ -182,7 +182,8 @@ pub(crate) static FILTERS: [Entry<Filter>; 16] = [
         "labelled",
         Filter::Labelled,
         (1, 12),
-        "mail.text | labelled('Amount', 'Total'): the text after the first of these labels",
+        "mail.text | labelled('Amount', 'Total'): the text after the first of these labels; absent \
+         when several lines say different things",
     ),
     entry(
         "money",

@@ -7,6 +7,7 @@ use super::ast::{Arguments, Filter};
 use super::eval::{Fault, Worked, absent, is_absent, work_out};
 use super::money::Money;
 use super::scope::Scope;
+use super::unseen::is_hidden;
 use super::values::{Sort, as_instant};
 use super::who;
 
@@ -118,23 +119,48 @@ fn find(text: &str, arguments: &Arguments) -> Worked {
 }
 
 fn labelled_value(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
-    let text = text(value, "labelled", at)?;
+    // A label with signs in it that nobody sees is the label to everybody who reads it.
+    let text: String = text(value, "labelled", at)?
+        .chars()
+        .filter(|c| !is_hidden(*c))
+        .collect();
+    let mut first: Option<String> = None;
     for ast in &arguments.plain {
         let label = work_out(ast, scope)?;
         let Some(label) = label.as_str() else {
             return Err(Fault::new(ast.at, "a label is a text in quotes"));
         };
-        if let Some(found) = labelled(text, label) {
-            return Ok(Value::from(found));
+        match (labelled(&text, label), &first) {
+            (Labelled::Unclear, _) => return Ok(absent()),
+            (Labelled::Nothing, _) => {}
+            (Labelled::Value(found), None) => first = Some(found),
+            // Two labels with two amounts: nobody can say which of them is asked for.
+            (Labelled::Value(found), Some(first)) => {
+                let digits = found.chars().any(char::is_numeric);
+                if digits && Money::is_written(first) && !same(first, &found) {
+                    return Ok(absent());
+                }
+            }
         }
     }
-    Ok(absent())
+    Ok(first.map_or_else(absent, Value::from))
 }
 
-/// The value of the first line `Label: value`. A value may stand on the line below its label, as in
+/// What the lines with a label say.
+enum Labelled {
+    /// There is no such line, or nothing after the label.
+    Nothing,
+    /// This.
+    Value(String),
+    /// Several lines say different things.
+    Unclear,
+}
+
+/// The value of the lines `Label: value`. A value may stand on the line below its label, as in
 /// mails that were tables.
-pub(crate) fn labelled(text: &str, label: &str) -> Option<String> {
+fn labelled(text: &str, label: &str) -> Labelled {
     let mut lines = text.lines().take(LINES_MAX).peekable();
+    let mut first: Option<String> = None;
     while let Some(line) = lines.next() {
         let Some(found) = after_label(line, label) else {
             continue;
@@ -145,9 +171,20 @@ pub(crate) fn labelled(text: &str, label: &str) -> Option<String> {
             _ => found,
         };
         let found: String = tidy(found).chars().take(VALUE_MAX).collect();
-        return (!found.is_empty()).then_some(found);
+        match &first {
+            _ if found.is_empty() => {}
+            None => first = Some(found),
+            Some(first) if same(first, &found) => {}
+            Some(_) => return Labelled::Unclear,
+        }
     }
-    None
+    first.map_or(Labelled::Nothing, Labelled::Value)
+}
+
+/// Whether two values say the same, as texts or as amounts.
+fn same(one: &str, other: &str) -> bool {
+    let amount = || Some(Money::parse(one)? == Money::parse(other)?);
+    one.to_lowercase() == other.to_lowercase() || amount() == Some(true)
 }
 
 fn tidy(text: &str) -> &str {

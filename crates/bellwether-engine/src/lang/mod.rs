@@ -16,6 +16,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 mod token;
+mod unseen;
 mod values;
 mod who;
 mod words;
@@ -25,6 +26,7 @@ pub use expr::{EvalError, Expr, Text};
 pub use minijinja::Value;
 pub use money::Money;
 pub use scope::{Scope, World};
+pub(crate) use unseen::{plainly, visible};
 pub(crate) use values::PERSON_FIELDS;
 pub use values::{instant_value, it_value, json_of, money_value, person_value, value_of};
 pub use who::PersonOrAddress;

@@ -9,7 +9,9 @@ use bellwether_model::time::Time;
 use serde_json::Value as Json;
 
 use super::{Engine, FORM_LIFE, Purpose};
-use crate::decide::{AskState, RunState, choice_label, choice_past, settled_at};
+use crate::decide::{
+    ACTED, Act, AskState, RunState, choice_label, choice_past, of_decision, quoted, settled_at,
+};
 
 use crate::seam::{Ask, Card, CardState, ChoiceView, Fact, HostedError, TurnSaid};
 use crate::store::{CellRef, EffectRow, EventRef, Snapshot};
@@ -78,6 +80,10 @@ impl Words {
     }
 }
 
+/// A report carries the id of another one.
+#[derive(Debug)]
+pub(crate) struct Reused;
+
 impl Engine {
     /// The sentences of the reader of a notification.
     pub(crate) fn words_for(&self, row: &EffectRow) -> Words {
@@ -96,7 +102,25 @@ impl Engine {
     }
 
     /// What a repeated report is told: the same as its first.
-    pub(crate) async fn said_before(&self, row: &EffectRow, event: &NewEvent) -> Option<TurnSaid> {
+    ///
+    /// # Errors
+    /// It is no repetition: another report was recorded under its id.
+    pub(crate) async fn said_before(
+        &self,
+        row: &EffectRow,
+        event: &NewEvent,
+    ) -> Result<Option<TurnSaid>, Reused> {
+        let first = [EventRef::Key(event.seen_key())];
+        let first = self.store().events(&first).await.unwrap_or_default().pop();
+        if let Some(first) = first.flatten()
+            && (first.envelope.kind != event.kind || first.envelope.data != event.data)
+        {
+            return Err(Reused);
+        }
+        Ok(self.said_of(row, event).await)
+    }
+
+    async fn said_of(&self, row: &EffectRow, event: &NewEvent) -> Option<TurnSaid> {
         let snapshot = self
             .store()
             .load(&[CellRef::Id(row.cell)])
@@ -119,8 +143,36 @@ impl Engine {
                 how: how.clone(),
                 at: *at,
             }),
+            (None, None) if event.kind == ACTED => {
+                self.said_while_open(row, ask, &key, event, &snapshot).await
+            }
             (None, None) => None,
         }
+    }
+
+    /// What was said to a press that did not decide, as far as it still holds.
+    async fn said_while_open(
+        &self,
+        row: &EffectRow,
+        ask: &AskState,
+        key: &str,
+        event: &NewEvent,
+        snapshot: &Snapshot,
+    ) -> Option<TurnSaid> {
+        let act: Act = serde_json::from_value(event.data.get("push")?.clone()).ok()?;
+        if ask.talk.iter().any(|(_, said)| said == key) {
+            return Some(TurnSaid::PassedOn { choice: act.choice });
+        }
+        if ask.asked(&act.person).is_some_and(|a| a.shown != act.shown) {
+            return Some(TurnSaid::Changed);
+        }
+        if self.needs_sign_in(snapshot, row).await.unwrap_or(true) {
+            return Some(TurnSaid::SignInRequired);
+        }
+        Some(TurnSaid::Refused {
+            code: "decided_nothing".to_owned(),
+            reason: "this was sent before and decided nothing; please look again".to_owned(),
+        })
     }
 
     /// The card of a notification as it stands now.
@@ -180,7 +232,7 @@ impl Engine {
                 .into_iter()
                 .map(|(label, value)| Fact { label, value })
                 .collect(),
-            quoted: snapshot.opened_by.as_ref().and_then(quoted),
+            quoted: self.stands_for(&snapshot).await?.as_ref().and_then(quoted),
             state: card_state,
             talk,
         })
@@ -210,7 +262,7 @@ impl Engine {
             let comment = events
                 .pop()
                 .flatten()
-                .map(|event| comment_of(&event))
+                .map(|event| of_decision(&event))
                 .unwrap_or_default();
             let by = setup.directory.people.get(&decided.by);
             return Ok(CardState::Decided {
@@ -318,27 +370,4 @@ fn choices(args: &Json) -> Vec<ChoiceView> {
         }
     };
     list.iter().map(view).collect()
-}
-
-fn quoted(event: &Event) -> Option<(String, String, String)> {
-    let mail = event.envelope.data.get("mail")?;
-    let text = |value: Option<&Json>| value.and_then(Json::as_str).unwrap_or_default().to_owned();
-    let from = mail.get("from");
-    let name = text(from.and_then(|from| from.get("name")));
-    let address = text(from.and_then(|from| from.get("address")));
-    let from = if name.is_empty() {
-        address
-    } else {
-        format!("{name} <{address}>")
-    };
-    Some((from, text(mail.get("subject")), text(mail.get("text"))))
-}
-
-fn comment_of(event: &Event) -> String {
-    let push = event
-        .envelope
-        .data
-        .get("push")
-        .and_then(|push| push.get("comment"));
-    push.and_then(Json::as_str).unwrap_or_default().to_owned()
 }

@@ -25,6 +25,9 @@ const LOOK_EVERY: Millis = Millis::seconds(30);
 const TRIAL_FIRST: Millis = Millis::seconds(5);
 const TRIAL_MOST: Millis = Millis::minutes(5);
 
+/// Where the link of a question's mail goes.
+const LINK: &str = "{{link}}";
+
 impl Engine {
     /// Lets an attempt out whose marker is committed.
     pub(crate) fn launch(&self, launch: Launch) {
@@ -158,8 +161,12 @@ impl Engine {
             .and_then(Json::as_str)
             .unwrap_or_default()
             .to_owned();
-        if body.contains("{{link}}") {
-            body = body.replace("{{link}}", &self.link_of(job.effect));
+        // Only a question has a link, and it stands below all that other people wrote: a comment
+        // or a fact with the same signs in it must not become one.
+        if args.get("shown").is_some()
+            && let Some(at) = body.rfind(LINK)
+        {
+            body.replace_range(at..at + LINK.len(), &self.link_of(job.effect));
         }
         if let Some(about) = args.get("code_for").and_then(Json::as_str)
             && let Ok(effect) = about.parse::<EffectId>()

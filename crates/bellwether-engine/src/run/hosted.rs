@@ -7,18 +7,15 @@ use bellwether_model::id::EffectId;
 use bellwether_model::notification::Engagement;
 use serde_json::json;
 
+use super::codes::Standing;
 use super::intake::Arriving;
-use super::{BadToken, CODE_STEP, Engine, Purpose};
+use super::{BadToken, Engine, Purpose};
 use crate::decide::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED};
 use crate::seam::{
-    Card, CodeSent, Hosted, HostedError, IntakeError, LiveKind, LiveLine, OpenGrade, Press,
-    Pressed, Visitor,
+    Card, CodeChecked, CodeSent, Hosted, HostedError, IntakeError, LiveKind, LiveLine, OpenGrade,
+    Press, Pressed, Visitor,
 };
 use crate::store::{EffectRow, EffectUpdate};
-
-/// How many codes one notification may ask for, and how many wrong ones it may be given, in one
-/// step of time.
-const CODES_MAX: u32 = 5;
 
 impl Engine {
     async fn row_of(&self, effect: EffectId) -> Result<EffectRow, HostedError> {
@@ -85,20 +82,6 @@ impl Engine {
             });
         }
         Ok(())
-    }
-
-    /// Counts codes asked for or tried; false when there were too many in this step of time.
-    fn may_try(&self, effect: EffectId, what: &'static str) -> bool {
-        let step = self.transport_now().millis() / i64::try_from(CODE_STEP.0).unwrap_or(1);
-        let mut tries = self
-            .inner
-            .tries
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        tries.retain(|(_, _, at), _| *at == step);
-        let count = tries.entry((effect, what, step)).or_insert(0);
-        *count += 1;
-        *count <= CODES_MAX
     }
 }
 
@@ -173,7 +156,8 @@ impl Hosted for Engine {
             let Some((person, address)) = person.and_then(|p| Some((p, p.emails.first()?))) else {
                 return Ok(CodeSent::NoChannel);
             };
-            if !self.may_try(row.id, "send") {
+            let now = self.transport_now();
+            if !self.inner.codes.ask(&person.id, row.id, now) {
                 return Ok(CodeSent::TooMany);
             }
             let data = json!({ "push": {
@@ -191,16 +175,25 @@ impl Hosted for Engine {
         &'a self,
         token: &'a str,
         code: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, HostedError>> {
+    ) -> BoxFuture<'a, Result<CodeChecked, HostedError>> {
         Box::pin(async move {
             let row = self.row_behind(token).await?;
-            if !self.may_try(row.id, "check") {
-                return Ok(None);
+            let person = row.person.as_deref().unwrap_or_default();
+            let (codes, now) = (&self.inner.codes, self.transport_now());
+            match codes.standing(person, row.id, now) {
+                Standing::Open => {}
+                Standing::NotAsked => return Ok(CodeChecked::NotAsked),
+                Standing::Void => return Ok(CodeChecked::TooMany),
             }
-            let now = self.transport_now();
             let right = self.keys().check_code(row.id, code, now);
-            let person = row.person.as_deref().filter(|_| right);
-            Ok(person.map(|person| self.keys().session(person, now)))
+            codes.entered(person, row.id, right, now);
+            Ok(if right {
+                CodeChecked::Right(self.keys().session(person, now))
+            } else if codes.standing(person, row.id, now) == Standing::Void {
+                CodeChecked::TooMany
+            } else {
+                CodeChecked::Wrong
+            })
         })
     }
 }

@@ -6,6 +6,7 @@ mod address;
 mod args;
 mod cards;
 mod claims;
+mod codes;
 mod conclude;
 mod connections;
 mod dispatch;
@@ -32,7 +33,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bellwether_model::clock::Clock;
-use bellwether_model::id::{CellId, EffectId};
+use bellwether_model::id::CellId;
 use bellwether_model::time::Time;
 use tokio::sync::{Notify, watch};
 
@@ -97,7 +98,7 @@ pub(crate) struct Inner {
     pub(crate) wake_ready: Notify,
     pub(crate) busy: AtomicUsize,
     pub(crate) rim: AtomicU64,
-    pub(crate) tries: Mutex<HashMap<(EffectId, &'static str, i64), u32>>,
+    pub(crate) codes: codes::Codes,
     pub(crate) idle: Notify,
     /// Cells whose flow is gone, that somebody was told of.
     pub(crate) gone: Mutex<HashSet<CellId>>,
@@ -117,7 +118,7 @@ impl Engine {
                 wake_ready: Notify::new(),
                 busy: AtomicUsize::new(0),
                 rim: AtomicU64::new(0),
-                tries: Mutex::default(),
+                codes: codes::Codes::default(),
                 idle: Notify::new(),
                 gone: Mutex::default(),
                 stop: watch::Sender::new(false),

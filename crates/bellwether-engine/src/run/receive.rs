@@ -9,6 +9,7 @@ use bellwether_model::id::EffectId;
 use bellwether_model::notification::{Delivery, Engagement};
 use serde_json::json;
 
+use super::cards::Reused;
 use super::intake::Arriving;
 use super::{BadToken, Engine, Purpose};
 use crate::decide::{ACTED, Act, Assurance, OPENED, REPORTED};
@@ -103,7 +104,10 @@ impl Engine {
         match self.take_in(arriving).await {
             Ok(submitted) => {
                 let said = if submitted.duplicate {
-                    self.said_before(&row, &event).await
+                    match self.said_before(&row, &event).await {
+                        Ok(said) => said,
+                        Err(Reused) => return reused(),
+                    }
                 } else {
                     submitted.said.into_iter().next()
                 };
@@ -154,7 +158,8 @@ impl Engine {
                 (kind, data, Delivery::Delivered, engagement)
             }
         };
-        let id = format!("{connection}:{}", report.id);
+        // Each notification counts its reports for itself: what another one used is not known.
+        let id = format!("{connection}:{}:{}", row.id, report.id);
         let mut event = NewEvent::new("people", id, kind, report.at.unwrap_or(now), data);
         event.subject = Some(row.id.to_string());
         let mut arriving = Arriving::of(event);
@@ -242,6 +247,12 @@ impl Engine {
             .find(|row| row.reference.as_deref() == Some(reference))
             .map(|row| row.id)
     }
+}
+
+/// Not an answer to a repeated report: what it says now was never recorded.
+fn reused() -> RawAnswer {
+    let message = "this report's id was used before for another report; send it with a new id";
+    RawAnswer::error(409, "id_reused", message)
 }
 
 fn answer_of(result: &str, message: &str) -> RawAnswer {

@@ -158,6 +158,30 @@ pub enum CodeSent {
     TooMany,
 }
 
+/// What an entered code came to.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CodeChecked {
+    /// It is right: the value for the person cookie.
+    Right(String),
+    /// It is wrong.
+    Wrong,
+    /// None was asked for, or its time is over.
+    NotAsked,
+    /// Too many wrong ones: a new one must be asked for.
+    TooMany,
+}
+
+impl Debug for CodeChecked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Right(_) => "Right",
+            Self::Wrong => "Wrong",
+            Self::NotAsked => "NotAsked",
+            Self::TooMany => "TooMany",
+        })
+    }
+}
+
 /// Why a page cannot be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HostedError {
@@ -195,10 +219,10 @@ pub trait Hosted: Send + Sync + Debug {
     /// Sends the person a one-time code on another channel than the link's.
     fn send_code<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<CodeSent, HostedError>>;
 
-    /// Checks a code; the value for the person cookie when it is right, None when it is wrong.
+    /// Checks a code that was asked for before. A right one is good once.
     fn check_code<'a>(
         &'a self,
         token: &'a str,
         code: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, HostedError>>;
+    ) -> BoxFuture<'a, Result<CodeChecked, HostedError>>;
 }

@@ -6,8 +6,8 @@ mod intake;
 mod live;
 
 pub use hosted::{
-    Ask, Card, CardState, ChoiceView, CodeSent, Fact, Hosted, HostedError, OpenGrade, Press,
-    Pressed, Visitor,
+    Ask, Card, CardState, ChoiceView, CodeChecked, CodeSent, Fact, Hosted, HostedError, OpenGrade,
+    Press, Pressed, Visitor,
 };
 pub use intake::{
     ConnectionHealth, ConnectionView, Connections, Inlets, Intake, IntakeError, Submitted, TurnSaid,

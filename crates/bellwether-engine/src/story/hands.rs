@@ -10,8 +10,8 @@ use super::stage::PHONES;
 use super::steps::Pressing;
 use super::world::{Sent, What};
 use crate::seam::{
-    Actor, ActorRole, CardState, CodeSent, Hosted as _, Inlets as _, Intake as _, OpenGrade, Press,
-    Visitor,
+    Actor, ActorRole, CardState, CodeChecked, CodeSent, Hosted as _, Inlets as _, Intake as _,
+    OpenGrade, Press, Visitor,
 };
 
 impl Play<'_> {
@@ -141,11 +141,11 @@ impl Play<'_> {
         };
         let checked = engine.check_code(&token, &code).await;
         match checked.map_err(|error| error.to_string())? {
-            Some(cookie) => {
+            CodeChecked::Right(cookie) => {
                 self.sessions.insert(person.to_owned(), cookie);
                 Ok(())
             }
-            None => Err(format!("the code that was sent to {person} is not right")),
+            _ => Err(format!("the code that was sent to {person} is not right")),
         }
     }
 }

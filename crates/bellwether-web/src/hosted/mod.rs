@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use bellwether_engine::seam::{
-    CodeSent, HostedError, OpenGrade, Press, Pressed, TurnSaid, Visitor,
+    CodeChecked, CodeSent, HostedError, OpenGrade, Press, Pressed, TurnSaid, Visitor,
 };
 
 use crate::guard::{cookie, same_origin};
@@ -141,7 +141,7 @@ async fn verify(
     let given: String = fields.text("code").unwrap_or_default();
     let given: String = given.chars().filter(|c| !c.is_whitespace()).collect();
     match web.app.hosted.check_code(&token, &given).await {
-        Ok(Some(session)) => {
+        Ok(CodeChecked::Right(session)) => {
             let mut answer = back(&token, Note::new("verified"));
             let secure = secure(&web);
             set_cookie(
@@ -153,7 +153,9 @@ async fn verify(
             );
             answer
         }
-        Ok(None) => back(&token, Note::new("wrong_code")),
+        Ok(CodeChecked::Wrong) => back(&token, Note::new("wrong_code")),
+        Ok(CodeChecked::NotAsked) => back(&token, Note::new("no_code")),
+        Ok(CodeChecked::TooMany) => back(&token, Note::new("code_void")),
         Err(error) => sorry(&error, &headers),
     }
 }

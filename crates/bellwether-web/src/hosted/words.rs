@@ -148,6 +148,16 @@ const EN: Words = Words {
             Tone::Warn,
             "This code is not right. Check the latest mail and try again.",
         ),
+        (
+            "no_code",
+            Tone::Warn,
+            "This code is no longer good. Have a new one sent.",
+        ),
+        (
+            "code_void",
+            Tone::Bad,
+            "Too many wrong codes: none is good any more. Have a new one sent.",
+        ),
     ],
     no_form: "This button came from an old page.",
     open_again: "Nothing was decided. Open the link again and press there.",
@@ -251,6 +261,16 @@ const DE: Words = Words {
             "wrong_code",
             Tone::Warn,
             "Der Code stimmt nicht. Sehen Sie in der neuesten Mail nach.",
+        ),
+        (
+            "no_code",
+            Tone::Warn,
+            "Dieser Code gilt nicht mehr. Lassen Sie einen neuen senden.",
+        ),
+        (
+            "code_void",
+            Tone::Bad,
+            "Zu viele falsche Codes: Keiner gilt mehr. Lassen Sie einen neuen senden.",
         ),
     ],
     no_form: "Dieser Knopf kam von einer alten Seite.",

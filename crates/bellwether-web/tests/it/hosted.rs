@@ -185,6 +185,8 @@ async fn a_code_by_mail_opens_the_buttons_on_this_device() {
     assert!(page.contains("A code is on its way to a…@example.com"));
     let page = press(&server, "code", "verify", "code=000000").await.body;
     assert!(page.contains("This code is not right."));
+    let page = press(&server, "code", "verify", "code=111111").await.body;
+    assert!(page.contains("Too many wrong codes"));
     let proven = server.press("/n/code/verify", &[], "code=123+456").await;
     let cookie = proven
         .headers

@@ -155,7 +155,7 @@ fn decisions(stage: &Stage) -> usize {
 type Make = fn(&Sent, &Sent, Time) -> (&'static str, Json);
 
 /// Replies that must not decide, each with the reason that the journal gives.
-const HOSTILE: [(&str, Make, &str); 12] = [
+const HOSTILE: [(&str, Make, &str); 20] = [
     (
         "no DMARC",
         |_, _, _| {
@@ -210,6 +210,46 @@ const HOSTILE: [(&str, Make, &str); 12] = [
             )
         },
         "mailing_list",
+    ),
+    (
+        "bulk",
+        |_, _, _| ("Approve", json!({ "bulk": true })),
+        "mailing_list",
+    ),
+    (
+        "forwarded",
+        |_, _, _| ("Approve", json!({ "subject": "Fwd: Re: the order" })),
+        "forwarded",
+    ),
+    (
+        "asked back",
+        |_, _, _| ("Approve?", json!({})),
+        "not_a_known_word",
+    ),
+    (
+        "crossed out",
+        |_, _, _| ("~~approve~~", json!({})),
+        "not_a_known_word",
+    ),
+    (
+        "cross",
+        |_, _, _| ("❌ approve", json!({})),
+        "not_a_known_word",
+    ),
+    (
+        "thumb down",
+        |_, _, _| ("👎 approve", json!({})),
+        "not_a_known_word",
+    ),
+    (
+        "empty box",
+        |_, _, _| ("- [ ] approve", json!({})),
+        "not_a_known_word",
+    ),
+    (
+        "frown",
+        |_, _, _| ("approve :(", json!({})),
+        "not_a_known_word",
     ),
     (
         "HTML only",

@@ -11,6 +11,7 @@ mod crash;
 mod decisions;
 mod docs;
 mod faults;
+mod forged;
 mod inlets;
 mod installed;
 mod memory;

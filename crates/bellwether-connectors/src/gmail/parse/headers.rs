@@ -145,6 +145,18 @@ const ABSENCE: &[&str] = &[
     "automatisch antwoord",
 ];
 
+/// Whether a subject in small letters begins so, also before what it answers (`Abwesend Re: …`).
+fn is_absence(subject: &str, start: &str) -> bool {
+    let answers = |rest: &str| {
+        let rest = rest.trim_start();
+        ["re:", "aw:", "antwort:", "- re:"]
+            .iter()
+            .any(|prefix| rest.starts_with(prefix))
+    };
+    let words = start.trim_end_matches(':');
+    subject.starts_with(start) || subject.strip_prefix(words).is_some_and(answers)
+}
+
 /// Finds out whether a machine wrote the mail, and whether it answers one (RFC 3834, RFC 3464,
 /// RFC 8098 and the fields that older programs set).
 pub(super) fn machine(fields: &[(String, String)], subject: &str, from: &Person) -> Machine {
@@ -174,7 +186,7 @@ pub(super) fn machine(fields: &[(String, String)], subject: &str, from: &Person)
         || matches!(local.as_str(), "mailer-daemon" | "mail-daemon");
     let null_sender = field(fields, "return-path").is_some_and(|path| path.trim() == "<>");
     let opening = subject.trim_start().to_lowercase();
-    let absent = ABSENCE.iter().any(|start| opening.starts_with(start));
+    let absent = ABSENCE.iter().any(|start| is_absence(&opening, start));
     let said = |name: &str| has(name) && lower(name) != "no";
     let auto_reply = auto_submitted == "auto-replied"
         || dsn
@@ -200,7 +212,9 @@ pub(super) fn machine(fields: &[(String, String)], subject: &str, from: &Person)
         bulk: matches!(precedence.as_str(), "bulk" | "list" | "junk")
             || has("list-id")
             || has("list-unsubscribe")
-            || has("list-post"),
+            || has("list-post")
+            || has("mailing-list")
+            || has("x-mailing-list"),
         dsn,
     }
 }

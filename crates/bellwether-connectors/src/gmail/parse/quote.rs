@@ -7,6 +7,8 @@ pub(super) const LINES_MAX: usize = 4000;
 const ATTRIBUTION_LINES: usize = 4;
 /// Within how many lines a header block must show two more of its labels.
 const BLOCK_LINES: usize = 8;
+/// The longest label of a header block, in letters.
+const LABEL_MAX: usize = 30;
 
 /// The labels of a header block that mail programs put above a quotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +130,7 @@ fn begins_old(lines: &[&str], at: usize) -> bool {
         || is_underscores(line)
         || is_attribution(lines, at)
         || is_header_block(lines, at)
+        || is_unknown_block(lines, at)
 }
 
 fn is_signature(line: &str) -> bool {
@@ -222,6 +225,39 @@ pub(super) fn is_header_block(lines: &[&str], at: usize) -> bool {
     others >= 2
 }
 
+/// A header block in a language that is not listed: three lines or more of `Word: value` below each
+/// other, of which one names an address or a time of day. What a person lists (`Cost centre: 4100`)
+/// names neither.
+fn is_unknown_block(lines: &[&str], at: usize) -> bool {
+    let block = || lines[at..].iter().take_while(|line| is_labelled(line));
+    block().count() >= 3 && block().any(|line| line.contains('@') || names_a_time(line))
+}
+
+fn is_labelled(line: &str) -> bool {
+    let line = line.trim().trim_start_matches('*');
+    let Some((name, value)) = line.split_once(':') else {
+        return false;
+    };
+    let name = name.trim_end_matches(['*', ' ', '\u{a0}']);
+    let word = |c: char| c.is_alphabetic() || matches!(c, ' ' | '-' | '\'' | '’' | '.');
+    !value.starts_with("//")
+        && (1..=LABEL_MAX).contains(&name.chars().count())
+        && name.chars().all(word)
+        && name.split_whitespace().count() <= 3
+}
+
+/// `10:42`, or `10.42` as the north writes it.
+fn names_a_time(line: &str) -> bool {
+    let (_, value) = line.split_once(':').unwrap_or_default();
+    let bytes = value.as_bytes();
+    bytes.windows(4).any(|four| {
+        four[0].is_ascii_digit()
+            && matches!(four[1], b':' | b'.')
+            && four[2].is_ascii_digit()
+            && four[3].is_ascii_digit()
+    })
+}
+
 /// Splits `*From:* value` into what it is and its value.
 pub(super) fn label(line: &str) -> Option<(Label, &str)> {
     let line = line.trim_start_matches(['>', ' ', '\t', '*', '\u{a0}']);
@@ -234,5 +270,31 @@ pub(super) fn label(line: &str) -> Option<(Label, &str)> {
         Some((Label::Other, value))
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_text;
+
+    #[test]
+    fn header_blocks_of_any_language_begin_the_quotation() {
+        let blocks = [
+            "Od: Freigaben <a+t@example.com>\nWysłano: poniedziałek, 2 listopada\nDo: A\nTemat: PO-1",
+            "Od: Freigaben\nWysłano: poniedziałek, 2 listopada 2026 10:42\nDo: Alice\nTemat: PO-1",
+            "*Lähettäjä:* Freigaben\n*Lähetetty:* maanantai 2. marraskuuta 2026 10.42\n\
+             *Vastaanottaja:* Alice\n*Aihe:* PO-1",
+            "Kimden: Freigaben\nGönderildi: 2 Kasım 2026 10:42\nKime: Alice\nKonu: PO-1",
+        ];
+        for block in blocks {
+            let text = format!("Rejected\nToo dear\n\n{block}\n\nhttps://b.example.com/n/abc");
+            assert_eq!(
+                new_text(&text).as_deref(),
+                Some("Rejected\nToo dear"),
+                "{block}"
+            );
+        }
+        let list = "Here it is:\nCost centre: 4100\nProject: North\nAccount: 12";
+        assert_eq!(new_text(list).as_deref(), Some(list));
     }
 }

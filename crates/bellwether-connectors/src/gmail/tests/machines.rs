@@ -51,6 +51,8 @@ fn machines_may_write_but_their_answers_are_marked() {
         "Automatic reply: PO-4711",
         "Automatische Antwort: PO-4711",
         "Abwesenheitsnotiz: Urlaub\nAuto-Submitted: auto-generated",
+        "Out of Office Re: PO-4711",
+        "Abwesend Re: PO-4711",
         "Out of Office: PO\nX-Auto-Response-Suppress: All",
         "=?utf-8?q?R=C3=A9ponse_automatique=C2=A0=3A_PO?=",
     ] {

@@ -10,6 +10,9 @@ use crate::flow::def::{Block, Emit, If, Length, Span, Wait};
 use crate::lang::Expr;
 use crate::yaml::{Node, Problem};
 
+/// What the server itself and the people at its pages say: a flow must not speak for them.
+const OWN: [&str; 6] = ["people", "push", "engine", "schedule", "case", "bellwether"];
+
 /// When a wait that says nothing is given up.
 const WAIT_DEFAULT: Length = Length::Fixed(Span::Clock(Millis::days(30)));
 
@@ -125,6 +128,17 @@ impl Reading<'_> {
         if self.catalog.trigger(event).is_some() {
             let message = format!("`{event}` is said by its connector, not by flows");
             self.error(object.place(), message, "choose a name of your own");
+            return None;
+        }
+        let first = parts[0];
+        let connector = self.catalog.connectors.iter().any(|def| def.name == first);
+        if connector || OWN.contains(&first) {
+            let message = format!("`{event}` is not for flows to say");
+            self.error(
+                object.place(),
+                message,
+                "choose a name of your own: order.checked",
+            );
             return None;
         }
         let mut data = Vec::new();

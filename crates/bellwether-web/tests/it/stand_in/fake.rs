@@ -291,8 +291,12 @@ impl Hosted for Fake {
         &'a self,
         _: &'a str,
         code: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, HostedError>> {
-        done(Ok((code == "123456").then(|| "proven".to_owned())))
+    ) -> BoxFuture<'a, Result<CodeChecked, HostedError>> {
+        done(Ok(match code {
+            "123456" => CodeChecked::Right("proven".to_owned()),
+            "111111" => CodeChecked::TooMany,
+            _ => CodeChecked::Wrong,
+        }))
     }
 }
 

@@ -37,7 +37,7 @@ fn the_sound_flow_is_sound() {
 
 /// What is replaced, by what, and the beginning of the one message.
 #[rustfmt::skip]
-const MISTAKES: [(&str, &str, &str); 62] = [
+const MISTAKES: [(&str, &str, &str); 64] = [
     ("bellwether: 1\n", "", "f.yaml:1:1  the language version is missing  begin the file with `bellwether: 1`"),
     ("bellwether: 1", "bellwether: 2", "f.yaml:1:13  this server knows version 1 of the language only"),
     ("bellwether: 1\nflow: approval", "flow: approval\nbellwether: 1", "f.yaml:1:1  the language version must come first"),
@@ -59,6 +59,8 @@ const MISTAKES: [(&str, &str, &str); 62] = [
     ("  owner: { type: who }", "  owner: { typ: who }", "f.yaml:6:12  an input has no key `typ`  did you mean `type`?"),
     ("  owner: { type: who }", "  owner: { type: who }\n  days: { type: number, default: many }", "f.yaml:7:34  this default does not fit: this is not a number"),
     ("  owner: { type: who }", "  owner: { type: who }\n  no: { type: text }", "f.yaml:7:3  `no` cannot be a name"),
+    ("reject: []", "reject: [{ emit: push.acted }]", "f.yaml:24:24  `push.acted` is not for flows to say  choose a name of your own: order.checked"),
+    ("reject: []", "reject: [{ emit: gmail.made.up }]", "f.yaml:24:24  `gmail.made.up` is not for flows to say  choose a name of your own: order.checked"),
     ("labelled('Amount')", "labeled('Amount')", "f.yaml:12:23  there is no filter labeled  did you mean labelled?"),
     ("labelled('Amount')", "labelled()", "f.yaml:12:31  labelled takes 1 to 12 in brackets"),
     ("labelled('Amount')", "labelled('Amount)", "f.yaml:12:32  this quote is never closed"),
