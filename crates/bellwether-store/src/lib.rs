@@ -20,6 +20,13 @@ pub enum OpenError {
         /// The release that the schema needs.
         release: String,
     },
+    /// Another process has it open.
+    InUse {
+        /// The database's file.
+        file: std::path::PathBuf,
+        /// The other process, where it said so.
+        process: Option<u32>,
+    },
     /// The file cannot be read, written or is no database.
     Failed(String),
 }
@@ -38,9 +45,22 @@ impl std::fmt::Display for OpenError {
             } => write!(
                 f,
                 "the database has schema {found} and this program knows schemas up to {known}: \
-                 start bellwether {release} or later, or restore the copy that was made before \
-                 the upgrade"
+                 a newer build of bellwether wrote it (schema {found} came with {release}). \
+                 Start that build, or put the copy back that was made before the upgrade: \
+                 it stands beside the database, named …before-schema-N"
             ),
+            Self::InUse { file, process } => {
+                let who = process.map_or_else(
+                    || "another process".to_owned(),
+                    |process| format!("process {process}"),
+                );
+                write!(
+                    f,
+                    "the database {} is in use by {who}: two servers on one database would send \
+                     everything twice. Stop the other one, or give this one a database of its own",
+                    file.display()
+                )
+            }
             Self::Failed(message) => write!(f, "cannot open the database: {message}"),
         }
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::OpenError;
+use crate::sqlite::make_private;
 
 /// One step of the schema.
 #[derive(Debug)]
@@ -109,12 +110,12 @@ fn copy_aside(conn: &Connection, file: &Path, found: u32) -> Result<(), OpenErro
         return Ok(());
     }
     conn.execute("VACUUM INTO ?1", [name.to_string_lossy()])
-        .map(|_| ())
         .map_err(|e| {
             OpenError::Failed(format!(
                 "no copy could be made before the migration ({e}); free some space and start again"
             ))
-        })
+        })?;
+    make_private(Path::new(&name))
 }
 
 fn run(conn: &Connection, script: &[&Migration]) -> rusqlite::Result<()> {
