@@ -11,6 +11,7 @@ pub(in crate::gmail) mod headers;
 mod html;
 mod nested;
 mod quote;
+mod veil;
 
 use bellwether_model::id::hex;
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
@@ -189,7 +190,8 @@ fn head_of(root: &Part) -> Vec<u8> {
     head.into_bytes()
 }
 
-fn assemble(message: &Message<'_>, body: Body, rules: Rules<'_>) -> Mail {
+fn assemble(message: &Message<'_>, mut body: Body, rules: Rules<'_>) -> Mail {
+    body.text = veil::text(&body.text);
     let fields = headers::fields(message);
     let senders = headers::people(message, HeaderName::From);
     let from = senders.first().cloned();
@@ -198,7 +200,7 @@ fn assemble(message: &Message<'_>, body: Body, rules: Rules<'_>) -> Mail {
         false => message.subject(),
     };
     let subject = subject
-        .map(|text| clean::line(text, headers::VALUE_MAX))
+        .map(|text| veil::text(&clean::line(text, headers::VALUE_MAX)))
         .filter(|text| !text.is_empty());
     let title = subject.as_deref().unwrap_or_default();
     let to = headers::people(message, HeaderName::To);
@@ -217,13 +219,13 @@ fn assemble(message: &Message<'_>, body: Body, rules: Rules<'_>) -> Mail {
         rfc_message_id: ids(HeaderName::MessageId).into_iter().next(),
         in_reply_to,
         references,
-        reply_to: headers::people(message, HeaderName::ReplyTo),
+        reply_to: veil::people(headers::people(message, HeaderName::ReplyTo)),
         auth: auth_results::read(&fields, rules.authserv, &domains(&senders)),
         forwarded_from: forward::read(title, &body.text),
         claim: Claim::read(&fields),
         from,
-        to,
-        cc,
+        to: veil::people(to),
+        cc: veil::people(cc),
         subject,
         text_cut: body.cut,
         new_text,
