@@ -12,6 +12,7 @@ pub mod notification;
 pub mod secret;
 pub mod spec;
 pub mod time;
+pub mod veil;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -13,7 +13,7 @@ mod samples;
 use std::future::pending;
 
 use bellwether_engine::seam::{LiveKind, LiveLine};
-use bellwether_web::{internal, public, serve};
+use bellwether_web::{routers, serve};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -25,10 +25,11 @@ async fn main() -> std::io::Result<()> {
     let pages = TcpListener::bind("127.0.0.1:8181").await?;
     let nothing = TcpListener::bind("127.0.0.1:8182").await?;
     tokio::spawn(happen(full.clone()));
+    let both = routers(full);
     let served = tokio::try_join!(
-        serve(console, internal(full.clone()), pending()),
-        serve(pages, public(full), pending()),
-        serve(nothing, internal(empty), pending()),
+        serve(console, both.internal, pending()),
+        serve(pages, both.public, pending()),
+        serve(nothing, routers(empty).internal, pending()),
     );
     served.map(|_| ())
 }

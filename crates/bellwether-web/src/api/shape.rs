@@ -7,6 +7,7 @@ use bellwether_engine::store::{
 use bellwether_model::event::Event;
 use bellwether_model::failure::Failure;
 use bellwether_model::time::Time;
+use bellwether_model::veil;
 use serde_json::{Map, Value, json};
 
 fn instant(at: Time) -> Value {
@@ -54,7 +55,7 @@ pub(crate) fn event(event: &Event) -> Value {
     put("traceparent", json!(envelope.traceparent));
     put("flowset", json!(event.flow_set));
     put("directory", json!(event.directory));
-    put("data", (*envelope.data).clone());
+    put("data", veil::value(&envelope.data));
     Value::Object(out)
 }
 
@@ -76,8 +77,8 @@ pub(crate) fn run(row: &RunRow) -> Value {
 pub(crate) fn run_detail(detail: &RunDetail) -> Value {
     let mut out = run(&detail.run);
     let timer = |(name, due): &(String, Time)| json!({ "name": name, "due": instant(*due) });
-    out["state"] = detail.state.clone();
-    out["journal"] = json!(detail.journal);
+    out["state"] = veil::value(&detail.state);
+    out["journal"] = veil::value(&json!(detail.journal));
     out["effects"] = detail.effects.iter().map(effect).collect();
     out["timers"] = detail.timers.iter().map(timer).collect();
     out["opened_by"] = detail.opened_by.as_ref().map_or(Value::Null, event);
@@ -103,7 +104,7 @@ pub(crate) fn effect(row: &EffectRow) -> Value {
         "reason": row.reason,
         "made_at": instant(row.made_at),
         "changed_at": instant(row.changed_at),
-        "args": serde_json::from_str::<Value>(&row.args).unwrap_or(Value::Null),
+        "args": veil::value(&serde_json::from_str(&row.args).unwrap_or(Value::Null)),
     })
 }
 

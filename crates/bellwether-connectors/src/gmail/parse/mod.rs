@@ -11,9 +11,9 @@ pub(in crate::gmail) mod headers;
 mod html;
 mod nested;
 mod quote;
-mod veil;
 
 use bellwether_model::id::hex;
+use bellwether_model::veil;
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -219,13 +219,13 @@ fn assemble(message: &Message<'_>, mut body: Body, rules: Rules<'_>) -> Mail {
         rfc_message_id: ids(HeaderName::MessageId).into_iter().next(),
         in_reply_to,
         references,
-        reply_to: veil::people(headers::people(message, HeaderName::ReplyTo)),
+        reply_to: veiled(headers::people(message, HeaderName::ReplyTo)),
         auth: auth_results::read(&fields, rules.authserv, &domains(&senders)),
         forwarded_from: forward::read(title, &body.text),
         claim: Claim::read(&fields),
         from,
-        to: veil::people(to),
-        cc: veil::people(cc),
+        to: veiled(to),
+        cc: veiled(cc),
         subject,
         text_cut: body.cut,
         new_text,
@@ -243,6 +243,15 @@ fn assemble(message: &Message<'_>, mut body: Body, rules: Rules<'_>) -> Mail {
         text: Some(body.text).filter(|text| !text.is_empty()),
         ..Mail::default()
     }
+}
+
+/// People without the tokens of reply addresses.
+fn veiled(people: Vec<Person>) -> Vec<Person> {
+    let veiled = |person: Person| Person {
+        name: person.name.map(|name| veil::text(&name)),
+        address: person.address.map(|address| veil::text(&address)),
+    };
+    people.into_iter().map(veiled).collect()
 }
 
 /// The domain of each sender; one without a domain counts as the empty one.
