@@ -19,6 +19,8 @@ const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 /// What may not be set in the mode of a file.
 const OTHERS: u32 = 0o077;
+/// What may not be set in the mode of its folder: whoever writes there can put another file in.
+const WRITABLE: u32 = 0o022;
 /// The most bytes that are read from a lock file: a process id.
 const PID_MAX: u64 = 32;
 
@@ -145,4 +147,31 @@ pub(crate) fn make_private(copy: &Path) -> Result<(), OpenError> {
 fn mode(path: &Path) -> Option<u32> {
     let found = fs::metadata(path).ok()?;
     Some(found.permissions().mode() & 0o7777)
+}
+
+/// Whether another process writes this database now, and which. Changes nothing.
+pub(crate) fn in_use(database: &Path) -> Option<Option<u32>> {
+    let mut file = File::open(beside(database, ".lock")).ok()?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
+/// Files of the database that others may read, with their modes, and its folder when others may
+/// write it.
+pub(crate) fn exposed(database: &Path) -> Vec<(PathBuf, u32)> {
+    let files = ["", "-wal", "-shm"].map(|ending| (beside(database, ending), OTHERS));
+    let folder = database.parent().map(|folder| {
+        let here = folder.as_os_str().is_empty();
+        let folder = if here { Path::new(".") } else { folder };
+        (folder.to_owned(), WRITABLE)
+    });
+    let looked = files.into_iter().chain(folder);
+    looked
+        .filter_map(|(path, wrong)| {
+            let mode = mode(&path).filter(|mode| mode & wrong != 0)?;
+            Some((path, mode))
+        })
+        .collect()
 }

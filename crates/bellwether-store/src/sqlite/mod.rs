@@ -35,7 +35,7 @@ use pool::Pool;
 use project::{Behind, Projector, Source};
 use writer::{QUEUE_MAX, Request, Writer};
 
-pub(crate) use lock::make_private;
+pub(crate) use lock::{exposed, in_use, make_private};
 pub use registry::audit_hash;
 pub use stats::Stats;
 

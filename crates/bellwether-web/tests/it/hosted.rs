@@ -339,7 +339,7 @@ async fn a_person_whose_id_no_cookie_may_hold_is_known_again() {
     let cookie = proven.cookie("bw_person").expect("an enrolled device");
     let held = "0123456789-_=".to_owned();
     let plain = |c: char| c.is_ascii_alphanumeric() || held.contains(c);
-    assert!(cookie.chars().all(|c| plain(c)), "{cookie}");
+    assert!(cookie.chars().all(plain), "{cookie}");
     let page = server
         .open("/n/code", &[&format!("cookie: {cookie}")])
         .await;

@@ -1,6 +1,7 @@
 //! The commands, one file each. Standard output carries data, standard error everything else;
 //! `--json` gives data as JSON.
 
+mod ask;
 mod demo;
 mod doctor;
 mod lint;

@@ -87,7 +87,9 @@ async fn start(config: ServerConfig) -> Result<Running, Failed> {
     };
     composed.import_setup(&setup).await?;
     if let Some(folder) = &config.flows {
-        composed.import_folder(folder, &setup).await?;
+        for problem in composed.import_folder(folder, &setup).await? {
+            tracing::error!("a flow file is left out until it is mended: {problem}");
+        }
     }
     for complaint in composed.reload().await? {
         tracing::error!("not set up: {complaint}");

@@ -8,6 +8,7 @@ mod metrics;
 
 pub(crate) use compose::{Composed, Options};
 pub(crate) use flows::{FlowDocument, FlowFile, catalog, read_folder};
+pub(crate) use import::check_folder;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

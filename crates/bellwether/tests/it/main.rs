@@ -10,6 +10,7 @@ mod crash;
 mod decisions;
 mod faults;
 mod installed;
+mod kept;
 mod properties;
 mod race;
 mod restart;
