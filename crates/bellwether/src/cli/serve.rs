@@ -33,6 +33,7 @@ impl Serve {
         let mut config = ServerConfig::read(&self.config)?;
         config.flows = self.flows.or(config.flows);
         let running = start(config).await?;
+        let asked = asked_to_end();
         tracing::info!(
             listen = %running.internal, public = %running.public,
             "ready: console at http://{}", running.internal
@@ -43,7 +44,7 @@ impl Serve {
                 "public": running.public.to_string(), "pid": std::process::id(),
             }));
         }
-        asked_to_end().await;
+        asked.await;
         tracing::info!("ending: what is in flight is let to its end");
         running.stop().await;
         Ok(())
