@@ -4,8 +4,9 @@
 
 use serde_json::Value;
 
-/// What stands where a capability was.
-const GONE: &str = "(removed)";
+/// What stands where a capability was. It has the signs of a token, so that who cuts a quotation at
+/// the first line with one of our links or addresses still finds that line.
+const GONE: &str = "removed-by-bellwether";
 /// Where the token of a link begins, as written and as mail filters wrap it.
 const BEGINNINGS: [&str; 3] = ["/n/", "%2fn%2f", "%252fn%252f"];
 /// From this many characters on it is a token; words and tags that people choose are shorter.
@@ -88,12 +89,13 @@ mod tests {
             "https://safe.example.net/?url=https%3A%2F%2Fpush.example.com%2Fn%2F",
         ] {
             let veiled = text(&format!("{before}{token}\n> and ä {before}{token}/x"));
-            let expected = format!("{before}(removed)\n> and ä {before}(removed)/x");
+            let expected =
+                format!("{before}removed-by-bellwether\n> and ä {before}removed-by-bellwether/x");
             assert_eq!(veiled, expected);
         }
         assert_eq!(
             text(&format!("a <approvals+{tag}@example.com> wrote:")),
-            "a <approvals+(removed)@example.com> wrote:"
+            "a <approvals+removed-by-bellwether@example.com> wrote:"
         );
         for kept in [
             "approvals+invoices@example.com",
@@ -105,8 +107,8 @@ mod tests {
         }
         let event = serde_json::json!({"mail": {"reply_token": tag, "to": [{"a": token}],
             "refs": [format!("/n/{token}")], "n": 1}, "args": {"reply_token": true}});
-        let expected = serde_json::json!({"mail": {"reply_token": "(removed)",
-            "to": [{"a": token}], "refs": ["/n/(removed)"], "n": 1},
+        let expected = serde_json::json!({"mail": {"reply_token": "removed-by-bellwether",
+            "to": [{"a": token}], "refs": ["/n/removed-by-bellwether"], "n": 1},
             "args": {"reply_token": true}});
         assert_eq!(value(&event), expected);
     }

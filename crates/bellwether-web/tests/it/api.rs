@@ -416,6 +416,6 @@ async fn no_answer_holds_a_link_or_the_token_of_a_reply_address() {
             !body.contains("\"tok\"") && !body.contains("&quot;tok&quot;"),
             "{path}"
         );
-        assert!(body.contains("/n/(removed)"), "{path}");
+        assert!(body.contains("/n/removed-by-bellwether"), "{path}");
     }
 }

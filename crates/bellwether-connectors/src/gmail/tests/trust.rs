@@ -154,9 +154,12 @@ fn links_and_reply_addresses_that_come_back_are_not_kept() {
     rest["reply_token"] = serde_json::Value::Null;
     let rest = rest.to_string();
     assert!(!rest.contains(&tag) && !rest.contains("dgEBmY9"), "{rest}");
-    let gone = "approve, see https://push.example.com/n/(removed)";
+    let gone = "approve, see https://push.example.com/n/removed-by-bellwether";
     assert_eq!(read["new_text"], gone);
-    assert_eq!(read["to"][0]["address"], "approvals+(removed)@example.com");
+    assert_eq!(
+        read["to"][0]["address"],
+        "approvals+removed-by-bellwether@example.com"
+    );
 }
 
 #[test]
