@@ -13,6 +13,7 @@ pub mod reduce;
 pub mod secret;
 pub mod spec;
 pub mod time;
+pub mod veil;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -4,6 +4,8 @@
 mod migrate;
 mod sqlite;
 
+use std::path::{Path, PathBuf};
+
 pub use sqlite::{Database, Stats, audit_hash};
 
 /// The database could not be opened.
@@ -19,6 +21,13 @@ pub enum OpenError {
         known: u32,
         /// The release that the schema needs.
         release: String,
+    },
+    /// Another process has it open.
+    InUse {
+        /// The database's file.
+        file: PathBuf,
+        /// The other process, where it said so.
+        process: Option<u32>,
     },
     /// The file cannot be read, written or is no database.
     Failed(String),
@@ -38,15 +47,49 @@ impl std::fmt::Display for OpenError {
             } => write!(
                 f,
                 "the database has schema {found} and this program knows schemas up to {known}: \
-                 start bellwether {release} or later, or restore the copy that was made before \
-                 the upgrade"
+                 a newer build of bellwether wrote it (schema {found} came with {release}). \
+                 Start that build, or put the copy back that was made before the upgrade: \
+                 it stands beside the database, named …before-schema-N"
             ),
+            Self::InUse { file, process } => {
+                let who = process.map_or_else(
+                    || "another process".to_owned(),
+                    |process| format!("process {process}"),
+                );
+                write!(
+                    f,
+                    "the database {} is in use by {who}: two servers on one database would send \
+                     everything twice. Stop the other one, or give this one a database of its own",
+                    file.display()
+                )
+            }
             Self::Failed(message) => write!(f, "cannot open the database: {message}"),
         }
     }
 }
 
 impl std::error::Error for OpenError {}
+
+/// The file of a database that lives in one.
+fn file_of(url: &str) -> Option<&Path> {
+    match url.split_once(':') {
+        Some(("sqlite", ":memory:")) => None,
+        Some(("sqlite", path)) if !path.is_empty() => Some(Path::new(path)),
+        _ => None,
+    }
+}
+
+/// Whether another process has a database open, and which one where it said so. For commands that
+/// look and change nothing.
+pub fn in_use(url: &str) -> Option<Option<u32>> {
+    sqlite::in_use(file_of(url)?)
+}
+
+/// What of a database others on this machine may read, with the modes: its files, and its folder
+/// when others may write it.
+pub fn exposed(url: &str) -> Vec<(PathBuf, u32)> {
+    file_of(url).map(sqlite::exposed).unwrap_or_default()
+}
 
 /// Opens a database by its address, creating and migrating it as needed: `sqlite:PATH` for a file,
 /// `sqlite::memory:` for one that lives as long as the value and is independent of all others.
@@ -55,9 +98,9 @@ impl std::error::Error for OpenError {}
 /// # Errors
 /// The address is unknown, the file unusable, or its schema is newer than this program.
 pub fn open(url: &str) -> Result<Database, OpenError> {
-    match url.split_once(':') {
-        Some(("sqlite", ":memory:")) => Database::open_memory(),
-        Some(("sqlite", path)) if !path.is_empty() => Database::open_file(path.as_ref()),
-        _ => Err(OpenError::Scheme(url.to_owned())),
+    match file_of(url) {
+        Some(path) => Database::open_file(path),
+        None if url == "sqlite::memory:" => Database::open_memory(),
+        None => Err(OpenError::Scheme(url.to_owned())),
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::OpenError;
+use crate::sqlite::make_private;
 
 /// One step of the schema.
 #[derive(Debug)]
@@ -104,7 +105,7 @@ fn newest(conn: &Connection) -> rusqlite::Result<(u32, String)> {
 
 /// Makes the file of a new database, or of a copy, readable for its owner alone: mails lie in it as
 /// they came. The log gets the same mode from it. What cannot be made here, opening complains of.
-pub(crate) fn make_private(path: &Path) {
+pub(crate) fn born_private(path: &Path) {
     let made = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -124,14 +125,14 @@ fn copy_aside(conn: &Connection, file: &Path, found: u32) -> Result<(), OpenErro
         // An earlier attempt made it; the older copy is the one from before any change.
         return Ok(());
     }
-    make_private(Path::new(&name));
+    born_private(Path::new(&name));
     conn.execute("VACUUM INTO ?1", [name.to_string_lossy()])
-        .map(|_| ())
         .map_err(|e| {
             OpenError::Failed(format!(
                 "no copy could be made before the migration ({e}); free some space and start again"
             ))
-        })
+        })?;
+    make_private(Path::new(&name))
 }
 
 fn run(conn: &Connection, script: &[&Migration]) -> rusqlite::Result<()> {

@@ -11,7 +11,7 @@ mod stand_in;
 use std::future::pending;
 
 use bellwether_engine::seam::{LiveKind, LiveLine};
-use bellwether_web::{internal, public, serve};
+use bellwether_web::{routers, serve};
 use stand_in::{fake, samples};
 use tokio::net::TcpListener;
 
@@ -26,11 +26,12 @@ async fn main() -> std::io::Result<()> {
     let nothing = TcpListener::bind("127.0.0.1:8182").await?;
     let door = TcpListener::bind("127.0.0.1:8183").await?;
     tokio::spawn(happen(full.clone()));
+    let both = routers(full);
     let served = tokio::try_join!(
-        serve(console, internal(full.clone()), pending()),
-        serve(pages, public(full), pending()),
-        serve(nothing, internal(empty), pending()),
-        serve(door, internal(locked), pending()),
+        serve(console, both.internal, pending()),
+        serve(pages, both.public, pending()),
+        serve(nothing, routers(empty).internal, pending()),
+        serve(door, routers(locked).internal, pending()),
     );
     served.map(|_| ())
 }

@@ -2,10 +2,11 @@
 //! rebinding, the same-origin check and the form token of everything that changes something.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bellwether_engine::seam::{Actor, ActorRole};
@@ -17,7 +18,7 @@ use crate::console::sign_in;
 use crate::problem::Problem;
 use crate::query::Fields;
 use crate::serve::Peer;
-use crate::web::Web;
+use crate::web::{Web, nonce};
 
 /// The cookie of a signed-in console.
 pub(crate) const SESSION_COOKIE: &str = "bw_console";
@@ -64,7 +65,9 @@ impl FromRequest<Web> for Posted {
     async fn from_request(request: Request, web: &Web) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let By(actor) = By::from_request_parts(&mut parts, web).await?;
-        may_change(&actor, &parts.headers).map_err(IntoResponse::into_response)?;
+        // Our own pages say `no-referrer`, and then browsers send `Origin: null`; the form's token
+        // proves it.
+        may_change(&actor, &parts.headers, Null::Allowed).map_err(IntoResponse::into_response)?;
         let token = form_token(web, &parts.headers);
         let request = Request::from_parts(parts, body);
         let fields = Fields::of_form(request)
@@ -86,10 +89,18 @@ impl FromRequest<Web> for Called {
         let (mut parts, body) = request.into_parts();
         let By(actor) = By::from_request_parts(&mut parts, web).await?;
         let read = async {
-            may_change(&actor, &parts.headers)?;
+            may_change(&actor, &parts.headers, Null::Refused)?;
+            let is_json = is_json(&parts.headers);
+            // No form can send JSON: whatever carries it was written by a program of the caller.
+            if !is_json && parts.headers.contains_key(header::ORIGIN) {
+                return Err(not_json());
+            }
             let bytes = crate::body::read(body, 64 * 1024).await?;
             if bytes.is_empty() {
                 return Ok(serde_json::Value::Null);
+            }
+            if !is_json {
+                return Err(not_json());
             }
             serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::bad(format!("the body is not JSON: {error}")))
@@ -142,9 +153,11 @@ fn actor(parts: &Parts, web: &Web) -> Result<Actor, Problem> {
             .to_str()
             .ok()
             .and_then(|text| text.strip_prefix("Bearer "));
+        may_guess(web, &parts.extensions)?;
         if given.is_some_and(|given| same(given.trim(), token.expose())) {
             return Ok(admin("token:console", "token"));
         }
+        note_wrong(web, &parts.extensions);
         let message = "this token is not the one of this server";
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -176,7 +189,7 @@ fn turn_away(parts: &Parts, web: &Web, problem: Problem) -> Response {
     sign_in::not_here(&parts.headers, &problem)
 }
 
-fn may_change(actor: &Actor, headers: &HeaderMap) -> Result<(), Problem> {
+fn may_change(actor: &Actor, headers: &HeaderMap, null: Null) -> Result<(), Problem> {
     if actor.role < ActorRole::Operator {
         let message = "you may look but not change; ask an operator";
         return Err(Problem::forbidden("viewer", message));
@@ -185,17 +198,26 @@ fn may_change(actor: &Actor, headers: &HeaderMap) -> Result<(), Problem> {
     if actor.means == "token" {
         return Ok(());
     }
-    same_origin(headers)
+    same_origin(headers, null)
 }
 
-/// Refuses a post that another site's page caused.
-pub(crate) fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
+/// What `Origin: null` means: our own pages, which send no referrer, and any page in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Null {
+    /// Something else proves the form.
+    Allowed,
+    /// Nothing else would.
+    Refused,
+}
+
+/// Refuses a post that another site's page caused; another port is another site.
+pub(crate) fn same_origin(headers: &HeaderMap, null: Null) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let foreign = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => !matches!(site, "same-origin" | "none"),
-        // Our own pages say `no-referrer`, and then browsers send `Origin: null`.
-        (None, Some("null") | None) => false,
-        (None, Some(origin)) => url_host(origin).map(str::to_owned) != host_name(headers),
+        (None, None) => false,
+        (None, Some("null")) => null == Null::Refused,
+        (None, Some(origin)) => !is_origin_of(origin, text("host").unwrap_or_default()),
     };
     if foreign {
         let message =
@@ -203,6 +225,61 @@ pub(crate) fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::forbidden("other_site", message));
     }
     Ok(())
+}
+
+/// Whether an origin is that of the Host: name and port, where the scheme's own port may be left
+/// out.
+fn is_origin_of(origin: &str, host: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return false;
+    };
+    let port = match scheme {
+        "https" => ":443",
+        _ => ":80",
+    };
+    let bare = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.strip_suffix(port).map(str::to_owned).unwrap_or(text)
+    };
+    bare(authority) == bare(host)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media = headers.get(header::CONTENT_TYPE);
+    let media = media.and_then(|value| value.to_str().ok());
+    let media = media.and_then(|text| text.split(';').next());
+    media.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn not_json() -> Problem {
+    let message = "send the body with `Content-Type: application/json`";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message)
+}
+
+/// Who guesses, for counting.
+fn guesser(extensions: &Extensions) -> String {
+    let peer = extensions.get::<Peer>();
+    peer.map_or_else(String::new, |peer| {
+        peer.address.ip().to_canonical().to_string()
+    })
+}
+
+/// Refuses an address that gave too many wrong tokens, before the next one is looked at.
+pub(crate) fn may_guess(web: &Web, extensions: &Extensions) -> Result<(), Problem> {
+    let now = web.app.transport_clock.now();
+    if !web.wrong_tokens.is_spent(&guesser(extensions), now) {
+        return Ok(());
+    }
+    web.counters.turned_away.inc();
+    let message = "too many wrong tokens came from your address; wait ten minutes";
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    Err(Problem::new(status, "too_many_tries", message))
+}
+
+/// Counts a wrong token.
+pub(crate) fn note_wrong(web: &Web, extensions: &Extensions) {
+    let now = web.app.transport_clock.now();
+    web.wrong_tokens.count(&guesser(extensions), now);
 }
 
 /// The token that our own forms carry: bound to this start and to the session.
@@ -215,7 +292,9 @@ pub(crate) fn form_token(web: &Web, headers: &HeaderMap) -> String {
 /// The value of a new session cookie.
 pub(crate) fn new_session(web: &Web, now: Time) -> String {
     let until = (now + SESSION_TIME).seconds();
-    format!("{until}.{}", session_mac(web, until))
+    let nonce = nonce();
+    let mac = session_mac(web, until, &nonce);
+    format!("{until}.{nonce}.{mac}")
 }
 
 /// Whether a text is the token of the console.
@@ -224,20 +303,51 @@ pub(crate) fn is_token(web: &Web, given: &str) -> bool {
 }
 
 fn session_holds(web: &Web, value: &str, now: Time) -> bool {
-    let Some((until, mac)) = value.split_once('.') else {
+    let Some((until, nonce, mac)) = parts_of(value) else {
         return false;
     };
-    let Ok(until) = until.parse::<i64>() else {
-        return false;
-    };
-    same(mac, &session_mac(web, until)) && now.seconds() < until
+    let ended = lock(&web.ended).contains_key(nonce);
+    !ended && same(mac, &session_mac(web, until, nonce)) && now.seconds() < until
 }
 
-/// Derived from the token, so that a new token ends every session.
-fn session_mac(web: &Web, until: i64) -> String {
+fn parts_of(session: &str) -> Option<(i64, &str, &str)> {
+    let (until, rest) = session.split_once('.')?;
+    let (nonce, mac) = rest.split_once('.')?;
+    Some((until.parse().ok()?, nonce, mac))
+}
+
+/// Ends the session of a request for good, wherever its cookie was copied to.
+pub(crate) fn end_session(web: &Web, headers: &HeaderMap) {
+    let now = web.app.transport_clock.now();
+    let Some(value) = session(headers).filter(|value| session_holds(web, value, now)) else {
+        return;
+    };
+    let Some((until, nonce, _)) = parts_of(value) else {
+        return;
+    };
+    let mut ended = lock(&web.ended);
+    ended.retain(|_, until| *until > now.seconds());
+    ended.insert(nonce.to_owned(), until);
+}
+
+fn lock<T>(cell: &Mutex<T>) -> MutexGuard<'_, T> {
+    cell.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Derived from the token, so that a new token ends every session, and from this start, because a
+/// sign-out is only remembered until the next.
+fn session_mac(web: &Web, until: i64, nonce: &str) -> String {
     let token = web.app.web.token.expose().as_bytes();
-    let until = until.to_be_bytes();
-    hex(&hash(&[token, b"console session", &until, token]))
+    let (until, nonce) = (until.to_be_bytes(), nonce.as_bytes());
+    let parts: [&[u8]; 6] = [
+        token,
+        b"console session",
+        &web.form_key,
+        &until,
+        nonce,
+        token,
+    ];
+    hex(&hash(&parts))
 }
 
 fn session(headers: &HeaderMap) -> Option<&str> {

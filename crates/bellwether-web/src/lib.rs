@@ -8,6 +8,7 @@ mod guard;
 mod headers;
 mod hooks;
 mod hosted;
+mod limits;
 mod metrics;
 mod note;
 mod people;
@@ -30,9 +31,25 @@ use bellwether_engine::seam::App;
 
 use web::Web;
 
-/// The routes that people's devices and providers reach: hooks, the pages behind links, the style.
-pub fn public(app: App) -> Router {
+/// The routes of the two listeners. They share their counters and limits.
+#[derive(Clone, Debug)]
+pub struct Routers {
+    /// What people's devices and providers reach: hooks, the pages behind links, the style.
+    pub public: Router,
+    /// The console and the API. Never reachable from the internet.
+    pub internal: Router,
+}
+
+/// The routes over an application.
+pub fn routers(app: App) -> Routers {
     let web = Web::new(app);
+    Routers {
+        public: public(web.clone()),
+        internal: internal(web),
+    }
+}
+
+fn public(web: Web) -> Router {
     let pages = hosted::routes()
         .layer(from_fn(body::limited))
         .layer(from_fn_with_state(web.clone(), headers::of_hosted));
@@ -41,9 +58,7 @@ pub fn public(app: App) -> Router {
     hooks::routes().merge(pages).merge(rest).with_state(web)
 }
 
-/// The routes of the console and the API. Never reachable from the internet.
-pub fn internal(app: App) -> Router {
-    let web = Web::new(app);
+fn internal(web: Web) -> Router {
     let guarded = console::routes()
         .merge(api::routes())
         .layer(from_fn(body::limited))

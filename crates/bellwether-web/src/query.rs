@@ -83,6 +83,11 @@ impl Fields {
                 statuses.join(", ")
             )));
         }
+        if let Some(after) = self.get("after").filter(|text| text.parse::<Id>().is_err()) {
+            return Err(Problem::bad(format!(
+                "after must be the `next` of an earlier page, not {after}"
+            )));
+        }
         Ok(ListQuery {
             flow: self.text("flow"),
             status,

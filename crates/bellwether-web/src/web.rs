@@ -1,19 +1,27 @@
 //! What every handler shares: the application, the names of people, the counters and the key of
 //! forms. Built once per listener, cloned cheaply.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bellwether_engine::seam::App;
 use bellwether_model::id::hash;
-use tokio::sync::Semaphore;
+use bellwether_model::time::Millis;
 
+use crate::limits::{Places, Tally};
 use crate::metrics::Counters;
 use crate::people::{Names, People, Providers};
 
-/// How many people may look on live at once, per listener.
-pub(crate) const WATCHERS_MAX: usize = 64;
+/// How many pages may look on live at once.
+const WATCHERS_MAX: usize = 256;
+/// How many of them one address may hold: a reader that does not read must not shut others out.
+const WATCHERS_EACH_MAX: usize = 32;
+/// Wrong tokens that one address may give in ten minutes.
+const WRONG_TOKENS_MAX: u32 = 50;
+/// Presses of one form, and of one notification, in ten minutes: each is an event in the record.
+const PRESSES_MAX: u32 = 20;
 
 /// The shared state of a listener.
 #[derive(Clone, Debug)]
@@ -30,8 +38,14 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Proves that a form came from one of our own pages. New at each start.
     pub(crate) form_key: [u8; 32],
-    /// Free places of live readers.
-    pub(crate) watchers: Arc<Semaphore>,
+    /// Places of live readers.
+    pub(crate) watchers: Places,
+    /// Sessions of the console that were signed out, with the second in which they end anyway.
+    pub(crate) ended: Mutex<HashMap<String, i64>>,
+    /// Wrong tokens of the console, by address.
+    pub(crate) wrong_tokens: Tally,
+    /// Presses on hosted pages, by form and by notification.
+    pub(crate) presses: Tally,
 }
 
 impl Web {
@@ -41,7 +55,10 @@ impl Web {
             people: People::default(),
             counters: Counters::default(),
             form_key: fresh_key(),
-            watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            watchers: Places::new(WATCHERS_MAX, WATCHERS_EACH_MAX),
+            ended: Mutex::default(),
+            wrong_tokens: Tally::new(WRONG_TOKENS_MAX, Millis::minutes(10)),
+            presses: Tally::new(PRESSES_MAX, Millis::minutes(10)),
         }))
     }
 
@@ -71,4 +88,9 @@ fn fresh_key() -> [u8; 32] {
         seed.extend(hasher.finish().to_be_bytes());
     }
     hash(&[b"form key", &seed])
+}
+
+/// 16 characters that come once: the nonce of a session.
+pub(crate) fn nonce() -> String {
+    bellwether_model::id::hex(&fresh_key()[..8])
 }

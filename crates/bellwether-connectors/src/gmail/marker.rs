@@ -3,8 +3,11 @@
 //! verifies counts. The MAC covers the sender's address, so copied fields do not fit another
 //! sender.
 
+use std::borrow::Cow;
+
 use bellwether_model::connector::Signer;
-use bellwether_model::id::EffectId;
+use bellwether_model::id::{EffectId, hex};
+use sha2::{Digest as _, Sha256};
 
 use crate::oauth::encoded;
 
@@ -16,6 +19,11 @@ pub(super) const EFFECT: &str = "X-Bellwether-Effect";
 const PURPOSE: &str = "mail-header";
 /// A claim longer than this is not ours.
 const VALUE_MAX: usize = 1024;
+/// A case whose encoded key is longer than this is named by its hash: keys may be longer than a
+/// header field should be, and a mail of ours that we did not know again would come in as new.
+const CASE_MAX: usize = 512;
+/// What a hash of a case begins with.
+const HASHED: &str = "sha256:";
 
 /// What a mail says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +77,8 @@ pub(super) fn value(
     from: &str,
 ) -> String {
     let from = from.to_ascii_lowercase();
+    let case = case.map(named);
+    let case = case.as_deref();
     let parts = [
         case.unwrap_or_default(),
         &hop.to_string(),
@@ -78,6 +88,14 @@ pub(super) fn value(
     let mac = signer.sign(PURPOSE, &parts);
     let case = case.map_or_else(String::new, |case| format!("case={}; ", encoded(case)));
     format!("{case}hop={hop}; mac={mac}")
+}
+
+/// How a case is called in a header field.
+fn named(case: &str) -> Cow<'_, str> {
+    if encoded(case).len() <= CASE_MAX {
+        return Cow::Borrowed(case);
+    }
+    Cow::Owned(format!("{HASHED}{}", hex(&Sha256::digest(case.as_bytes()))))
 }
 
 /// Undoes percent-encoding.

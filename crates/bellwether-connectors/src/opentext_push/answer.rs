@@ -5,7 +5,7 @@ use bellwether_model::connector::Outcome;
 use bellwether_model::failure::{Failure, FailureClass};
 use bellwether_model::http::HttpResponse;
 use bellwether_model::notification::Delivery;
-use bellwether_model::time::Time;
+use bellwether_model::time::{Millis, Time};
 use serde_json::Value;
 
 use crate::http::retry_after;
@@ -15,6 +15,10 @@ const REFERENCE_MAX: usize = 200;
 
 /// As much of an answer as is looked at for words; what a failure keeps is shorter still.
 const WORDS_MAX: usize = 4096;
+
+/// A provider that wants us to stay away for longer than this refuses the push, as far as its
+/// reader is concerned: the mail that stands in for it must not wait as long.
+const WAIT_MAX: Millis = Millis::hours(1);
 
 /// What a call came to; `redact` takes our secrets out of the provider's words.
 pub(crate) fn read(
@@ -43,6 +47,15 @@ pub(crate) fn read(
 fn refusal(answer: &HttpResponse, place: &str, said: &str, now: Time) -> Failure {
     let status = answer.status;
     let wait = || retry_after(answer, now);
+    if let (429 | 500.., Some(after)) = (status, wait())
+        && after > WAIT_MAX
+    {
+        let hours = after.0 / Millis::hours(1).0;
+        return Failure::reject(
+            "away_too_long",
+            format!("{place} takes no push for {hours} hours; another way has to be taken"),
+        );
+    }
     match status {
         401 => Failure::reauthorise(
             "unauthorized",

@@ -51,6 +51,13 @@ impl Envelope {
             let message = "`noun` is a word of lower-case letters, digits and underscores";
             return Err(Failure::misconfigured("bad_noun", message));
         }
+        if RESERVED.contains(&noun.as_str()) || is_a_noun_of_another(&noun) {
+            let message = format!(
+                "`noun` must not be `{noun}`: what a webhook brings would be read as a {noun} that \
+                 was proved; take another word, such as `body`"
+            );
+            return Err(Failure::misconfigured("bad_noun", message));
+        }
         Ok(Self {
             connection,
             event_type,
@@ -140,6 +147,8 @@ impl Envelope {
             Some(Value::Object(data)) => data,
             Some(_) => return Err(malformed("the CloudEvent's `data` is not a JSON object")),
         };
+        // Only the space between the two may be one, or two senders' ids could meet.
+        let source = source.replace('%', "%25").replace(' ', "%20");
         let mut event = self.new_event(format!("{source} {id}"), &kind, time, data);
         event.subject = subject;
         Ok(event)
@@ -178,6 +187,15 @@ fn allowed_type(kind: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Whether another connector's events carry this noun.
+fn is_a_noun_of_another(noun: &str) -> bool {
+    let others = crate::all()
+        .iter()
+        .filter(|def| def.name != super::CONNECTOR.name);
+    let mut nouns = others.flat_map(|def| def.triggers.iter().flat_map(|t| t.nouns));
+    nouns.any(|known| *known == noun)
 }
 
 /// Whether types with this beginning come from another connector: nobody may say by webhook that a

@@ -107,8 +107,8 @@ async fn each_answer_leads_to_one_thing_and_repeats_no_secret() {
     let now = FailureClass::Retry {
         after: Some(Millis(0)),
     };
-    let a_day = FailureClass::Retry {
-        after: Some(Millis::hours(24)),
+    let an_hour = FailureClass::Retry {
+        after: Some(Millis::hours(1)),
     };
     for (status, retry_after, body, class) in [
         (400, "", "bad json", FailureClass::Reject),
@@ -126,7 +126,10 @@ async fn each_answer_leads_to_one_thing_and_repeats_no_secret() {
         (302, "", "", FailureClass::Misconfigured),
         (503, "Sun, 01 Mar 2026 08:00:00 GMT", "", now),
         (503, "Mon, 02 Mar 2026 08:00:03 GMT", "", wait),
-        (503, "31536000", "", a_day),
+        (503, "3600", "", an_hour),
+        // Who wants us away for longer gets no push: the mail that stands in goes out now.
+        (503, "31536000", "", FailureClass::Reject),
+        (429, "999999", "", FailureClass::Reject),
         (503, "soon", "", never),
     ] {
         let server = Server::start(move |seen, _| {

@@ -286,6 +286,29 @@ fn a_structured_cloud_event_keeps_its_own_envelope() {
 }
 
 #[test]
+fn a_space_in_a_source_or_id_makes_no_two_events_one() {
+    let hook = webhook(json!({}));
+    let id = |source: &str, id: &str| {
+        let body = json!({"specversion": "1.0", "id": id, "source": source, "type": "x"});
+        event(&*hook, &cloud(&body)).id
+    };
+    assert_ne!(id("a", "b c"), id("a b", "c"));
+    assert_ne!(id("a%20b", "c"), id("a b", "c"));
+    assert_eq!(id("/erp/de", "7"), "/erp/de 7");
+}
+
+#[test]
+fn a_body_is_not_called_what_others_prove() {
+    for noun in ["mail", "push", "people", "schedule"] {
+        let settings = json!({"secrets": "whsec_c2VjcmV0", "noun": noun});
+        let failure = try_connect("webhook", settings, host(StillClock::at(NOW)));
+        let failure = failure.expect_err(noun);
+        assert_eq!(failure.code, "bad_noun");
+        assert!(failure.to_string().contains(noun), "{failure}");
+    }
+}
+
+#[test]
 fn a_sender_cannot_pretend_to_be_the_engine_or_another_connector() {
     let hook = webhook(json!({"type_path": "type"}));
     for kind in [

@@ -17,6 +17,7 @@ pub use live::{Live, LiveKind, LiveLine};
 use std::fmt;
 use std::sync::Arc;
 
+use bellwether_model::BoxFuture;
 use bellwether_model::clock::Clock;
 use bellwether_model::connector::ConnectorDef;
 use bellwether_model::secret::Secret;
@@ -87,6 +88,8 @@ pub struct App {
     pub web: WebSettings,
     /// Text of `/metrics` besides what the web counts itself.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Why nothing can be recorded at the moment, in a sentence; None when all is well.
+    pub trouble: Arc<dyn Fn() -> BoxFuture<'static, Option<String>> + Send + Sync>,
 }
 
 impl fmt::Debug for App {

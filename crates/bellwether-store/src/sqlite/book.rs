@@ -52,6 +52,13 @@ pub(super) fn meta(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
         .map(Option::unwrap_or_default)
 }
 
+/// Writes a number that means nothing.
+pub(super) fn probe(conn: &Connection) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES ('probe', 1)
+               ON CONFLICT (name) DO UPDATE SET value = value + 1";
+    conn.prepare_cached(sql)?.execute([]).map(drop)
+}
+
 impl Book {
     /// Reads where an existing database stands.
     pub(super) fn load(conn: &Connection, seen: Recent) -> rusqlite::Result<Self> {

@@ -6,6 +6,7 @@ mod change;
 mod effect;
 mod inlet;
 mod lease;
+mod lock;
 mod member;
 mod notices;
 mod open;
@@ -34,6 +35,7 @@ use pool::Pool;
 use project::{Behind, Projector, Source};
 use writer::{QUEUE_MAX, Request, Writer};
 
+pub(crate) use lock::{exposed, in_use, make_private};
 pub use registry::audit_hash;
 pub use stats::Stats;
 
@@ -49,6 +51,8 @@ pub struct Database {
     behind: Arc<Behind>,
     counts: Arc<stats::Counts>,
     healthy: Arc<AtomicBool>,
+    /// Why the latest transaction failed, until one succeeds.
+    trouble: Arc<Mutex<Option<String>>>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -70,23 +74,30 @@ impl fmt::Debug for Database {
 impl Database {
     /// Opens a file, creating and migrating it as needed.
     pub(crate) fn open_file(path: &Path) -> Result<Self, OpenError> {
+        lock::make_room(path)?;
+        let lock = lock::Lock::take(path)?;
         let conn = open::writer(path)?;
+        // Only now is it known to be ours to change.
+        lock::keep_private(path)?;
         let pool = Pool::open(path)?;
         let source = Source::File(Box::new(open::reader(path)?));
-        Self::start(conn, Some(pool), Some(path.to_owned()), source)
+        Self::start(conn, Some((path.to_owned(), lock, pool)), source)
     }
 
     /// Opens a database of its own in memory.
     pub(crate) fn open_memory() -> Result<Self, OpenError> {
-        Self::start(open::memory()?, None, None, Source::Writer)
+        Self::start(open::memory()?, None, Source::Writer)
     }
 
     fn start(
         conn: rusqlite::Connection,
-        pool: Option<Pool>,
-        file: Option<PathBuf>,
+        on_disk: Option<(PathBuf, lock::Lock, Pool)>,
         source: Source,
     ) -> Result<Self, OpenError> {
+        let (file, lock, pool) = match on_disk {
+            Some((file, lock, pool)) => (Some(file), Some(lock), Some(pool)),
+            None => (None, None, None),
+        };
         let failed = |e: rusqlite::Error| OpenError::Failed(e.to_string());
         let seen = seen::Recent::default();
         let book = book::Book::load(&conn, seen.clone()).map_err(failed)?;
@@ -94,6 +105,7 @@ impl Database {
         let behind = Arc::new(Behind::new(book.last_change(), projected));
         let counts = Arc::new(stats::Counts::default());
         let healthy = Arc::new(AtomicBool::new(true));
+        let trouble = Arc::new(Mutex::new(None));
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
         let writer = Writer {
             conn,
@@ -102,6 +114,8 @@ impl Database {
             counts: counts.clone(),
             behind: behind.clone(),
             healthy: healthy.clone(),
+            trouble: trouble.clone(),
+            _lock: lock,
         };
         let projector = Projector::new(source, requests.downgrade(), behind.clone());
         let threads = Threads {
@@ -116,6 +130,7 @@ impl Database {
             behind,
             counts,
             healthy,
+            trouble,
             threads: Mutex::new(Some(threads)),
         })
     }
@@ -123,6 +138,27 @@ impl Database {
     /// Whether the writer lives. When it does not, nothing more is written until a restart.
     pub fn healthy(&self) -> bool {
         self.healthy.load(Ordering::Acquire)
+    }
+
+    /// Why nothing can be written at the moment: the latest transaction failed as a whole (the disk
+    /// is full, the file is gone), or the writer ended. None when all is well.
+    pub fn trouble(&self) -> Option<String> {
+        if !self.healthy() {
+            return Some(GONE.to_owned());
+        }
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Like [`Database::trouble`], after one more try to write where the latest one failed: without
+    /// traffic nobody else would notice that there is room again.
+    pub async fn trouble_now(&self) -> Option<String> {
+        self.trouble()?;
+        // What it answers shows in the trouble itself.
+        drop(self.ask(Request::Probe).await);
+        self.trouble()
     }
 
     /// What was written since the database was opened, and how large it is now.
@@ -311,12 +347,15 @@ mod tests {
             let error = put(&db, 1_000_000).await.unwrap_err();
             assert!(error.to_string().contains("full"), "{error}");
             assert!(db.healthy());
+            assert!(db.trouble().unwrap().contains("full"));
             on_writer(&db, |conn| {
                 conn.execute_batch("PRAGMA max_page_count = 100000")
                     .unwrap();
             })
             .await;
+            assert_eq!(db.trouble_now().await, None, "there is room again");
             assert_eq!(put(&db, 1_000_000).await, Ok(2));
+            assert_eq!(db.trouble(), None);
         });
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::OpenError;
-use crate::migrate::{SQLITE, make_private, migrate};
+use crate::migrate::{SQLITE, born_private, migrate};
 
 /// Bytes per page, set at creation. Rows of up to about 2 000 bytes stay in their page with this;
 /// with half of it a row of 1 200 bytes costs an overflow page (measured: 23 µs against 8 µs).
@@ -31,7 +31,7 @@ fn failed(e: rusqlite::Error) -> OpenError {
 
 /// The writer's connection to a file.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
-    make_private(path);
+    born_private(path);
     let conn = Connection::open(path)
         .map_err(|e| OpenError::Failed(format!("{}: {e}", path.display())))?;
     conn.busy_timeout(BUSY).map_err(failed)?;

@@ -1,8 +1,8 @@
 //! The one writer: a thread that drains what waits, writes it in one transaction and answers after
 //! the commit. A member that the database refuses is found by replaying and refused alone.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bellwether_engine::store::{InletState, InletStep, Member, Owner, RegistryError, Verdict};
@@ -11,10 +11,11 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::book::Book;
+use super::lock::Lock;
 use super::project::Slice;
 use super::registry::{self, Put};
 use super::stats::Counts;
-use super::{inlet, lease, member, project};
+use super::{book, inlet, lease, member, project};
 
 /// Requests that may wait for the writer; further callers wait in line.
 pub(super) const QUEUE_MAX: usize = 1024;
@@ -38,6 +39,8 @@ pub(super) enum Request {
     Put(Put, oneshot::Sender<Result<u64, RegistryError>>),
     Project(Slice, oneshot::Sender<Result<(), String>>),
     Read(ReadJob),
+    /// Writes one page of nothing, to learn whether writing works.
+    Probe(oneshot::Sender<()>),
     /// Writes what is left and ends; the sender is dropped when the database is closed.
     Close(oneshot::Sender<()>),
 }
@@ -58,6 +61,7 @@ enum Unit {
     Lease(LeaseAsk),
     Put(Put),
     Project(Slice),
+    Probe,
 }
 
 enum Outcome {
@@ -79,6 +83,7 @@ enum Waiting {
     Lease(oneshot::Sender<Result<Option<u64>, String>>),
     Put(oneshot::Sender<Result<u64, RegistryError>>),
     Project(oneshot::Sender<Result<(), String>>),
+    Probe(oneshot::Sender<()>),
 }
 
 /// The writer's side of the thread.
@@ -89,6 +94,9 @@ pub(super) struct Writer {
     pub(super) counts: Arc<Counts>,
     pub(super) behind: Arc<project::Behind>,
     pub(super) healthy: Arc<AtomicBool>,
+    pub(super) trouble: Arc<Mutex<Option<String>>>,
+    /// Held until the connection above is closed: fields are dropped in order.
+    pub(super) _lock: Option<Lock>,
 }
 
 /// Says that the writer is gone however it ends, a panic included. Callers that wait see their
@@ -141,6 +149,10 @@ impl Batch {
             Request::Project(slice, answer) => {
                 self.waiting.push(Waiting::Project(answer));
                 self.units.push(Unit::Project(slice));
+            }
+            Request::Probe(answer) => {
+                self.waiting.push(Waiting::Probe(answer));
+                self.units.push(Unit::Probe);
             }
             Request::Read(job) => self.reads.push(job),
             Request::Close(done) => self.close = Some(done),
@@ -235,7 +247,7 @@ impl Writer {
         let mut outcomes = Vec::with_capacity(units.len());
         let mut rest = &units[..];
         while !rest.is_empty() {
-            match self.transaction(rest) {
+            match self.watched(rest) {
                 Ok(done) => {
                     outcomes.extend(done);
                     break;
@@ -265,7 +277,7 @@ impl Writer {
         if units.is_empty() {
             return Vec::new();
         }
-        match self.transaction(units) {
+        match self.watched(units) {
             Ok(done) => done,
             Err(Trouble::All(why)) => units
                 .iter()
@@ -282,6 +294,23 @@ impl Writer {
                 })
                 .collect(),
         }
+    }
+
+    /// A transaction whose failure as a whole is kept where probes see it.
+    fn watched(&mut self, units: &[Unit]) -> Result<Vec<Outcome>, Trouble> {
+        let done = self.transaction(units);
+        let trouble = match &done {
+            Ok(_) => None,
+            Err(Trouble::All(why)) => Some(why.clone()),
+            Err(Trouble::One(..)) => return done,
+        };
+        let mut kept = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(why), None) = (&trouble, kept.as_ref()) {
+            tracing::error!(why, "nothing can be written");
+        }
+        *kept = trouble;
+        drop(kept);
+        done
     }
 
     fn transaction(&mut self, units: &[Unit]) -> Result<Vec<Outcome>, Trouble> {
@@ -386,6 +415,10 @@ fn write(conn: &Connection, book: &mut Book, unit: &Unit) -> rusqlite::Result<Ou
             project::apply(conn, slice)?;
             Outcome::Projected
         }
+        Unit::Probe => {
+            book::probe(conn)?;
+            Outcome::Projected
+        }
     })
 }
 
@@ -430,6 +463,10 @@ fn answer(waiting: Vec<Waiting>, outcomes: Vec<Outcome>) {
                     other => Err(refusal(other)),
                 };
                 to.send(done).ok();
+            }
+            Waiting::Probe(to) => {
+                drop(next());
+                to.send(()).ok();
             }
         }
     }

@@ -134,38 +134,64 @@ fn a_database_in_memory_opens_at_once_and_is_alone() {
     });
 }
 
-/// A command that writes while the server runs: both see what the other wrote.
 #[test]
-fn two_openers_of_one_file_do_not_use_a_position_or_word_twice() {
+fn a_second_opener_of_one_file_is_refused_by_name_until_the_first_ends() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("record.db");
-    block_on(async {
-        let (a, b) = (open_at(&path), open_at(&path));
-        let mut positions = Vec::new();
-        for n in 0..6 {
-            let db = if n % 2 == 0 { &a } else { &b };
-            let mut member = simple(n);
-            member.turns[0].program = format!("flow-{n}");
-            member.turns[0].effects[0].lane = format!("lane-{n}");
-            positions.extend(done(&db.commit(vec![member]).await[0]));
-        }
-        let mut unique = positions.clone();
-        unique.dedup();
-        assert_eq!((unique.len(), positions.is_sorted()), (6, true));
-        for n in 0..6 {
-            let cell = CellRef::Id(cell(n, &format!("k{n}")));
-            let found = a.load(&[cell]).await.unwrap().remove(0).unwrap();
-            assert_eq!(found.program, format!("flow-{n}"));
-        }
-        a.projected().await;
-        b.projected().await;
-        for db in [&a, &b] {
-            let overview = db.overview().await.unwrap();
-            assert_eq!((overview.events, overview.outstanding), (6, 6));
-        }
-        a.close();
-        b.close();
-    });
+    let url = format!("sqlite:{}", path.display());
+    let first = open_at(&path);
+    let error = open(&url).unwrap_err();
+    let expected = OpenError::InUse {
+        file: path.clone(),
+        process: Some(std::process::id()),
+    };
+    assert_eq!(error, expected);
+    let said = error.to_string();
+    let us = format!("in use by process {}", std::process::id());
+    assert!(said.contains(&us) && said.contains("twice"), "{said}");
+    // Whoever only reads is not in the way.
+    let conn = Connection::open(&path).unwrap();
+    let events: i64 = conn
+        .query_row("SELECT count(*) FROM event", [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(events, 0);
+    drop(conn);
+    first.close();
+    // A lock file that a crash left behind stops nobody.
+    std::fs::write(dir.path().join("record.db.lock"), "4711\n").unwrap();
+    open(&url).unwrap().close();
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn only_the_owner_may_read_a_database_and_what_stands_beside_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("a/b");
+    let path = folder.join("record.db");
+    let files = [
+        "record.db",
+        "record.db-wal",
+        "record.db-shm",
+        "record.db.lock",
+    ];
+    let db = open_at(&path);
+    assert_eq!(mode(&folder), 0o700);
+    for name in files {
+        assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
+    }
+    db.close();
+    // What an earlier release left readable is taken back.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let db = open_at(&path);
+    for name in files {
+        assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
+    }
+    db.close();
 }
 
 #[test]
@@ -190,8 +216,9 @@ fn unknown_addresses_and_foreign_files_are_refused() {
     drop(conn);
     let error = open(&format!("sqlite:{}", foreign.display())).unwrap_err();
     assert!(error.to_string().contains("another program"), "{error}");
-    let nowhere = dir.path().join("no/such/folder/x.db");
-    assert!(open(&format!("sqlite:{}", nowhere.display())).is_err());
+    let nowhere = text.join("x.db");
+    let error = open(&format!("sqlite:{}", nowhere.display())).unwrap_err();
+    assert!(error.to_string().contains("notes.txt"), "{error}");
 }
 
 #[test]
@@ -210,10 +237,12 @@ fn a_newer_schema_is_refused_with_the_release_that_it_needs() {
         release: "0.9.2".into(),
     };
     assert_eq!(error, expected);
+    let said = error.to_string();
     assert!(
-        error.to_string().contains("start bellwether 0.9.2"),
-        "{error}"
+        said.contains("newer build") && said.contains("0.9.2"),
+        "{said}"
     );
+    assert!(said.contains("before-schema"), "{said}");
 }
 
 #[test]

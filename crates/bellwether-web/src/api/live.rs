@@ -17,10 +17,11 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use crate::console::road;
 use crate::guard::By;
+use crate::limits::Place;
 use crate::people::Names;
 use crate::problem::Problem;
 use crate::serve::Peer;
@@ -46,7 +47,7 @@ struct Watcher {
     draining: watch::Receiver<bool>,
     ready: VecDeque<Sse>,
     sent: u64,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Drop for Watcher {
@@ -60,7 +61,7 @@ pub(crate) async fn stream(
     _: By,
     Extension(peer): Extension<Peer>,
 ) -> Response {
-    let Ok(place) = web.watchers.clone().try_acquire_owned() else {
+    let Some(place) = web.watchers.take(peer.address.ip()) else {
         let message = "too many people look on at the moment; reload the page instead";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).into_response();
     };

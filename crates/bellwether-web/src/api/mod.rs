@@ -11,6 +11,7 @@ mod shape;
 pub(crate) use events::find as event_at;
 pub(crate) use lists::{RUN_WORDS, SETTLED_WORDS, notification_words};
 pub(crate) use live::Told;
+pub(crate) use runs::{page_of_turns, turns_after};
 pub(crate) use shape::role;
 
 use axum::Json;
@@ -50,8 +51,13 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready: the store can be read.
+/// Ready: the store can be read and written.
 pub(crate) async fn readyz(State(web): State<Web>) -> Response {
+    if let Some(reason) = (web.app.trouble)().await {
+        tracing::error!(reason, "not ready: nothing can be written");
+        let body = Json(json!({ "ready": false, "message": "the store cannot be written" }));
+        return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+    }
     match web.app.views.overview().await {
         Ok(numbers) => Json(json!({ "ready": true, "lag_ms": numbers.lag_ms })).into_response(),
         Err(error) => {
@@ -71,7 +77,9 @@ async fn counters(State(web): State<Web>, _: By) -> impl IntoResponse {
 async fn overview(State(web): State<Web>, _: By) -> Result<Json<Value>, Problem> {
     let numbers = web.app.views.overview().await?;
     let connections = web.app.connections.list().await;
-    Ok(Json(shape::overview(&numbers, &connections)))
+    let mut out = shape::overview(&numbers, &connections);
+    out["trouble"] = json!((web.app.trouble)().await);
+    Ok(Json(out))
 }
 
 async fn nothing(_: By) -> Problem {

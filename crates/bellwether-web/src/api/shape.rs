@@ -8,6 +8,7 @@ use bellwether_engine::store::{
 use bellwether_model::event::Event;
 use bellwether_model::failure::Failure;
 use bellwether_model::time::Time;
+use bellwether_model::veil;
 use serde_json::{Map, Value, json};
 
 fn instant(at: Time) -> Value {
@@ -76,7 +77,7 @@ pub(crate) fn event(event: &Event) -> Value {
     put("traceparent", json!(envelope.traceparent));
     put("flowset", json!(event.flow_set));
     put("directory", json!(event.directory));
-    put("data", (*envelope.data).clone());
+    put("data", veil::value(&envelope.data));
     Value::Object(out)
 }
 
@@ -107,9 +108,9 @@ pub(crate) fn run(row: &RunRow) -> Value {
 pub(crate) fn run_detail(detail: &RunDetail) -> Value {
     let mut out = run(&detail.run);
     let timer = |(name, due): &(String, Time)| json!({ "name": name, "due": instant(*due) });
-    out["state"] = with_instants("", &detail.state);
+    out["state"] = veil::value(&with_instants("", &detail.state));
     let turn = |turn: &TurnRow| {
-        let body = with_instants("", &turn.body);
+        let body = veil::value(&with_instants("", &turn.body));
         json!({ "version": turn.version, "body": body })
     };
     out["journal"] = detail.journal.iter().map(turn).collect();
@@ -138,7 +139,7 @@ pub(crate) fn effect(row: &EffectRow) -> Value {
         "reason": row.reason,
         "made_at": instant(row.made_at),
         "changed_at": instant(row.changed_at),
-        "args": args(&row.args),
+        "args": veil::value(&args(&row.args)),
     })
 }
 

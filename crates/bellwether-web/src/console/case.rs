@@ -6,6 +6,7 @@ use axum::response::Response;
 use bellwether_engine::seam::TurnSaid;
 use bellwether_engine::store::{EffectRow, RunDetail, TurnRow};
 use bellwether_model::time::Time;
+use bellwether_model::veil;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -16,16 +17,37 @@ use crate::guard::Posted;
 use crate::note::Note;
 use crate::pieces::{encode, fact, icon};
 use crate::problem::Problem;
-use crate::query::id_of;
+use crate::query::{Fields, id_of};
 use crate::text::{clean, short};
 use crate::web::Web;
 use crate::words;
 
-pub(crate) async fn page(State(web): State<Web>, visit: Visit, Path(id): Path<String>) -> Response {
-    match read(&web, &id).await {
-        Ok(detail) => visit.page(&headline(&detail), &show(&visit, &detail)),
+pub(crate) async fn page(
+    State(web): State<Web>,
+    visit: Visit,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Response {
+    let read = async {
+        let after = api::turns_after(&fields)?;
+        let mut detail = read(&web, &id).await?;
+        let next = api::page_of_turns(&mut detail.journal, after, TURNS_MAX);
+        Ok((detail, Turns { after, next }))
+    };
+    match read.await {
+        Ok((detail, turns)) => visit.page(&headline(&detail), &show(&visit, &detail, &turns)),
         Err(problem) => visit.problem(&problem),
     }
+}
+
+/// Turns on one page.
+const TURNS_MAX: usize = 200;
+
+/// Which turns of the case are on the page.
+#[derive(Debug)]
+struct Turns {
+    after: u64,
+    next: Option<u64>,
 }
 
 async fn read(web: &Web, id: &str) -> Result<RunDetail, Problem> {
@@ -42,10 +64,10 @@ fn headline(detail: &RunDetail) -> String {
 fn title(effect: &EffectRow) -> Option<String> {
     let args: Value = serde_json::from_str(&effect.args).ok()?;
     let found = story::field(&args, "title").or_else(|| story::field(&args, "subject"))?;
-    Some(short(found, 120).into_owned())
+    Some(short(&veil::text(found), 120).into_owned())
 }
 
-fn show(visit: &Visit, detail: &RunDetail) -> Markup {
+fn show(visit: &Visit, detail: &RunDetail, turns: &Turns) -> Markup {
     let run = &detail.run;
     html! {
         p.under-title { (words::run(run.status).show()) }
@@ -58,7 +80,7 @@ fn show(visit: &Visit, detail: &RunDetail) -> Markup {
             (fact("Last change", &visit.time(run.last_turn_at)))
             @for (name, due) in &detail.timers { (fact("Next", &next(visit, name, *due))) }
         }
-        (line_of_time(visit, detail))
+        (line_of_time(visit, detail, turns))
         (effects(visit, detail))
         @if run.status == "open" { (decide_form(visit, detail)) }
         details.raw {
@@ -77,12 +99,12 @@ fn next(visit: &Visit, timer: &str, due: Time) -> Markup {
     }
 }
 
-fn line_of_time(visit: &Visit, detail: &RunDetail) -> Markup {
+fn line_of_time(visit: &Visit, detail: &RunDetail, turns: &Turns) -> Markup {
     html! {
         section aria-labelledby="time" {
             h2 #time { "What happened" }
             ol.timeline {
-                @if let Some(event) = &detail.opened_by {
+                @if let Some(event) = detail.opened_by.as_ref().filter(|_| turns.after == 0) {
                     li {
                         span.mark { (icon("in")) }
                         div {
@@ -97,10 +119,19 @@ fn line_of_time(visit: &Visit, detail: &RunDetail) -> Markup {
                     }
                 }
                 @for turn in &detail.journal { (one_turn(visit, turn)) }
-                @if detail.run.status != "open" {
+                @if detail.run.status != "open" && turns.next.is_none() {
                     li {
                         span.mark { (icon("dot")) }
                         div { p { (visit.time(detail.run.last_turn_at)) " · The case closed" } }
+                    }
+                }
+            }
+            @if turns.after > 0 || turns.next.is_some() {
+                @let place = format!("/cases/{}", detail.run.id);
+                nav.pager aria-label="Turns" {
+                    @if turns.after > 0 { a href=(place) { "From the beginning" } }
+                    @if let Some(after) = turns.next {
+                        a href={ (place) "?turns_after=" (after) } { "Later turns" }
                     }
                 }
             }
@@ -144,7 +175,7 @@ fn raw(name: &str, value: &Value) -> Markup {
 }
 
 fn pretty(value: &Value) -> String {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let text = serde_json::to_string_pretty(&veil::value(value)).unwrap_or_default();
     clean(&text).into_owned()
 }
 

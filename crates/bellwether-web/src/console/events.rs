@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bellwether_engine::store::EventQuery;
 use bellwether_model::event::Event;
+use bellwether_model::veil;
 use maud::{Markup, html};
 
 use super::frame::Visit;
@@ -86,7 +87,7 @@ async fn read(web: &Web, position: &str) -> Result<Event, Problem> {
 
 fn show(visit: &Visit, event: &Event) -> Markup {
     let envelope = &event.envelope;
-    let text = serde_json::to_string_pretty(&*envelope.data).unwrap_or_default();
+    let text = serde_json::to_string_pretty(&veil::value(&envelope.data)).unwrap_or_default();
     html! {
         dl.facts.wide {
             (fact("Type", &html! { code { (clean(&envelope.kind)) } }))

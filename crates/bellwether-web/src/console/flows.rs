@@ -17,10 +17,15 @@ pub(crate) async fn page(State(web): State<Web>, visit: Visit) -> Response {
         Ok(flows) => flows,
         Err(error) => return visit.problem(&error.into()),
     };
+    let broken = match web.app.registry.list("broken_flow").await {
+        Ok(broken) => broken,
+        Err(error) => return visit.problem(&error.into()),
+    };
     visit.page(
         "Flows",
         &html! {
-            @if flows.is_empty() { (empty("No flow is on. Start from a recipe.")) }
+            ul.cards { @for file in &broken { (broken_card(file, &flows)) } }
+            @if flows.is_empty() && broken.is_empty() { (empty("No flow is on. Start from a recipe.")) }
             ul.cards { @for flow in &flows { (card(&visit, flow)) } }
         },
     )
@@ -41,6 +46,34 @@ fn card(visit: &Visit, flow: &Document) -> Markup {
             @if let Some(about) = about(&text) { p { (clean(about)) } }
             p { a href={ "/cases?flow=" (encode(&flow.name)) } { "Its cases" } }
             details.raw { summary { "Its text" } pre { (clean(&text)) } }
+        }
+    }
+}
+
+/// A file that cannot be read as a flow, with every mistake, and what goes on meanwhile.
+fn broken_card(file: &Document, flows: &[Document]) -> Markup {
+    let problems = file.body.get("problems").and_then(Value::as_array);
+    let lines = problems.into_iter().flatten().filter_map(Value::as_str);
+    let of_file = |flow: &&Document| {
+        let from = flow.body.get("file").and_then(Value::as_str);
+        from == Some(file.name.as_str())
+    };
+    html! {
+        li.card {
+            p.card-head { (icon("flow")) strong { (clean(&file.name)) } }
+            p.pills { (Pill::new("bad", "alert", "cannot be read").show()) }
+            ul.noted { @for line in lines { li { (clean(line)) } } }
+            @match flows.iter().find(of_file) {
+                Some(flow) => p {
+                    "The file has changed. " strong { (clean(&flow.name)) } ", version "
+                    (flow.version) ", goes on as it was until the file is mended and the server "
+                    "started again."
+                },
+                None => p {
+                    "Nothing of it runs. Mend the file and start the server again; "
+                    code { "bellwether lint" } " checks it before."
+                },
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::frame::Visit;
 use super::road;
 use crate::pieces::icon;
+use crate::text::clean;
 use crate::web::Web;
 use crate::when::{Language, span};
 
@@ -27,9 +28,22 @@ pub(crate) async fn page(State(web): State<Web>, visit: Visit) -> Response {
         .notifications(unsure)
         .await
         .map_or(0, |page| page.total);
+    let trouble = (web.app.trouble)().await;
     visit.page(
         "Overview",
-        &html! { (tiles(&visit, unsure)) (road::show(&visit, &lines)) },
+        &html! {
+            @if let Some(reason) = &trouble {
+                p.banner.bad role="alert" {
+                    (icon("alert"))
+                    span {
+                        strong { "Nothing can be recorded at the moment: " (clean(reason)) "." }
+                        " What comes in is refused, and its senders try again. Look whether the "
+                        "disk is full."
+                    }
+                }
+            }
+            (tiles(&visit, unsure)) (road::show(&visit, &lines))
+        },
     )
 }
 

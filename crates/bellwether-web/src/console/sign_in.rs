@@ -6,7 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
 use super::frame::{back, own};
-use crate::guard::{self, Posted, SESSION_COOKIE, SESSION_TIME, cookie, same_origin};
+use crate::guard::{self, Null, Posted, SESSION_COOKIE, SESSION_TIME, cookie, same_origin};
 use crate::pieces::{THEME_COOKIE, head, icon, set_cookie, theme};
 use crate::problem::Problem;
 use crate::query::Fields;
@@ -61,7 +61,9 @@ pub(crate) async fn enter(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    if let Err(problem) = same_origin(&headers) {
+    let limits = request.extensions().clone();
+    let may = same_origin(&headers, Null::Allowed).and_then(|()| guard::may_guess(&web, &limits));
+    if let Err(problem) = may {
         return problem.into_response();
     }
     let fields = match Fields::of_form(request).await {
@@ -71,6 +73,7 @@ pub(crate) async fn enter(
     let to = own(fields.get("back").unwrap_or("/"));
     if !guard::is_token(&web, fields.get("token").unwrap_or_default()) {
         web.counters.turned_away.inc();
+        guard::note_wrong(&web, &limits);
         return ask(&web, &headers, StatusCode::UNAUTHORIZED, true, &to);
     }
     let mut answer = back(&to, None);
@@ -88,7 +91,8 @@ pub(crate) async fn enter(
     answer
 }
 
-pub(crate) async fn leave(_: Posted) -> Response {
+pub(crate) async fn leave(State(web): State<Web>, headers: HeaderMap, _: Posted) -> Response {
+    guard::end_session(&web, &headers);
     let mut answer = back("/sign-in", None);
     let cookie = format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     set_cookie(&mut answer, &cookie);

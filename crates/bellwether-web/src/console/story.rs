@@ -2,6 +2,7 @@
 //! knows, and says the rest in the type's own words; raw JSON stands beside it on the page.
 
 use bellwether_model::event::Event;
+use bellwether_model::veil;
 use serde_json::Value;
 
 use crate::people::Names;
@@ -32,7 +33,7 @@ pub(crate) fn came_in(event: &Event, names: &Names) -> String {
             format!(
                 "{}: {}, from {from}",
                 capital(&plain(noun)),
-                short(headline, 90)
+                short(&veil::text(headline), 90)
             )
         }
         _ => format!(

@@ -10,11 +10,15 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bellwether_engine::seam::{
-    CodeChecked, CodeSent, HostedError, OpenGrade, Press, Pressed, TurnSaid, Visitor,
+    CardState, CodeChecked, CodeSent, HostedError, OpenGrade, Press, Pressed, TurnSaid, Visitor,
 };
 
-use crate::guard::{cookie, same_origin};
+use bellwether_model::id::{hash, hex};
+
+use crate::guard::{Null, cookie, same_origin};
 use crate::note::{self, Note};
 use crate::pieces::{encode, set_cookie};
 use crate::query::Fields;
@@ -46,6 +50,9 @@ async fn show(
         Ok(card) => card,
         Err(error) => return sorry(&error, &headers),
     };
+    if matches!(card.state, CardState::Waiting(_)) && spent(&web, &card.notification.to_string()) {
+        return too_many(&headers);
+    }
     web.counters.pages.inc();
     let note = Note::read(&headers, &token);
     let shown = page::card(&page::Shown {
@@ -87,12 +94,34 @@ async fn act(
     if press.comment.is_empty() && wanted.split(' ').any(|choice| choice == press.choice) {
         return back(&token, Note::new("comment_missing"));
     }
+    // Each press is an event in the record, so whoever holds a link has only so many.
+    let form = hex(&hash(&[press.act_token.as_bytes()]));
+    if spent(&web, &form) {
+        return too_many(&headers);
+    }
     web.counters.presses.inc();
     match web.app.hosted.press(&press, &visitor(&headers)).await {
-        Ok(pressed) => back(&token, after(&pressed)),
+        Ok(pressed) => {
+            let now = web.app.transport_clock.now();
+            web.presses.count(&form, now);
+            web.presses
+                .count(&pressed.card.notification.to_string(), now);
+            back(&token, after(&pressed))
+        }
         Err(HostedError::BadToken) => no_form(&headers, StatusCode::FORBIDDEN),
         Err(error) => sorry(&error, &headers),
     }
+}
+
+/// Whether a form or a notification was pressed too often.
+fn spent(web: &Web, key: &str) -> bool {
+    web.presses.is_spent(key, web.app.transport_clock.now())
+}
+
+fn too_many(headers: &HeaderMap) -> Response {
+    let words = words::of(language(headers));
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    page::sorry(headers, status, words.too_often, words.too_often_next)
 }
 
 /// What the next page says about the press.
@@ -144,6 +173,8 @@ async fn verify(
         Ok(CodeChecked::Right(session)) => {
             let mut answer = back(&token, Note::new("verified"));
             let secure = secure(&web);
+            // A person's id may hold characters that a cookie may not.
+            let session = URL_SAFE_NO_PAD.encode(session);
             set_cookie(
                 &mut answer,
                 &format!(
@@ -172,7 +203,7 @@ async fn nowhere(headers: HeaderMap) -> Response {
 
 /// The fields of a post, unless another site's page caused it.
 async fn posted(headers: &HeaderMap, request: Request) -> Result<Fields, Response> {
-    same_origin(headers).map_err(|_| no_form(headers, StatusCode::FORBIDDEN))?;
+    same_origin(headers, Null::Allowed).map_err(|_| no_form(headers, StatusCode::FORBIDDEN))?;
     let fields = Fields::of_form(request).await;
     fields.map_err(|_| no_form(headers, StatusCode::BAD_REQUEST))
 }
@@ -211,7 +242,9 @@ fn sorry(error: &HostedError, headers: &HeaderMap) -> Response {
 
 fn visitor(headers: &HeaderMap) -> Visitor {
     Visitor {
-        session: cookie(headers, PERSON_COOKIE).map(str::to_owned),
+        session: cookie(headers, PERSON_COOKIE)
+            .and_then(|value| URL_SAFE_NO_PAD.decode(value).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok()),
         device: agent::device(headers),
     }
 }

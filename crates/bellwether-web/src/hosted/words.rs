@@ -42,6 +42,8 @@ pub(crate) struct Words {
     pub(crate) gone_next: &'static str,
     pub(crate) broken: &'static str,
     pub(crate) broken_next: &'static str,
+    pub(crate) too_often: &'static str,
+    pub(crate) too_often_next: &'static str,
 }
 
 /// The colour of a note.
@@ -169,6 +171,8 @@ const EN: Words = Words {
     gone_next: "The matter was removed after its time. Ask the sender if you still need it.",
     broken: "The page cannot be shown at the moment.",
     broken_next: "Nothing was lost and nothing was decided. Try again in a minute.",
+    too_often: "This was pressed too often.",
+    too_often_next: "What was decided stays as it is. Wait ten minutes before you press again.",
 };
 
 const DE: Words = Words {
@@ -283,4 +287,6 @@ const DE: Words = Words {
     gone_next: "Es wurde nach Ablauf entfernt. Fragen Sie den Absender.",
     broken: "Die Seite kann gerade nicht gezeigt werden.",
     broken_next: "Nichts ging verloren, nichts wurde entschieden. Versuchen Sie es gleich wieder.",
+    too_often: "Hier wurde zu oft gedrückt.",
+    too_often_next: "Was entschieden ist, bleibt. Warten Sie zehn Minuten, bevor Sie wieder drücken.",
 };

@@ -1,6 +1,7 @@
 //! Shapes, paging and refusals of the JSON API.
 
-use serde_json::json;
+use bellwether_engine::store::TurnRow;
+use serde_json::{Value, json};
 
 use crate::client::{send, start};
 use crate::stand_in::fake::lock;
@@ -319,5 +320,130 @@ async fn an_empty_record_is_a_list_without_items() {
             json!({ "total": 0, "items": [], "next": null }),
             "{path}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_none_is_refused_and_not_read_as_the_first_page() {
+    let server = start(morning(), "").await;
+    for list in ["runs", "notifications", "dead-letters"] {
+        let path = format!("/api/{list}?after=zzz");
+        let answer = send(server.internal, "GET", &path, &[], "").await;
+        assert_eq!(answer.status, 400, "{list}: {}", answer.body);
+        let said = answer.json()["message"].to_string();
+        assert!(said.contains("after") && said.contains("zzz"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_public_listener_counts_stands_in_metrics() {
+    let server = start(morning(), "").await;
+    server.open("/n/waiting", &[]).await;
+    send(server.public, "POST", "/hooks/orders", &[], "{}").await;
+    send(server.public, "POST", "/hooks/nobody", &[], "{}").await;
+    let text = server.get("/metrics").await.body;
+    for line in [
+        "bellwether_web_pages_total 1",
+        "bellwether_web_hooks_taken_total 1",
+        "bellwether_web_hooks_refused_total 1",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_write_shows_in_readiness_and_overview() {
+    let server = start(morning(), "").await;
+    assert_eq!(server.json("/api/overview").await["trouble"], Value::Null);
+    let reason = "database or disk is full";
+    *lock(&server.fake.trouble) = Some(reason.to_owned());
+    let ready = send(server.internal, "GET", "/readyz", &[], "").await;
+    assert_eq!(ready.status, 503);
+    // Probes need no sign-in, so they do not hear the reason.
+    assert!(!ready.body.contains("disk"), "{}", ready.body);
+    assert_eq!(server.json("/api/overview").await["trouble"], reason);
+    let page = server.get("/").await.body;
+    assert!(page.contains("Nothing can be recorded at the moment: database or disk is full"));
+    *lock(&server.fake.trouble) = None;
+    assert_eq!(
+        send(server.internal, "GET", "/readyz", &[], "")
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_long_journal_comes_in_pages() {
+    let fake = morning();
+    let turn = |version| TurnRow {
+        version,
+        body: json!({ "at": "2026-03-02T09:42:00Z" }),
+    };
+    lock(&fake.runs)
+        .iter_mut()
+        .find(|detail| detail.run.id == id(11))
+        .expect("it is there")
+        .journal = (1..=2500).map(turn).collect();
+    let server = start(fake, "").await;
+    let path = format!("/api/runs/{}", id(11));
+    let first = server.json(&path).await;
+    assert_eq!(first["journal"].as_array().map(Vec::len), Some(1000));
+    assert_eq!(first["journal_next"], 1000);
+    let last = server.json(&format!("{path}?turns_after=2000")).await;
+    assert_eq!(last["journal"].as_array().map(Vec::len), Some(500));
+    assert_eq!(
+        (&last["journal"][0]["version"], &last["journal_next"]),
+        (&json!(2001), &Value::Null)
+    );
+    let bad = send(
+        server.internal,
+        "GET",
+        &format!("{path}?turns_after=x"),
+        &[],
+        "",
+    )
+    .await;
+    assert_eq!(bad.status, 400);
+    let page = server.get(&format!("/cases/{}", id(11))).await.body;
+    assert_eq!(page.matches("<summary>Turn ").count(), 200);
+    assert!(page.contains(&format!("/cases/{}?turns_after=200", id(11))));
+    assert!(page.len() < 300_000, "{}", page.len());
+}
+
+#[tokio::test]
+async fn no_answer_holds_a_link_or_the_token_of_a_reply_address() {
+    let fake = morning();
+    let token = "dgEBmY9-_pQ3".repeat(5);
+    let data =
+        json!({ "mail": { "reply_token": "tok", "text": format!("see http://x/n/{token}") } });
+    for event in lock(&fake.events).iter_mut() {
+        event.envelope.data = data.clone().into();
+    }
+    for detail in lock(&fake.runs).iter_mut() {
+        detail.state = data.clone();
+        for turn in &mut detail.journal {
+            turn.body["quoted"] = data.clone();
+        }
+        for effect in &mut detail.effects {
+            effect.args = data.to_string().into();
+        }
+    }
+    let server = start(fake, "").await;
+    let run = id(11);
+    for path in [
+        "/api/events".to_owned(),
+        "/api/events/1".to_owned(),
+        format!("/api/runs/{run}"),
+        "/events/1".to_owned(),
+        format!("/cases/{run}"),
+    ] {
+        let body = server.get(&path).await.body;
+        assert!(!body.contains(&token), "{path}");
+        assert!(
+            !body.contains("\"tok\"") && !body.contains("&quot;tok&quot;"),
+            "{path}"
+        );
+        assert!(body.contains("/n/removed-by-bellwether"), "{path}");
     }
 }

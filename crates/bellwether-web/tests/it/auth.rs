@@ -223,8 +223,95 @@ async fn another_sites_page_changes_nothing() {
     assert_eq!(lock(&server.fake.decided_for).len(), 1);
 }
 
+#[tokio::test]
+async fn the_api_changes_nothing_for_a_page_of_another_port_or_a_frame() {
+    let server = start(morning(), "").await;
+    let api = format!("/api/runs/{}/decide", id(11));
+    let body = r#"{"person":"alice","choice":"approve"}"#;
+    let json = "content-type: application/json";
+    let own = format!("origin: http://127.0.0.1:{}", server.internal.port());
+    for (headers, status) in [
+        (vec!["origin: null", json], 403),
+        (vec!["origin: null", "content-type: text/plain"], 403),
+        (vec!["origin: http://127.0.0.1:1", json], 403),
+        (vec!["origin: http://127.0.0.1", json], 403),
+        (vec![&own, "content-type: text/plain"], 415),
+        (vec![&own], 415),
+        (vec!["content-type: text/plain"], 415),
+    ] {
+        let answer = send(server.internal, "POST", &api, &headers, body).await;
+        assert_eq!(answer.status, status, "{headers:?}: {}", answer.body);
+    }
+    // Verbs have no body, and a text/plain form with an empty one would be the way around.
+    let retry = "/api/connections/approvals/test";
+    let plain = [own.as_str(), "content-type: text/plain"];
+    let answer = send(server.internal, "POST", retry, &plain, "").await;
+    assert_eq!(answer.status, 415);
+    assert_eq!(
+        send(server.internal, "POST", retry, &[], "").await.status,
+        200
+    );
+    assert!(lock(&server.fake.decided_for).is_empty());
+    let answer = send(server.internal, "POST", &api, &[&own, json], body).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+async fn signed_in(server: &Server) -> String {
+    let form = format!("token={TOKEN}");
+    let entered = send(server.internal, "POST", "/sign-in", &FORM, &form).await;
+    format!(
+        "cookie: {}",
+        entered.cookie("bw_console").expect("a session")
+    )
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_wherever_its_cookie_went() {
+    let server = start(morning(), TOKEN).await;
+    let (one, other) = (signed_in(&server).await, signed_in(&server).await);
+    assert_ne!(one, other);
+    let page = get(&server, "/", &[&one]).await.body;
+    let form = format!("form_token={}", token_in(&page));
+    let out = send(
+        server.internal,
+        "POST",
+        "/sign-out",
+        &[&one, FORM[0]],
+        &form,
+    )
+    .await;
+    assert_eq!(out.status, 303, "{}", out.body);
+    assert_eq!(get(&server, "/cases", &[&one]).await.status, 401);
+    assert_eq!(get(&server, "/cases", &[&other]).await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_guesses_tokens_soon_has_to_wait() {
+    let server = start(morning(), TOKEN).await;
+    for n in 0..50 {
+        let answer = if n % 2 == 0 {
+            send(server.internal, "POST", "/sign-in", &FORM, "token=guess").await
+        } else {
+            get(&server, "/api/runs", &["authorization: Bearer guess"]).await
+        };
+        assert_eq!(answer.status, 401);
+    }
+    // Not even the right one is looked at: an answer would tell it from the others.
+    let form = format!("token={TOKEN}");
+    let answer = send(server.internal, "POST", "/sign-in", &FORM, &form).await;
+    assert_eq!(answer.status, 429, "{}", answer.body);
+    let right = format!("authorization: Bearer {TOKEN}");
+    assert_eq!(get(&server, "/api/runs", &[&right]).await.status, 429);
+    *lock(&server.fake.now) =
+        crate::stand_in::samples::now() + bellwether_model::time::Millis::minutes(11);
+    assert_eq!(get(&server, "/api/runs", &[&right]).await.status, 200);
+}
+
 async fn form_token(server: &Server) -> String {
-    let page = server.get("/").await.body;
+    token_in(&server.get("/").await.body)
+}
+
+fn token_in(page: &str) -> String {
     let (_, rest) = page
         .split_once(r#"name="form_token" value=""#)
         .expect("a form");

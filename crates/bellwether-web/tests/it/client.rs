@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellwether_engine::seam::App;
-use bellwether_web::{internal, public, serve};
+use bellwether_web::{routers, serve};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,7 +34,8 @@ pub(crate) async fn start(fake: Arc<Fake>, token: &str) -> Server {
     let mut stops = Vec::new();
     let mut tasks = Vec::new();
     let mut addresses = Vec::new();
-    for router in [public(app.clone()), internal(app.clone())] {
+    let both = routers(app.clone());
+    for router in [both.public, both.internal] {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         addresses.push(listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel::<()>();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::client::{Answer, Server, send, start};
 use crate::hostile::{HOSTILE, hostile};
-use crate::stand_in::fake::lock;
+use crate::stand_in::fake::{document, lock};
 use crate::stand_in::samples::{empty, id, morning};
 
 const FORM: &str = "content-type: application/x-www-form-urlencoded";
@@ -319,4 +319,35 @@ async fn the_theme_is_kept_in_a_cookie_without_a_flash() {
     let chosen = send(server.internal, "POST", "/theme", &[FORM], &body).await;
     assert_eq!(chosen.header("location"), Some("/cases"));
     assert_eq!(chosen.cookie("bw_theme").as_deref(), Some("bw_theme=dark"));
+}
+
+#[tokio::test]
+async fn a_flow_file_that_cannot_be_read_is_shown_with_its_mistakes() {
+    let fake = morning();
+    let flow = json!({ "file": "flows/a.yaml", "text": "flow: a", "position": "on" });
+    let broken = |line: &str| json!({ "problems": [line] });
+    lock(&fake.documents).extend([
+        document("flow", "approvals-a", flow),
+        document(
+            "broken_flow",
+            "flows/a.yaml",
+            broken("flows/a.yaml:3:5: no <verb>"),
+        ),
+        document(
+            "broken_flow",
+            "flows/b.yaml",
+            broken("flows/b.yaml:1:1: no flow"),
+        ),
+    ]);
+    let server = start(fake, "").await;
+    let page = server.get("/flows").await.body;
+    for piece in [
+        "cannot be read",
+        "flows/a.yaml:3:5: no &lt;verb&gt;",
+        "<strong>approvals-a</strong>, version 1, goes on as it was",
+        "flows/b.yaml:1:1: no flow",
+        "Nothing of it runs.",
+    ] {
+        assert!(page.contains(piece), "{piece}\nis not in\n{page}");
+    }
 }

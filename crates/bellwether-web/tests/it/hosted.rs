@@ -192,10 +192,10 @@ async fn a_code_by_mail_opens_the_buttons_on_this_device() {
         .headers
         .iter()
         .find(|(_, value)| value.starts_with("bw_person="));
-    let expected = "bw_person=proven; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax";
+    let expected = "bw_person=cHJvdmVu; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax";
     assert_eq!(cookie.map(|(_, value)| value.as_str()), Some(expected));
     let page = server
-        .open("/n/code", &["cookie: bw_person=proven"])
+        .open("/n/code", &["cookie: bw_person=cHJvdmVu"])
         .await
         .body;
     assert!(page.contains("value=\"approve\""));
@@ -332,4 +332,42 @@ async fn hostile_texts_are_shown_and_never_run() {
     assert!(HOSTILE.contains('\u{202E}'));
     let late = server.open("/n/late", &[]).await.body;
     assert!(!late.contains('\u{202E}'), "direction controls must go");
+}
+
+#[tokio::test]
+async fn a_person_whose_id_no_cookie_may_hold_is_known_again() {
+    let server = start(morning(), "").await;
+    let proven = server.press("/n/code/verify", &[], "code=654321").await;
+    let cookie = proven.cookie("bw_person").expect("an enrolled device");
+    let held = "0123456789-_=".to_owned();
+    let plain = |c: char| c.is_ascii_alphanumeric() || held.contains(c);
+    assert!(cookie.chars().all(plain), "{cookie}");
+    let page = server
+        .open("/n/code", &[&format!("cookie: {cookie}")])
+        .await;
+    assert!(page.body.contains("value=\"approve\""));
+    // A value of somebody else's making is no proof and no error.
+    let page = server
+        .open("/n/code", &["cookie: bw_person=j\u{fc}rgen"])
+        .await;
+    assert!(page.status == 200 && !page.body.contains("value=\"approve\""));
+}
+
+#[tokio::test]
+async fn a_form_can_be_sent_so_often_and_no_more() {
+    let server = start(morning(), "").await;
+    for _ in 0..20 {
+        let answer = server.press("/n/waiting/act", &[], APPROVE).await;
+        assert_eq!(answer.status, 303);
+    }
+    let answer = server.press("/n/waiting/act", &[], APPROVE).await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.body.contains("pressed too often"), "{}", answer.body);
+    assert_eq!(lock(&server.fake.presses).len(), 20);
+    // What was decided can be seen all the same, and later it may be pressed again.
+    assert_eq!(server.open("/n/waiting", &[]).await.status, 200);
+    let now = crate::stand_in::samples::now() + bellwether_model::time::Millis::minutes(11);
+    *lock(&server.fake.now) = now;
+    let answer = server.press("/n/waiting/act", &[], APPROVE).await;
+    assert_eq!(answer.status, 303);
 }

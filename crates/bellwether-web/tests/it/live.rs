@@ -132,3 +132,19 @@ async fn the_feed_ends_when_the_server_drains() {
         begun.elapsed()
     );
 }
+
+#[tokio::test]
+async fn readers_of_one_address_have_so_many_places() {
+    let server = start(morning(), "").await;
+    let mut held = Vec::new();
+    for _ in 0..32 {
+        let mut stream = connect(server.internal, "GET", "/api/live", &[], "").await;
+        let text = read(&mut stream, |text| text.contains(": live")).await;
+        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+        held.push(stream);
+    }
+    let mut stream = connect(server.internal, "GET", "/api/live", &[], "").await;
+    let text = read(&mut stream, |_| false).await;
+    assert!(text.starts_with("HTTP/1.1 503"), "{text}");
+    assert!(server.get("/metrics").await.body.contains("watchers 32"));
+}

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use bellwether_engine::seam::{Connections as _, WebSettings};
 use bellwether_model::clock::Clock;
-use serde_json::json;
+use bellwether_model::spec::FieldKind;
+use serde_json::{Value, json};
 
 use super::Failed;
+use super::ask::Server;
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, SetupFile};
 use crate::output;
 use crate::secrets::{Lost, keys_needed, look};
-use crate::server::{Composed, Options};
+use crate::server::{Composed, Options, check_folder};
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -86,6 +88,10 @@ impl Doctor {
                 return;
             }
         };
+        examine_modes(&self.config, &config, &setup, findings);
+        if let Some(process) = bellwether_store::in_use(&config.database) {
+            return examine_running(&config, &setup, process, findings).await;
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let composed = Composed::build(Options {
             database: config.database.clone(),
@@ -131,8 +137,15 @@ async fn examine_parts(
 ) {
     if let Some(folder) = &config.flows {
         let imported = composed.import_folder(folder, setup).await;
-        let says = imported.map(|()| folder.display().to_string());
-        note(findings, "flows", says.map_err(|lines| lines.join("\n")));
+        match imported {
+            Ok(problems) if problems.is_empty() => {
+                note(findings, "flows", Ok(folder.display().to_string()));
+            }
+            Ok(problems) => problems
+                .into_iter()
+                .for_each(|line| note(findings, "flows", Err(line))),
+            Err(line) => note(findings, "flows", Err(line)),
+        }
     }
     let imported = composed.import_setup(setup).await;
     if let Err(line) = imported {
@@ -160,6 +173,10 @@ async fn examine_parts(
             tested.map_err(|failure| failure.to_string()),
         );
     }
+    examine_address(config, findings);
+}
+
+fn examine_address(config: &ServerConfig, findings: &mut Vec<Finding>) {
     if !config.public_url.starts_with("https://") {
         let says = "phones outside this machine need a public https address: set `public_url`";
         note(
@@ -259,6 +276,105 @@ fn private(path: &Path) -> Result<String, String> {
         ));
     }
     Ok(format!("{shown} ({})", mode_of(path)))
+}
+
+/// A server has the database: what it says counts, and nothing is written here.
+async fn examine_running(
+    config: &ServerConfig,
+    setup: &SetupFile,
+    process: Option<u32>,
+    findings: &mut Vec<Finding>,
+) {
+    let who = process.map_or_else(String::new, |process| format!(" (process {process})"));
+    let says = format!(
+        "{}; a server has it open{who} and is asked",
+        config.database
+    );
+    note(findings, "database", Ok(says));
+    if let Some(folder) = &config.flows {
+        match check_folder(folder, setup) {
+            Ok(problems) if problems.is_empty() => {
+                note(findings, "flows", Ok(folder.display().to_string()));
+            }
+            Ok(problems) => problems
+                .into_iter()
+                .for_each(|line| note(findings, "flows", Err(line))),
+            Err(line) => note(findings, "flows", Err(line)),
+        }
+    }
+    let server = Server::at(config.listen, config.token.clone());
+    match server.ask("GET", "/api/connections").await {
+        Err(line) => note(findings, "server", Err(line)),
+        Ok(answer) => {
+            note(findings, "server", Ok(server.url.clone()));
+            let items = answer.get("items").and_then(Value::as_array);
+            for name in items
+                .into_iter()
+                .flatten()
+                .filter_map(|item| item["name"].as_str())
+            {
+                let tested = server
+                    .ask("POST", &format!("/api/connections/{name}/test"))
+                    .await
+                    .and_then(|answer| match answer["identity"].as_str() {
+                        Some(identity) => Ok(identity.to_owned()),
+                        None => Err(words_of(&answer["failure"])),
+                    });
+                note(findings, &format!("connection {name}"), tested);
+            }
+        }
+    }
+    examine_address(config, findings);
+}
+
+fn words_of(failure: &Value) -> String {
+    let message = failure["message"].as_str();
+    message.map_or_else(|| failure.to_string(), str::to_owned)
+}
+
+/// Who may read what holds secrets.
+fn examine_modes(
+    file: &Path,
+    config: &ServerConfig,
+    setup: &SetupFile,
+    findings: &mut Vec<Finding>,
+) {
+    let mut open: Vec<(PathBuf, u32)> = Vec::new();
+    let secret = [
+        (!config.token.is_empty()).then_some(file),
+        config.setup.as_deref().filter(|_| holds_secrets(setup)),
+    ];
+    for path in secret.into_iter().flatten() {
+        let mode = std::fs::metadata(path).map(|found| found.permissions().mode() & 0o777);
+        if let Some(mode) = mode.ok().filter(|mode| mode & 0o077 != 0) {
+            open.push((path.to_owned(), mode));
+        }
+    }
+    open.extend(bellwether_store::exposed(&config.database));
+    if open.is_empty() {
+        note(
+            findings,
+            "secrets",
+            Ok("only their owner may read them".to_owned()),
+        );
+    }
+    for (path, mode) in open {
+        let (shown, wanted) = (path.display(), if path.is_dir() { "700" } else { "600" });
+        let says = format!("others may use {shown} (mode {mode:o}): run `chmod {wanted} {shown}`");
+        note(findings, "secrets", Err(says));
+    }
+}
+
+/// Whether a connection's secret stands in the set-up itself.
+fn holds_secrets(setup: &SetupFile) -> bool {
+    setup.connections.values().any(|connection| {
+        let mut all = bellwether_connectors::all().iter();
+        let def = all.find(|def| def.name == connection.connector);
+        let fields = def.map(|def| (def.settings)().fields).unwrap_or_default();
+        fields.iter().any(|field| {
+            field.kind == FieldKind::Secret && connection.settings.contains_key(field.name)
+        })
+    })
 }
 
 fn note(findings: &mut Vec<Finding>, what: &str, says: Result<String, String>) {

@@ -1,6 +1,7 @@
 //! The commands, one file each. Standard output carries data, standard error everything else;
 //! `--json` gives data as JSON.
 
+mod ask;
 mod connector;
 mod demo;
 mod doctor;
@@ -104,15 +105,22 @@ fn with_runtime(task: impl Future<Output = Result<(), Failed>>) -> Result<(), Fa
     runtime.block_on(task)
 }
 
-/// Completes at Ctrl-C or when the process is asked to end.
-pub(crate) async fn asked_to_end() {
+/// Completes at Ctrl-C or when the process is asked to end. It listens from the call on, so a
+/// request that comes before anybody waits is heard too.
+pub(crate) fn asked_to_end() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        drop(tokio::signal::ctrl_c().await);
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    let asked = signal(SignalKind::terminate()).and_then(|terminate| {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok((terminate, interrupt))
+    });
+    async move {
+        let Ok((mut terminate, mut interrupt)) = asked else {
+            drop(tokio::signal::ctrl_c().await);
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! `runs`: lists runs of a running server, or shows one with its journal, through the API.
 
+use bellwether_model::secret::Secret;
 use serde_json::Value;
 
 use super::Failed;
+use super::ask::Server;
 use crate::output;
 
 /// Arguments of `runs`.
@@ -33,12 +35,8 @@ pub(super) struct Runs {
 impl Runs {
     pub(super) async fn run(self) -> Result<(), Failed> {
         let mut path = match &self.id {
-            Some(id) => format!("{}/api/runs/{id}", self.url.trim_end_matches('/')),
-            None => format!(
-                "{}/api/runs?limit={}",
-                self.url.trim_end_matches('/'),
-                self.limit
-            ),
+            Some(id) => format!("/api/runs/{id}"),
+            None => format!("/api/runs?limit={}", self.limit),
         };
         if self.id.is_none() {
             for (name, value) in [("flow", &self.flow), ("status", &self.status)] {
@@ -47,7 +45,11 @@ impl Runs {
                 }
             }
         }
-        let answer = self.get(&path).await?;
+        let server = Server {
+            url: self.url.clone(),
+            token: Secret::new(self.token.clone().unwrap_or_default()),
+        };
+        let answer = server.ask("GET", &path).await?;
         if self.json {
             output::json(&answer);
             return Ok(());
@@ -57,31 +59,6 @@ impl Runs {
             None => list(&answer),
         }
         Ok(())
-    }
-
-    async fn get(&self, url: &str) -> Result<Value, String> {
-        use bellwether_model::http::{Http as _, HttpRequest};
-        let policy = bellwether_connectors::http::Policy {
-            allow_private: bellwether_connectors::http::Private::Anywhere,
-        };
-        let client = bellwether_connectors::http::HttpClient::new(policy)
-            .map_err(|failure| failure.to_string())?;
-        let mut request = HttpRequest::new("GET", url);
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let answer = client.send(request).await.map_err(|failure| {
-            format!(
-                "no server answers at {}: {failure}; is it running?",
-                self.url
-            )
-        })?;
-        if !answer.is_success() {
-            let text = String::from_utf8_lossy(&answer.body).into_owned();
-            return Err(format!("the server answered {}: {text}", answer.status));
-        }
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| format!("the server's answer is not JSON: {error}"))
     }
 }
 

@@ -46,6 +46,7 @@ impl Serve {
             Lost::Refuse
         };
         let running = start(config, lost).await?;
+        let asked = asked_to_end();
         tracing::info!(
             listen = %running.internal, public = %running.public,
             "ready: console at http://{}", running.internal
@@ -56,7 +57,7 @@ impl Serve {
                 "public": running.public.to_string(), "pid": std::process::id(),
             }));
         }
-        asked_to_end().await;
+        asked.await;
         tracing::info!("ending: what is in flight is let to its end");
         running.stop().await;
         Ok(())
@@ -102,7 +103,9 @@ async fn start(config: ServerConfig, lost: Lost) -> Result<Running, Failed> {
     };
     composed.import_setup(&setup).await?;
     if let Some(folder) = &config.flows {
-        composed.import_folder(folder, &setup).await?;
+        for problem in composed.import_folder(folder, &setup).await? {
+            tracing::error!("a flow file is left out until it is mended: {problem}");
+        }
     }
     for complaint in composed.reload().await? {
         tracing::error!("not set up: {complaint}");

@@ -107,6 +107,7 @@ impl Composed {
 
     /// What the web gets.
     pub(crate) fn app(&self) -> App {
+        let database = Arc::clone(&self.database);
         let metrics = metrics::Text::new(self.engine.clone(), Arc::clone(&self.database));
         App {
             intake: Arc::new(self.engine.clone()),
@@ -121,6 +122,10 @@ impl Composed {
             transport_clock: Arc::clone(&self.transport_clock),
             web: self.web.clone(),
             metrics: Arc::new(move || metrics.render()),
+            trouble: Arc::new(move || {
+                let database = Arc::clone(&database);
+                Box::pin(async move { database.trouble_now().await })
+            }),
         }
     }
 

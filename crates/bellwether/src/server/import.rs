@@ -1,20 +1,23 @@
 //! Imports files into the registry: the set-up file, and a folder of flows that is authoritative.
 //! What did not change writes nothing; what changed is recorded as written by `file`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read};
-use bellwether_engine::store::{Registry as _, StoreError, Views as _};
+use bellwether_engine::store::{Document, Registry as _, StoreError, Views as _};
 use serde_json::{Value, json};
 
 use super::Composed;
-use super::flows::{FlowDocument, catalog, read_folder};
+use super::flows::{FlowDocument, FlowFile, catalog, parse_flow, read_folder};
 use crate::config::{FlowConfig, SetupFile};
 
 /// Who wrote it, in the audit trail.
 const ACTOR: &str = "file";
 /// How many states of open cases are looked at in one read.
 const STATES_PAGE: usize = 500;
+/// The kind of documents that say what is wrong with a flow file, by the file's name.
+const BROKEN: &str = "broken_flow";
 
 impl Composed {
     /// Imports connections and people.
@@ -43,10 +46,7 @@ impl Composed {
         mut document: FlowDocument,
         config: Option<&FlowConfig>,
     ) -> Result<(), Vec<String>> {
-        if let Some(config) = config {
-            document.inputs = config.inputs.clone();
-            document.position = config.position.unwrap_or(Position::On);
-        }
+        configured(&mut document, config);
         self.keeps_open_cases(name, &document).await?;
         let put = self.put("flow", name, json!(document)).await;
         put.map_err(|error| vec![error])
@@ -89,59 +89,59 @@ impl Composed {
         }
     }
 
-    /// Imports a folder of flows. Flows that are no longer there are removed.
+    /// Imports a folder of flows. Flows that are no longer there are removed. A file that cannot be
+    /// understood stops no other: it is kept as broken for people to see, the flow that came from
+    /// it goes on in its earlier version, and its problems are returned, each as a line with file,
+    /// line and column.
     ///
     /// # Errors
-    /// Every problem of every flow as a line with file, line and column.
+    /// The folder cannot be read, or the registry failed.
     pub(crate) async fn import_folder(
         &self,
         folder: &Path,
         setup: &SetupFile,
-    ) -> Result<(), Vec<String>> {
-        let files = read_folder(folder).map_err(|error| vec![error])?;
-        let mut problems = Vec::new();
+    ) -> Result<Vec<String>, String> {
+        let files = read_folder(folder)?;
+        let mut broken = BTreeMap::new();
         let mut names = Vec::new();
         for file in files {
-            match file.flow() {
-                Ok(flow) => {
-                    // They are read in another language meanwhile, so this stops nothing.
-                    for problem in missing_languages(&flow, &setup.directory) {
-                        let line = problem.in_file(&file.shown());
-                        tracing::warn!(flow.name = %flow.name, "{line}");
+            let shown = file.shown();
+            match understood(file, setup) {
+                Ok((name, document)) => {
+                    if let Err(problems) = self.keeps_open_cases(&name, &document).await {
+                        broken.insert(shown, problems);
+                        continue;
                     }
-                    let document = FlowDocument {
-                        file: file.shown(),
-                        text: file.text.clone(),
-                        files: file.files.clone(),
-                        inputs: Value::Null,
-                        position: Position::On,
-                    };
-                    let config = setup.flows.get(&flow.name);
-                    let done = self.import_flow(&flow.name, document, config).await;
-                    problems.extend(done.err().unwrap_or_default());
-                    names.push(flow.name);
+                    self.put("flow", &name, json!(document)).await?;
+                    names.push(name);
                 }
-                Err(found) => {
-                    problems.extend(found.iter().map(|problem| problem.in_file(&file.shown())));
+                Err(problems) => {
+                    broken.insert(shown, problems);
                 }
             }
         }
-        if !problems.is_empty() {
-            return Err(problems);
+        for document in self.documents("flow").await? {
+            let from = document.body.get("file").and_then(Value::as_str);
+            let is_broken = from.is_some_and(|file| broken.contains_key(file));
+            if !is_broken && !names.contains(&document.name) {
+                self.put("flow", &document.name, Value::Null).await?;
+            }
         }
-        let known = self
-            .registry()
-            .list("flow")
-            .await
-            .map_err(|error| vec![error.to_string()])?;
-        for document in known
-            .iter()
-            .filter(|document| !names.contains(&document.name))
-        {
-            let gone = self.put("flow", &document.name, Value::Null).await;
-            gone.map_err(|error| vec![error])?;
+        for document in self.documents(BROKEN).await? {
+            if !broken.contains_key(&document.name) {
+                self.put(BROKEN, &document.name, Value::Null).await?;
+            }
         }
-        Ok(())
+        for (file, problems) in &broken {
+            self.put(BROKEN, file, json!({ "problems": problems }))
+                .await?;
+        }
+        Ok(broken.into_values().flatten().collect())
+    }
+
+    async fn documents(&self, kind: &str) -> Result<Vec<Document>, String> {
+        let listed = self.registry().list(kind).await;
+        listed.map_err(|error| error.to_string())
     }
 
     async fn put(&self, kind: &str, name: &str, body: Value) -> Result<(), String> {
@@ -151,4 +151,51 @@ impl Composed {
             .await;
         put.map(drop).map_err(|error| error.to_string())
     }
+}
+
+/// What is wrong with the flows of a folder, without importing them.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(crate) fn check_folder(folder: &Path, setup: &SetupFile) -> Result<Vec<String>, String> {
+    let wrong = |file| understood(file, setup).err().unwrap_or_default();
+    Ok(read_folder(folder)?.into_iter().flat_map(wrong).collect())
+}
+
+fn configured(document: &mut FlowDocument, config: Option<&FlowConfig>) {
+    if let Some(config) = config {
+        document.inputs = config.inputs.clone();
+        document.position = config.position.unwrap_or(Position::On);
+    }
+}
+
+/// A file as a flow's document, when the flow can run with the inputs that the set-up gives it.
+fn understood(file: FlowFile, setup: &SetupFile) -> Result<(String, FlowDocument), Vec<String>> {
+    let shown = file.shown();
+    let name = match file.flow() {
+        Ok(flow) => {
+            // They are read in another language meanwhile, so this stops nothing.
+            for problem in missing_languages(&flow, &setup.directory) {
+                let line = problem.in_file(&shown);
+                tracing::warn!(flow.name = %flow.name, "{line}");
+            }
+            flow.name
+        }
+        Err(found) => {
+            return Err(found
+                .iter()
+                .map(|problem| problem.in_file(&shown))
+                .collect());
+        }
+    };
+    let mut document = FlowDocument {
+        file: shown,
+        text: file.text,
+        files: file.files,
+        inputs: Value::Null,
+        position: Position::On,
+    };
+    configured(&mut document, setup.flows.get(&name));
+    parse_flow(&document)?;
+    Ok((name, document))
 }

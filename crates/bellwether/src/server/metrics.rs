@@ -80,7 +80,7 @@ impl Text {
         ]
     }
 
-    fn gauges(&self) -> [Number; 3] {
+    fn gauges(&self) -> [Number; 4] {
         let lanes = self.engine.lanes();
         let in_flight: usize = lanes.iter().map(|lane| lane.in_flight()).sum();
         let waiting: usize = lanes.iter().map(|lane| lane.waiting()).sum();
@@ -96,6 +96,11 @@ impl Text {
                 "store_bytes",
                 "Bytes of the database file.",
                 self.database.counted().bytes,
+            ),
+            (
+                "store_writable",
+                "1 when the latest transaction could be written, 0 when it failed.",
+                u64::from(self.database.trouble().is_none()),
             ),
         ]
     }

@@ -8,6 +8,7 @@ mod metrics;
 
 pub(crate) use compose::{Composed, Options};
 pub(crate) use flows::{FlowDocument, FlowFile, catalog, read_folder};
+pub(crate) use import::check_folder;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,10 +50,8 @@ impl Running {
         let (internal_at, public_at) = (address(&internal)?, address(&public)?);
         let stop = watch::Sender::new(false);
         let mut listeners = Vec::new();
-        let routers = [
-            (internal, bellwether_web::internal(app.clone())),
-            (public, bellwether_web::public(app)),
-        ];
+        let both = bellwether_web::routers(app);
+        let routers = [(internal, both.internal), (public, both.public)];
         for (listener, router) in routers {
             let mut stopped = stop.subscribe();
             listeners.push(tokio::spawn(async move {

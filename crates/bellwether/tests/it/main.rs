@@ -14,6 +14,7 @@ mod faults;
 mod forged;
 mod inlets;
 mod installed;
+mod kept;
 mod memory;
 mod properties;
 mod race;

@@ -13,6 +13,7 @@ mod nested;
 mod quote;
 
 use bellwether_model::id::hex;
+use bellwether_model::veil;
 use mail_parser::{HeaderName, Message, MessageParser, MimeHeaders};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -189,7 +190,8 @@ fn head_of(root: &Part) -> Vec<u8> {
     head.into_bytes()
 }
 
-fn assemble(message: &Message<'_>, body: Body, rules: Rules<'_>) -> Mail {
+fn assemble(message: &Message<'_>, mut body: Body, rules: Rules<'_>) -> Mail {
+    body.text = veil::text(&body.text);
     let fields = headers::fields(message);
     let senders = headers::people(message, HeaderName::From);
     let from = senders.first().cloned();
@@ -198,7 +200,7 @@ fn assemble(message: &Message<'_>, body: Body, rules: Rules<'_>) -> Mail {
         false => message.subject(),
     };
     let subject = subject
-        .map(|text| clean::line(text, headers::VALUE_MAX))
+        .map(|text| veil::text(&clean::line(text, headers::VALUE_MAX)))
         .filter(|text| !text.is_empty());
     let title = subject.as_deref().unwrap_or_default();
     let to = headers::people(message, HeaderName::To);
@@ -217,13 +219,13 @@ fn assemble(message: &Message<'_>, body: Body, rules: Rules<'_>) -> Mail {
         rfc_message_id: ids(HeaderName::MessageId).into_iter().next(),
         in_reply_to,
         references,
-        reply_to: headers::people(message, HeaderName::ReplyTo),
+        reply_to: veiled(headers::people(message, HeaderName::ReplyTo)),
         auth: auth_results::read(&fields, rules.authserv, &domains(&senders)),
         forwarded_from: forward::read(title, &body.text),
         claim: Claim::read(&fields),
         from,
-        to,
-        cc,
+        to: veiled(to),
+        cc: veiled(cc),
         subject,
         text_cut: body.cut,
         new_text,
@@ -241,6 +243,15 @@ fn assemble(message: &Message<'_>, body: Body, rules: Rules<'_>) -> Mail {
         text: Some(body.text).filter(|text| !text.is_empty()),
         ..Mail::default()
     }
+}
+
+/// People without the tokens of reply addresses.
+fn veiled(people: Vec<Person>) -> Vec<Person> {
+    let veiled = |person: Person| Person {
+        name: person.name.map(|name| veil::text(&name)),
+        address: person.address.map(|address| veil::text(&address)),
+    };
+    people.into_iter().map(veiled).collect()
 }
 
 /// The domain of each sender; one without a domain counts as the empty one.

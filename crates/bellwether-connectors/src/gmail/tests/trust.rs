@@ -140,6 +140,29 @@ fn the_reply_token_is_read_from_our_own_address_only() {
 }
 
 #[test]
+fn links_and_reply_addresses_that_come_back_are_not_kept() {
+    let link = format!("https://push.example.com/n/{}", "dgEBmY9-_pQ3".repeat(5));
+    let tag = "abcdefghij234567".repeat(3);
+    let read = data(mail(&format!(
+        "From: a@b.example\nTo: approvals+{tag}@example.com\nCc: approvals+{tag}@example.com\n\
+         Reply-To: approvals+{tag}@example.com\nSubject: Re: {link}\nIn-Reply-To: <x@y>\n\n\
+         approve, see {link}\n\nOn Monday, Approvals <approvals+{tag}@example.com> wrote:\n\
+         > Open {link}\n"
+    )));
+    assert_eq!(read["reply_token"], tag.as_str(), "by it the case is found");
+    let mut rest = read.clone();
+    rest["reply_token"] = serde_json::Value::Null;
+    let rest = rest.to_string();
+    assert!(!rest.contains(&tag) && !rest.contains("dgEBmY9"), "{rest}");
+    let gone = "approve, see https://push.example.com/n/removed-by-bellwether";
+    assert_eq!(read["new_text"], gone);
+    assert_eq!(
+        read["to"][0]["address"],
+        "approvals+removed-by-bellwether@example.com"
+    );
+}
+
+#[test]
 fn a_forwarded_sender_is_named_and_not_verified() {
     let block = "FYI, please look.\n\n---------- Forwarded message ---------\n\
         From: J. Berger <requester@example.com>\nDate: Mon, 2 Mar 2026\nSubject: PO-4711\n\

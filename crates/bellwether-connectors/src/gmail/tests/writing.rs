@@ -69,6 +69,25 @@ fn write(args: &Value, is_reply: bool) -> Result<Vec<u8>, Failure> {
 }
 
 #[test]
+fn a_mail_of_a_case_with_a_long_key_is_known_as_ours_again() {
+    let claim_of = |case: &str| {
+        let mut args = describe::send_sample();
+        args["case"] = json!(case);
+        let raw = write(&args, false).expect("the mail is written");
+        mail_of(&raw).claim.clone().expect("it carries our marker")
+    };
+    let long = "Ü ".repeat(2000);
+    let claim = claim_of(&long);
+    assert!(claim.holds(&TestSigner, "approvals@example.com"));
+    assert!(!claim.holds(&TestSigner, "mallory@example.com"));
+    let case = claim.case.clone().expect("it names its case");
+    assert!(case.starts_with("sha256:") && case.len() < 100, "{case}");
+    // Two long keys do not become one.
+    assert_ne!(claim_of(&format!("{long}x")).case, Some(case));
+    assert_eq!(claim_of("PO-4711").case.as_deref(), Some("PO-4711"));
+}
+
+#[test]
 fn a_reply_threads_and_proves_itself() {
     let mut args = describe::reply_sample();
     args["text"] = json!("Grüße\n.\nFrom here on\n");

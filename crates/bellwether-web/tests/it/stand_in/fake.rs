@@ -74,9 +74,14 @@ pub(crate) struct Fake {
     pub(crate) decided_for: Mutex<Vec<String>>,
     pub(crate) received: Mutex<Vec<(String, RawRequest)>>,
     pub(crate) now: Mutex<Time>,
+    /// Why nothing can be written.
+    pub(crate) trouble: Mutex<Option<String>>,
     /// What the connection `slow` waits for before it answers.
     pub(crate) go: tokio::sync::Notify,
 }
+
+/// The session of a person whose id has characters that a cookie may not hold.
+const ODD: &str = "jürgen; b=c, \"d\".1772445600.mac";
 
 pub(crate) fn lock<T>(cell: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     cell.lock().unwrap_or_else(PoisonError::into_inner)
@@ -105,6 +110,10 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
             token: Secret::new(token),
             hosts: vec!["console.example.com".to_owned()],
             sandbox_url: Some("http://127.0.0.1:9400/".to_owned()),
+        },
+        trouble: {
+            let fake = fake.clone();
+            Arc::new(move || done(lock(&fake.trouble).clone()))
         },
         metrics: Arc::new(|| "# TYPE engine_events counter\nengine_events_total 3\n# EOF\n".into()),
     }
@@ -223,7 +232,8 @@ impl Hosted for Fake {
             (_, None) => Err(HostedError::BadToken),
             (_, Some(mut card)) => {
                 if let CardState::Waiting(ask) = &mut card.state {
-                    ask.needs_sign_in &= visitor.session.as_deref() != Some("proven");
+                    let session = visitor.session.as_deref();
+                    ask.needs_sign_in &= session != Some("proven") && session != Some(ODD);
                 }
                 Ok(card)
             }
@@ -294,6 +304,7 @@ impl Hosted for Fake {
     ) -> BoxFuture<'a, Result<CodeChecked, HostedError>> {
         done(Ok(match code {
             "123456" => CodeChecked::Right("proven".to_owned()),
+            "654321" => CodeChecked::Right(ODD.to_owned()),
             "111111" => CodeChecked::TooMany,
             _ => CodeChecked::Wrong,
         }))
@@ -306,11 +317,12 @@ fn paged<T>(all: Vec<T>, query: &ListQuery) -> Page<T> {
     let skip = query
         .after
         .as_ref()
-        .and_then(|after| after.parse().ok())
-        .unwrap_or(0);
+        .and_then(|after| after.parse::<Id>().ok())
+        .map_or(0, |id| usize::from(id.0[15]));
     let items: Vec<T> = all.into_iter().skip(skip).take(query.limit).collect();
     let end = skip + items.len();
-    let next = ((end as u64) < total).then(|| end.to_string());
+    let place = u8::try_from(end).expect("samples are few");
+    let next = ((end as u64) < total).then(|| Id([0; 16].map(|zero: u8| zero | place)).to_string());
     Page { total, items, next }
 }
 
