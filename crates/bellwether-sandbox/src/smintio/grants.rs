@@ -103,6 +103,8 @@ pub(crate) struct Grants {
     refresh: VecDeque<Refresh>,
     access: VecDeque<Access>,
     pub(crate) lifetimes: Lifetimes,
+    /// The last ID token: whose claims it signs, when, and itself.
+    signed: Option<(String, i64, String)>,
     /// Whether a refresh token that comes twice ends everything that came of it.
     pub(crate) reuse_ends_all: bool,
 }
@@ -273,6 +275,18 @@ impl Grants {
             seconds,
             consent,
         }
+    }
+
+    /// An ID token with the same claims that was signed a short while ago. Signing is slow, and a
+    /// client that refreshes often must not wait for it.
+    pub(crate) fn signed_lately(&self, claims: &str, now: i64) -> Option<String> {
+        let (signed, at, token) = self.signed.as_ref()?;
+        let fresh = now - at < (self.lifetimes.id / 2).min(60);
+        (signed == claims && fresh).then(|| token.clone())
+    }
+
+    pub(crate) fn keep_signed(&mut self, claims: String, now: i64, token: String) {
+        self.signed = Some((claims, now, token));
     }
 
     /// Whose access token this is.

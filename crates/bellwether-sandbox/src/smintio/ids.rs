@@ -1,7 +1,6 @@
 //! Identifiers that are computed and not stored: uuids that carry a number under a seed, so that a
 //! feed of any size is found again without a table, and a small generator of seeded numbers.
-
-use sha2::{Digest, Sha256};
+//! Nothing here keeps anybody from guessing: it is quick instead, as a feed holds many of them.
 
 /// Largest number that a uuid of ours carries: 48 bits.
 pub(crate) const NUMBER_LIMIT: u64 = (1 << 48) - 1;
@@ -9,15 +8,15 @@ pub(crate) const NUMBER_LIMIT: u64 = (1 << 48) - 1;
 /// The uuid of thing `number` of this kind in the world of `seed`.
 pub(crate) fn uuid(kind: &str, seed: u64, number: u64) -> String {
     let number = number & NUMBER_LIMIT;
-    let [a, b] = digest(&format!("{kind}|{seed}|{number}"));
-    let mask = digest(&format!("{kind}|{seed}"))[0] & NUMBER_LIMIT;
+    let mut draw = Draw::new(seed ^ spread(kind), number);
+    let (a, b) = (draw.next(), draw.next());
     format!(
         "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
         a >> 32,
         a >> 16 & 0xffff,
         a & 0xfff,
         b & 0xfff,
-        number ^ mask
+        number ^ mask(kind, seed)
     )
 }
 
@@ -25,25 +24,25 @@ pub(crate) fn uuid(kind: &str, seed: u64, number: u64) -> String {
 pub(crate) fn number(kind: &str, seed: u64, text: &str) -> Option<u64> {
     let tail = text.rsplit('-').next()?;
     let masked = u64::from_str_radix(tail, 16).ok()?;
-    let mask = digest(&format!("{kind}|{seed}"))[0] & NUMBER_LIMIT;
-    let number = (masked ^ mask) & NUMBER_LIMIT;
+    let number = (masked ^ mask(kind, seed)) & NUMBER_LIMIT;
     (uuid(kind, seed, number) == text).then_some(number)
 }
 
 /// A uuid that stands for a text, for example a project's name.
 pub(crate) fn of_text(kind: &str, seed: u64, text: &str) -> String {
-    uuid(kind, seed, digest(text)[0])
+    uuid(kind, seed, spread(text))
 }
 
-/// Two words of a SHA-256 digest.
-fn digest(text: &str) -> [u64; 2] {
-    let digest = Sha256::digest(text);
-    let word = |at: usize| {
-        digest[at..at + 8]
-            .iter()
-            .fold(0, |w, b| (w << 8) | u64::from(*b))
-    };
-    [word(0), word(8)]
+/// What hides the number in a uuid from a reader's eye.
+fn mask(kind: &str, seed: u64) -> u64 {
+    Draw::new(seed, spread(kind)).next() & NUMBER_LIMIT
+}
+
+/// A number for a text (FNV-1a).
+fn spread(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Numbers that follow from a seed alone (SplitMix64).

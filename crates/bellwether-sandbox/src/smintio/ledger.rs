@@ -1,6 +1,6 @@
 //! The feed as data: which transaction lies where, so that a reader who goes on from a cursor sees
-//! each one once more whenever it changed. What never changed is made from the seed when it is read,
-//! so a feed of any length costs memory only for its changes.
+//! each one once more whenever it changed. What never changed is made from the seed when it is
+//! read, so a feed of any length costs memory only for its changes.
 
 use std::collections::BTreeMap;
 

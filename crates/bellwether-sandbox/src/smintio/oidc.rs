@@ -360,21 +360,33 @@ fn give(world: &World, tenant: &str, given: &Given) -> Response {
         answer["refresh_token"] = json!(refresh);
     }
     if consent.scope.split(' ').any(|scope| scope == "openid") {
-        let now = real_now().as_second();
-        let claims = world.smintio.with(tenant, |t| {
-            let lasts = t.grants.lifetimes.id;
-            let mut claims = json!({"iss": issuer(world, t), "aud": t.client_id,
-                "sub": ids::of_text("user", t.ledger.seed, &consent.person),
-                "iat": now, "exp": now + lasts, "tenant_id": t.id});
-            if let Some(nonce) = &consent.nonce {
-                claims["nonce"] = json!(nonce);
-            }
-            claims
-        });
-        // Signing takes a while and needs no lock.
-        answer["id_token"] = claims.map_or(Value::Null, |claims| json!(signing::token(&claims)));
+        answer["id_token"] = json!(id_token(world, tenant, consent));
     }
     ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+}
+
+fn id_token(world: &World, tenant: &str, consent: &Consent) -> Option<String> {
+    let now = real_now().as_second();
+    let (mut claims, lasts, lately) = world.smintio.with(tenant, |t| {
+        let mut claims = json!({"iss": issuer(world, t), "aud": t.client_id,
+            "sub": ids::of_text("user", t.ledger.seed, &consent.person), "tenant_id": t.id});
+        if let Some(nonce) = &consent.nonce {
+            claims["nonce"] = json!(nonce);
+        }
+        let lately = t.grants.signed_lately(&claims.to_string(), now);
+        (claims, t.grants.lifetimes.id, lately)
+    })?;
+    if lately.is_some() {
+        return lately;
+    }
+    let whose = claims.to_string();
+    claims["iat"] = json!(now);
+    claims["exp"] = json!(now + lasts);
+    // Signing takes a while, so no lock is held meanwhile.
+    let token = signing::token(&claims);
+    let keep = |t: &mut Tenant| t.grants.keep_signed(whose, now, token.clone());
+    world.smintio.with(tenant, keep);
+    Some(token)
 }
 
 async fn who(

@@ -192,6 +192,9 @@ fn draw(world: &World, tenant: &Tenant, now: Timestamp) -> Markup {
             "Licences of " (tenant.id)
             span class="role" { "Smint.io’s stand-in: what the tenant bought, asked for and may use" }
         }
+        p class="meta narrow" {
+            a href="#requests" { "Requests" } " · " a href="#life" { "What can happen" }
+        }
         div class="tenant" {
             section class="card" aria-labelledby="licences" {
                 header class="box" {
@@ -204,7 +207,7 @@ fn draw(world: &World, tenant: &Tenant, now: Timestamp) -> Markup {
                 }
             }
             div class="stack" {
-                (requests(tenant, zone))
+                (requests(world, tenant, zone))
                 (happenings(world, tenant))
             }
         }
@@ -302,7 +305,7 @@ fn presses(tenant: &Tenant, all: &[Press], on: Option<(&str, &str)>) -> Markup {
     }
 }
 
-fn requests(tenant: &Tenant, zone: &str) -> Markup {
+fn requests(world: &World, tenant: &Tenant, zone: &str) -> Markup {
     let open = tenant
         .requests
         .all
@@ -318,19 +321,23 @@ fn requests(tenant: &Tenant, zone: &str) -> Markup {
             @if tenant.requests.all.is_empty() { p class="empty" { "Nobody asked for anything." } }
             ul class="assets" {
                 @for request in tenant.requests.all.iter().rev().take(REQUESTS) {
-                    li class="plain-row" { (asked_for(tenant, request, zone)) }
+                    li class="plain-row" { (asked_for(world, tenant, request, zone)) }
                 }
             }
         }
     }
 }
 
-fn asked_for(tenant: &Tenant, request: &Request, zone: &str) -> Markup {
+fn asked_for(world: &World, tenant: &Tenant, request: &Request, zone: &str) -> Markup {
     let (tone, icon) = match request.state {
         "New" => (Tone::Info, Icon::Clock),
         "Approved" | "Done" => (Tone::Ok, Icon::Check),
         "Declined" => (Tone::Bad, Icon::Cross),
         _ => (Tone::Plain, Icon::Ring),
+    };
+    let name = |id: &str| match world.person(id) {
+        Some(person) => person.name.clone(),
+        None => "somebody".to_owned(),
     };
     let kind = request
         .kind
@@ -341,7 +348,7 @@ fn asked_for(tenant: &Tenant, request: &Request, zone: &str) -> Markup {
             h3 class="flat" { (request.asset) }
             p class="marks" { (pill(tone, icon, &request.state.to_lowercase())) }
             p class="meta" {
-                (kind) " · " (request.requester) " asked " (request.reviewer) " · "
+                (kind) " · " (name(&request.requester)) " asked " (name(&request.reviewer)) " · "
                 (time(request.updated, zone, "%a %-d %b, %H:%M"))
             }
             @if let Some(reason) = &request.reason { p { "“" (reason) "”" } }

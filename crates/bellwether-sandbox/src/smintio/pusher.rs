@@ -1,9 +1,10 @@
-//! The push channel of the Pusher Channels protocol, version 7: what is sent, and the tenant's address
-//! that signs subscriptions. Connections, at `/app/{key}`, are in `socket.rs`. Written from general knowledge of that protocol; from
-//! Smint.io come the channel's name, its one event and that nobody reads the event's payload.
+//! The push channel of the Pusher Channels protocol, version 7: what is sent, and the tenant's
+//! address that signs subscriptions. Connections, at `/app/{key}`, are in `socket.rs`. Written from
+//! general knowledge of that protocol; from Smint.io come the channel's name, its one event and
+//! that nobody reads the event's payload.
 //!
 //! Hints can be lost, doubled, sent in a burst and with junk; open connections can be closed with
-//! any code, and new ones refused.
+//! any code of the protocol, and new ones refused.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
