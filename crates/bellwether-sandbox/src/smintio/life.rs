@@ -132,6 +132,8 @@ struct Buy {
     max_users: Option<i64>,
     max_reuses: Option<i64>,
     odd: Vec<Odd>,
+    /// The transaction whose licence is used again.
+    reuses: Option<String>,
     /// Buys so many; they are numbered.
     count: Option<usize>,
 }
@@ -182,6 +184,9 @@ fn begun(tenant: &Tenant, buy: &Buy, now: Timestamp) -> Result<Lpt, String> {
     for (counter, most) in lpt.counters.iter_mut().zip(most) {
         let current = Some(0);
         *counter = Counter { current, most };
+    }
+    if buy.reuses.is_some() {
+        lpt.reuses = Some(named(tenant, buy.reuses.as_ref())?.number);
     }
     lpt.odd.clone_from(&buy.odd);
     lpt.settle(now);

@@ -186,6 +186,22 @@ async fn all_seven_states_are_walked_and_files_come_with_the_last() {
 }
 
 #[tokio::test]
+async fn a_licence_is_used_again_and_the_pair_can_come_in_the_wrong_order() {
+    let smint = Smint::start().await;
+    let token = smint.token().await;
+    let first = smint.deed("buy", json!({"name": "First"})).await["uuid"].clone();
+    let again = json!({"name": "Again", "reuses": first});
+    let second = smint.deed("buy", again).await["uuid"].clone();
+    let (_, cursor) = smint.read(&token, None, 50).await;
+    smint.deed("redeliver", json!({"uuid": second})).await;
+    smint.deed("redeliver", json!({"uuid": first})).await;
+    let (news, _) = smint.read(&token, cursor.as_deref(), 50).await;
+    assert_eq!((&news[0]["uuid"], &news[1]["uuid"]), (&second, &first));
+    let reused = &news[0]["reused_license_purchase_transaction_uuid"];
+    assert_eq!(reused, &first, "what is reused comes later");
+}
+
+#[tokio::test]
 async fn files_are_downloaded_by_an_address_that_was_given_out() {
     let smint = Smint::start().await;
     let token = smint.token().await;
