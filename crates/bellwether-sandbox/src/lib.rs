@@ -35,6 +35,7 @@ mod people;
 mod phones;
 mod recorder;
 mod server;
+mod smintio;
 mod smtp;
 mod world;
 
@@ -134,7 +135,7 @@ impl std::error::Error for StartError {
 pub struct Addresses(Vec<(&'static str, SocketAddr)>);
 
 impl Addresses {
-    /// Address of a part: `page`, `google`, `opentext`, `smtp`.
+    /// Address of a part: `page`, `google`, `opentext`, `smintio`, `smtp`.
     pub fn get(&self, name: &str) -> Option<SocketAddr> {
         self.0
             .iter()
@@ -191,6 +192,7 @@ pub(crate) fn all() -> &'static [StandIn] {
         google::STAND_IN,
         smtp::STAND_IN,
         opentext::STAND_IN,
+        smintio::STAND_IN,
         phones::STAND_IN,
         page::STAND_IN,
     ]

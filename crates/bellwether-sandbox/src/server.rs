@@ -114,7 +114,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new());
-    let mut conn = builder.serve_connection(TokioIo::new(stream), service);
+    let conn = builder.serve_connection(TokioIo::new(stream), service);
+    let mut conn = conn.with_upgrades();
     tokio::select! {
         served = &mut conn => {
             if let Err(error) = served {
@@ -122,9 +123,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
             }
         }
         () = cut.notified() => {
-            let stream = conn.into_parts().io.into_inner();
-            // A zero linger makes the close a reset, which is what a broken network looks like.
-            drop(stream.set_zero_linger());
+            // None: the connection was upgraded, and whoever has it closes it.
+            if let Some(parts) = conn.into_parts() {
+                // A zero linger makes the close a reset, which is what a broken network looks like.
+                drop(parts.io.into_inner().set_zero_linger());
+            }
         }
     }
 }

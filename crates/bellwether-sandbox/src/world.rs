@@ -17,6 +17,7 @@ use crate::opentext::OpenText;
 use crate::people::{self, Person};
 use crate::phones::Phones;
 use crate::recorder::Recorder;
+use crate::smintio::Smintio;
 
 /// Lines a slow reader of the event stream may fall behind before it misses some.
 const LINES_IN_FLIGHT: usize = 1_024;
@@ -41,6 +42,7 @@ pub(crate) struct World {
     pub(crate) google: Google,
     pub(crate) opentext: OpenText,
     pub(crate) phones: Phones,
+    pub(crate) smintio: Smintio,
 }
 
 impl World {
@@ -54,6 +56,7 @@ impl World {
             google: Google::new(&people, mailbox_bytes),
             opentext: OpenText::new(),
             phones: Phones::new(&people),
+            smintio: Smintio::new(&people, clock.now()),
             people,
             clock,
             faults: Faults::default(),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A form that is sent from another site's page is refused: the page has no sign-in that would.
-fn foreign(headers: &HeaderMap) -> Option<Response> {
+pub(crate) fn foreign(headers: &HeaderMap) -> Option<Response> {
     let site = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
     (site == Some("cross-site")).then(|| {
         (
@@ -26,7 +26,7 @@ fn foreign(headers: &HeaderMap) -> Option<Response> {
 }
 
 /// Goes back with a sentence; only to a place on this page.
-fn back(to: &str, words: &str) -> Response {
+pub(crate) fn back(to: &str, words: &str) -> Response {
     let local = to.starts_with('/') && !to.starts_with("//") && to.bytes().all(|b| b > b' ');
     let to = if local { to } else { "/" };
     let (path, anchor) = to.split_once('#').map_or((to, None), |(p, a)| (p, Some(a)));

@@ -161,6 +161,9 @@ fn jumps(world: &World, here: &str) -> Markup {
                 @if !person.phone { span class="meta" { " mail" } }
             }
         }
+        a href="/smintio" aria-current=[here.starts_with("/smintio").then_some("page")] {
+            "Licences"
+        }
         a href="/#stand-ins" { "Stand-ins" }
     }
 }

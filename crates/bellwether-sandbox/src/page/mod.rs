@@ -6,7 +6,7 @@
 
 mod control;
 mod deeds;
-mod frame;
+pub(crate) mod frame;
 mod mail;
 mod panel;
 mod phone;
@@ -20,6 +20,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use control::Control;
+pub(crate) use deeds::{back, foreign};
 use frame::{Page, document};
 use mail::{Mailbox, Place};
 use maud::{Markup, html};
@@ -223,7 +224,12 @@ fn whole(
         flash: asked.said.as_deref(),
         here,
     };
-    let html = Html(document(&desk.world, &page, body));
+    answer(&desk.world, &page, body)
+}
+
+/// A page as it is sent, also for the pages of the stand-ins.
+pub(crate) fn answer(world: &World, page: &Page<'_>, body: &Markup) -> Response {
+    let html = Html(document(world, page, body));
     (
         [
             (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -234,7 +240,8 @@ fn whole(
         .into_response()
 }
 
-fn theme(headers: &HeaderMap) -> Option<&'static str> {
+/// The look that the reader chose.
+pub(crate) fn theme(headers: &HeaderMap) -> Option<&'static str> {
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
     let value = cookies
         .split(';')

@@ -55,7 +55,13 @@ async fn parts_listen_at_their_offsets_from_the_base_port() {
         else {
             continue;
         };
-        for (name, offset) in [("page", 0), ("google", 1), ("opentext", 2), ("smtp", 4)] {
+        for (name, offset) in [
+            ("page", 0),
+            ("google", 1),
+            ("opentext", 2),
+            ("smintio", 3),
+            ("smtp", 4),
+        ] {
             let at = sandbox.addresses().get(name).expect("it listens");
             assert_eq!(at.port(), port + offset, "{name}");
         }

@@ -10,5 +10,8 @@ mod otag;
 mod page;
 mod phones;
 mod search;
+mod smintio;
+mod smintio_feed;
+mod smintio_push;
 mod smtp;
 mod wire;

@@ -203,11 +203,22 @@ pub(crate) fn push(device: &str, notification: &str, key: &str) -> Value {
         "android": {"collapse_key": key, "ttl": "3600s", "priority": "HIGH"}}})
 }
 
-/// One report as the companion's server got it: `Authorization` and body.
+/// One report as the companion's server got it: `Authorization` and body, and both parts as text.
 #[derive(Debug, Clone)]
 pub(crate) struct Heard {
     pub(crate) authorization: String,
     pub(crate) body: Value,
+    pub(crate) head: String,
+    pub(crate) text: String,
+}
+
+impl Heard {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
 }
 
 /// A listener that plays the server of the companion app, answering from a list of scripts.
@@ -286,14 +297,13 @@ async fn read_report(mut stream: TcpStream) -> Result<(TcpStream, Heard)> {
                 .unwrap_or(0);
             if body.len() >= length {
                 let authorization = header("authorization").unwrap_or_default().to_owned();
-                let body = serde_json::from_str(body).unwrap_or_default();
-                return Ok((
-                    stream,
-                    Heard {
-                        authorization,
-                        body,
-                    },
-                ));
+                let heard = Heard {
+                    authorization,
+                    body: serde_json::from_str(body).unwrap_or_default(),
+                    head: head.to_owned(),
+                    text: body.to_owned(),
+                };
+                return Ok((stream, heard));
             }
         }
         let mut chunk = [0; 4096];
