@@ -62,11 +62,8 @@ impl Doctor {
     async fn examine(&self, findings: &mut Vec<Finding>) {
         let config = match ServerConfig::read(&self.config) {
             Ok(mut config) => {
-                let says = match config.token.is_empty() {
-                    true => Ok(self.config.display().to_string()),
-                    false => private(&self.config),
-                };
-                note(findings, "configuration", says);
+                let says = self.config.display().to_string();
+                note(findings, "configuration", Ok(says));
                 if let Some(file) = &self.key_file {
                     config.key_file.clone_from(file);
                 }
@@ -112,7 +109,7 @@ impl Doctor {
             Ok(composed) => composed,
             Err(line) => return note(findings, "database and keys", Err(line)),
         };
-        note(findings, "database", database_file(&config.database));
+        note(findings, "database", Ok(config.database.clone()));
         examine_parts(&config, &setup, &composed, findings).await;
         let database = Arc::clone(&composed.database);
         if tokio::task::spawn_blocking(move || database.close())
@@ -150,10 +147,6 @@ async fn examine_parts(
     let imported = composed.import_setup(setup).await;
     if let Err(line) = imported {
         note(findings, "set-up", Err(line));
-    }
-    if let Some(file) = &config.setup {
-        // Secrets are in it as somebody wrote them.
-        note(findings, "set-up file", private(file));
     }
     match composed.reload().await {
         Ok(complaints) => {
@@ -253,29 +246,6 @@ fn mode_of(path: &Path) -> String {
         |error| error.to_string(),
         |found| format!("mode {:o}", found.permissions().mode() & 0o777),
     )
-}
-
-/// The database's file; mails lie in it as they came.
-fn database_file(address: &str) -> Result<String, String> {
-    let path = Path::new(address.strip_prefix("sqlite:").unwrap_or(address));
-    if path.exists() {
-        private(path)
-    } else {
-        Ok(address.to_owned())
-    }
-}
-
-/// Whether a file is closed to everybody who is neither its owner nor in its group.
-fn private(path: &Path) -> Result<String, String> {
-    let shown = path.display();
-    let found = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?;
-    if found.permissions().mode() & 0o007 != 0 {
-        return Err(format!(
-            "everybody on this machine can read {shown} ({}): run `chmod o= {shown}`",
-            mode_of(path)
-        ));
-    }
-    Ok(format!("{shown} ({})", mode_of(path)))
 }
 
 /// A server has the database: what it says counts, and nothing is written here.

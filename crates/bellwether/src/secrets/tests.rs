@@ -46,6 +46,15 @@ impl Kept {
         Arc::new(bellwether_store::open(&url).unwrap())
     }
 
+    /// A copy of the database and its log as they lie on the disk.
+    fn as_left(&self) -> Self {
+        let copy = Self::new();
+        for name in ["record.db", "record.db-wal"] {
+            std::fs::copy(self.0.path().join(name), copy.0.path().join(name)).unwrap();
+        }
+        copy
+    }
+
     /// The files in which a text lies.
     fn files_with(&self, text: &str) -> Vec<String> {
         let mut found = Vec::new();
@@ -444,8 +453,9 @@ async fn a_rotated_token_is_durable_and_sealed_when_it_may_be_used() {
         mine.put("mailbox", "refresh_token", Secret::new(&token))
             .await
             .unwrap();
-        // Another process, right now: a crash of ours would leave what it reads.
-        let there = kept.open();
+        // What a crash of ours would leave right now, as another process finds it.
+        let left = kept.as_left();
+        let there = left.open();
         let theirs = vault(sealed(&there, &[1]));
         let found = theirs
             .get("mailbox", "refresh_token")

@@ -20,11 +20,11 @@ async fn a_flow_that_would_orphan_open_cases_is_refused_with_the_line_to_add() {
     assert_ne!(changed, without);
     installed.write("flows/approval-mail.yaml", &changed);
     let config = installed.path("bellwether.yaml").display().to_string();
-    let running = binary().args(["serve", "--config", &config]).output();
+    let running = binary().args(["doctor", "--config", &config]).output();
     let ended = tokio::time::timeout(PATIENCE, running).await;
     let output = ended.expect("it ends").expect("it runs");
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let line =
         "open case names the step `ask-route-approver`, which would be `ask-person-alice` now";
     assert!(said.contains(line), "{said}");
@@ -36,6 +36,12 @@ async fn a_flow_that_would_orphan_open_cases_is_refused_with_the_line_to_add() {
         said.contains(&format!("add this line to the step: {add}")),
         "{said}"
     );
+
+    // The server runs without it: the flow goes on in its earlier version.
+    let server = installed.serve().await;
+    let flows = installed.at.api("/api/overview").await;
+    assert!(flows.is_object(), "{flows}");
+    assert_eq!(server.terminate().await, Some(0));
 
     let kept = changed.replace("    title:", &format!("    {add}\n    title:"));
     installed.write("flows/approval-mail.yaml", &kept);
