@@ -166,24 +166,13 @@ async fn record(stage: &Stage, outside: &Outside, lines: &mut Vec<Line>) {
         found == Some(sent),
         format!("{found:?} of {sent}"),
     ));
-    let dead = outside.api("/api/dead-letters?limit=50").await;
-    let words = dead
-        .as_ref()
-        .map(|dead| dead["items"].to_string())
-        .unwrap_or_default();
-    lines.push(Line::of(
-        "nothing is left undelivered",
-        total(&dead) == Some(0),
-        words,
-    ));
-    let open = outside.api("/api/runs?status=open&limit=50").await;
-    let words = open
-        .as_ref()
-        .map(|open| open["items"].to_string())
-        .unwrap_or_default();
-    lines.push(Line::of(
-        "no matter is left open",
-        total(&open) == Some(0),
-        words,
-    ));
+    for (what, path) in [
+        ("nothing is left undelivered", "/api/dead-letters?limit=50"),
+        ("no matter is left open", "/api/runs?status=open&limit=50"),
+    ] {
+        lines.push(match outside.emptied(path).await {
+            Ok(left) => Line::of(what, left.is_empty(), left),
+            Err(error) => Line::failed(what, error),
+        });
+    }
 }

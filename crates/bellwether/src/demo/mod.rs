@@ -6,6 +6,7 @@ mod check;
 mod company;
 mod mails;
 mod outside;
+mod patience;
 mod script;
 mod stage;
 

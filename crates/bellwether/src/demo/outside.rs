@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use super::stage::Stage;
 
 /// How long something in the story may take before it counts as not happening.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// How often is looked.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// The outside.
 #[derive(Debug)]

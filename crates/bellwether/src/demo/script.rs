@@ -22,6 +22,7 @@ async fn send(outside: &Outside, mail: &StoryMail) -> Result<(), String> {
 
 /// The story for people who look on: mails come in one by one, people decide themselves.
 pub(super) async fn play_for_people(stage: &Stage, outside: &Outside) -> Result<(), String> {
+    outside.watched("approvals").await?;
     for mail in mails::story() {
         send(outside, &mail).await?;
         let subject = mail
@@ -45,6 +46,7 @@ pub(super) async fn play_alone(
     outside: &Outside,
     bar: &ProgressBar,
 ) -> Result<(), String> {
+    outside.watched("approvals").await?;
     for mail in mails::story() {
         send(outside, &mail).await?;
         bar.inc(1);
