@@ -13,6 +13,8 @@ use crate::time::Time;
 pub const DATA_MAX: usize = 64 * 1024;
 /// An event that was caused by more hops than this starts nothing.
 pub const HOP_MAX: u8 = 8;
+/// Sources that are the server itself: no connection is called like them.
+pub const OWN_SOURCES: [&str; 2] = ["people", "engine"];
 /// Where an event stands in the record; grows, with holes.
 pub type Position = i64;
 

@@ -32,6 +32,16 @@ pub struct Flow {
     pub tests: Vec<crate::story::Story>,
 }
 
+impl Flow {
+    /// The column where what stands behind the dash of a line begins.
+    pub(crate) fn column_of(&self, line: usize) -> usize {
+        let text = self.source.lines().nth(line.saturating_sub(1));
+        let text = text.unwrap_or_default();
+        let content = text.trim_start_matches([' ', '-']);
+        text.chars().count() - content.chars().count() + 1
+    }
+}
+
 /// One input of a recipe.
 #[derive(Clone, Debug)]
 pub struct Input {
@@ -126,6 +136,30 @@ pub enum Verb {
     Stop,
     /// Puts the matter on the list of things not done.
     DeadLetter(Text),
+}
+
+impl Verb {
+    /// What may follow within the step, each block with the name of its ending.
+    pub fn endings(&self) -> Vec<(&str, &Block)> {
+        match self {
+            Self::If(both) => vec![("then", &both.then), ("else", &both.otherwise)],
+            Self::Ask(ask) => {
+                let endings = ask.then.iter();
+                endings
+                    .map(|(name, block)| (name.as_str(), block))
+                    .collect()
+            }
+            Self::Push(message) | Self::Mail(message) => {
+                let block = message.on_error.iter();
+                block.map(|block| ("on_error", block)).collect()
+            }
+            Self::Reply(reply) => {
+                let block = reply.on_error.iter();
+                block.map(|block| ("on_error", block)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// `push:` and `mail:`.

@@ -1,5 +1,6 @@
 //! Flows: what they are once understood, how they are read, and which of them an event starts.
 
+mod circles;
 pub mod def;
 pub(crate) mod language;
 mod languages;
@@ -10,6 +11,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+pub use circles::circles;
 pub use def::{
     Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Length,
     Message, Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,

@@ -3,7 +3,7 @@
 //! the configuration in the binary.
 
 mod explain;
-pub(crate) mod near;
+pub mod near;
 mod parse;
 mod position;
 pub(crate) mod reader;

@@ -1,7 +1,7 @@
 //! The nearest known word to a misspelt one, by edit distance.
 
 /// The known word that was probably meant: at most two letters away, or a third of a long word.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let letters = word.chars().count();
     let limit = match letters {

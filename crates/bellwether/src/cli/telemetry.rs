@@ -1,5 +1,7 @@
 //! The log: on standard error, as lines for people or as JSON.
 
+use std::io::IsTerminal as _;
+
 use tracing::Level;
 
 /// Starts the log of this process.
@@ -8,6 +10,12 @@ pub(super) fn start(json: bool, level: Level) {
         .with_writer(std::io::stderr)
         .with_max_level(level)
         .with_target(false);
+    // Colours are for eyes: in a file or a pipe they would be noise.
+    let log = if std::io::stderr().is_terminal() {
+        log
+    } else {
+        log.with_ansi(false)
+    };
     // A second start in one process changes nothing.
     let started = if json {
         log.json().try_init()

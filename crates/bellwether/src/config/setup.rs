@@ -7,6 +7,7 @@ use std::path::Path;
 use bellwether_engine::flow::Position;
 use bellwether_engine::yaml::{Node, Problem, Reader};
 use bellwether_model::directory::{Directory, Person};
+use bellwether_model::event::OWN_SOURCES;
 use serde_json::{Map, Value};
 
 use super::{in_file, load};
@@ -14,6 +15,8 @@ use super::{in_file, load};
 const KEYS: [&str; 5] = ["bellwether", "connections", "people", "owner", "flows"];
 /// How many effects of a connection may be in flight at most.
 const SLOTS_MAX: u64 = 1024;
+/// How long a connection's name may be, in bytes.
+const NAME_MAX: usize = 64;
 
 /// One connection. Debug shows which settings there are and none of their values.
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
@@ -85,6 +88,7 @@ impl SetupFile {
             reader.get("flows"),
         );
         for (key, node) in entries(connections) {
+            check_name(&key, node, problems);
             if let Some(connection) = connection(node, problems) {
                 setup.connections.insert(key, connection);
             }
@@ -116,6 +120,22 @@ impl SetupFile {
         }
         setup.directory.owner = owner;
         setup
+    }
+}
+
+/// A connection is the source of its events: its name must not be one that we speak under, and it
+/// stands in addresses.
+fn check_name(name: &str, node: &Node, problems: &mut Vec<Problem>) {
+    if OWN_SOURCES.contains(&name) {
+        let message = format!("`{name}` is a name that the server itself speaks under");
+        problems.push(Problem::error(node.place(), message).hint("choose another one"));
+        return;
+    }
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '.');
+    if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) {
+        let message = format!("`{name}` cannot be the name of a connection");
+        let hint = format!("1 to {NAME_MAX} letters, digits, dots, dashes and underscores");
+        problems.push(Problem::error(node.place(), message).hint(hint));
     }
 }
 

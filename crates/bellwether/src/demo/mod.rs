@@ -54,17 +54,21 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failed> {
             std::future::pending().await
         }
     };
+    let mut ended = Ok(());
     tokio::select! {
         result = playing => {
             if let Err(error) = result {
-                output::say(&format!("the story stopped: {error}"));
+                output::say(&format!(
+                    "the story stopped: {error}. All else goes on until Ctrl-C."
+                ));
+                ended = Err(Failed::Quietly);
             }
             asked_to_end().await;
         }
         () = asked_to_end() => {}
     }
     stage.strike().await;
-    Ok(())
+    ended
 }
 
 fn greet(stage: &Stage, json: bool) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bellwether_engine::flow::{Catalog, Flow, Position, Problem, check_inputs, read};
+use bellwether_engine::flow::{Catalog, Flow, Position, Problem, check_inputs, read, read_checked};
 use bellwether_engine::run::Program;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,9 +61,35 @@ pub(crate) struct FlowFile {
     pub(crate) text: String,
     /// CSV files of the same folder, by name.
     pub(crate) files: BTreeMap<String, String>,
+    /// Why there is no text that could be understood.
+    unreadable: Option<Problem>,
 }
 
 impl FlowFile {
+    /// Reads one file. A file that is not text stops no other one: it is a problem of its own.
+    fn of(path: PathBuf, files: BTreeMap<String, String>) -> Self {
+        let (text, unreadable) = match std::fs::read(&path).map(String::from_utf8) {
+            Ok(Ok(text)) => (text, None),
+            Ok(Err(error)) => {
+                let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let place = end_of(&String::from_utf8_lossy(good));
+                let problem = Problem::error(place, "this file is not UTF-8 text from here on");
+                let hint = "save it in the encoding UTF-8";
+                (String::new(), Some(problem.hint(hint)))
+            }
+            Err(error) => {
+                let problem = Problem::error((1, 1), format!("it cannot be read: {error}"));
+                (String::new(), Some(problem))
+            }
+        };
+        Self {
+            path,
+            text,
+            files,
+            unreadable,
+        }
+    }
+
     /// The name in messages.
     pub(crate) fn shown(&self) -> String {
         self.path.display().to_string()
@@ -71,14 +97,25 @@ impl FlowFile {
 
     /// Reads it as a flow.
     pub(crate) fn flow(&self) -> Result<Flow, Vec<Problem>> {
-        read(&self.text, &self.shown(), &catalog())
+        match self.checked() {
+            (Some(flow), _) => Ok(flow),
+            (None, problems) => Err(problems),
+        }
+    }
+
+    /// Reads it as a flow and says what is wrong and what is doubtful.
+    pub(crate) fn checked(&self) -> (Option<Flow>, Vec<Problem>) {
+        match &self.unreadable {
+            Some(problem) => (None, vec![problem.clone()]),
+            None => read_checked(&self.text, &self.shown(), &catalog()),
+        }
     }
 }
 
 /// The flow files of a folder (not below it), or the one file.
 ///
 /// # Errors
-/// The path cannot be read, in a sentence.
+/// The folder or path cannot be looked at, in a sentence.
 pub(crate) fn read_folder(path: &Path) -> Result<Vec<FlowFile>, String> {
     let fail = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut paths: Vec<PathBuf> = if path.is_dir() {
@@ -113,15 +150,16 @@ pub(crate) fn read_folder(path: &Path) -> Result<Vec<FlowFile>, String> {
     };
     let mut files = Vec::new();
     for path in paths.into_iter().filter(is_flow) {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        files.push(FlowFile {
-            path,
-            text,
-            files: tables.clone(),
-        });
+        files.push(FlowFile::of(path, tables.clone()));
     }
     Ok(files)
+}
+
+/// Line and column just behind a text.
+fn end_of(text: &str) -> (usize, usize) {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    let lines = text.matches('\n').count() + 1;
+    (lines, last.chars().count() + 1)
 }
 
 fn folder_or_here(folder: &Path) -> &Path {

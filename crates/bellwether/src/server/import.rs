@@ -6,6 +6,7 @@ use std::path::Path;
 
 use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read};
 use bellwether_engine::store::{Document, Registry as _, StoreError, Views as _};
+use bellwether_engine::yaml::near::nearest;
 use serde_json::{Value, json};
 
 use super::Composed;
@@ -136,7 +137,10 @@ impl Composed {
             self.put(BROKEN, file, json!({ "problems": problems }))
                 .await?;
         }
-        Ok(broken.into_values().flatten().collect())
+        names.extend(broken.keys().filter_map(|file| stem(Path::new(file))));
+        let mut problems = without_file(&names, folder, setup);
+        problems.extend(broken.into_values().flatten());
+        Ok(problems)
     }
 
     async fn documents(&self, kind: &str) -> Result<Vec<Document>, String> {
@@ -158,8 +162,35 @@ impl Composed {
 /// # Errors
 /// The folder cannot be read.
 pub(crate) fn check_folder(folder: &Path, setup: &SetupFile) -> Result<Vec<String>, String> {
-    let wrong = |file| understood(file, setup).err().unwrap_or_default();
-    Ok(read_folder(folder)?.into_iter().flat_map(wrong).collect())
+    let (mut names, mut problems) = (Vec::new(), Vec::new());
+    for file in read_folder(folder)? {
+        names.extend(stem(&file.path));
+        match understood(file, setup) {
+            Ok((name, _)) => names.push(name),
+            Err(found) => problems.extend(found),
+        }
+    }
+    problems.extend(without_file(&names, folder, setup));
+    Ok(problems)
+}
+
+/// What a flow is called by its file.
+fn stem(path: &Path) -> Option<String> {
+    Some(path.file_stem()?.to_string_lossy().into_owned())
+}
+
+/// Flows that the set-up speaks of and that have no file: what it says of them has no effect.
+fn without_file(names: &[String], folder: &Path, setup: &SetupFile) -> Vec<String> {
+    let missing = setup.flows.keys().filter(|name| !names.contains(name));
+    let line = |name: &String| {
+        let hint = match nearest(name, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("put {name}.yaml there, or take it out of the set-up"),
+        };
+        let folder = folder.display();
+        format!("the set-up switches the flow `{name}`, but {folder} has no file for it; {hint}")
+    };
+    missing.map(line).collect()
 }
 
 fn configured(document: &mut FlowDocument, config: Option<&FlowConfig>) {

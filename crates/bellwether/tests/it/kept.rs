@@ -151,12 +151,21 @@ async fn the_doctor_tells_which_secrets_others_may_read() {
 async fn one_broken_flow_file_stops_no_other_and_its_flow_goes_on_as_it_was() {
     let folder = Folder::make();
     folder.write("flows/new.yaml", "flow: new\nwhen: [");
+    std::fs::write(
+        folder.path("flows/old.yaml"),
+        b"flow: old\nabout: Gr\xfc\xdfe",
+    )
+    .unwrap();
     let (first, listen) = folder.serve().await;
     let page = send(client().get(format!("http://{listen}/flows")))
         .await
         .text;
     assert!(
         page.contains("flows/new.yaml") && page.contains("Nothing of it runs."),
+        "{page}"
+    );
+    assert!(
+        page.contains("flows/old.yaml:2:10  this file is not UTF-8"),
         "{page}"
     );
     for flow in ["orders", "parcels"] {
@@ -168,6 +177,7 @@ async fn one_broken_flow_file_stops_no_other_and_its_flow_goes_on_as_it_was() {
     first.terminate().await;
 
     std::fs::remove_file(folder.path("flows/new.yaml")).unwrap();
+    std::fs::remove_file(folder.path("flows/old.yaml")).unwrap();
     folder.write("flows/orders.yaml", &GOOD.replace("title:", "titel:"));
     let (second, listen) = folder.serve().await;
     let page = send(client().get(format!("http://{listen}/flows")))
@@ -186,4 +196,35 @@ async fn one_broken_flow_file_stops_no_other_and_its_flow_goes_on_as_it_was() {
         .text;
     assert!(!page.contains("cannot be read"), "it is mended: {page}");
     third.terminate().await;
+}
+
+#[tokio::test]
+async fn a_flow_that_the_setup_speaks_of_and_that_has_no_file_is_told() {
+    let folder = Folder::make();
+    let flows = "flows: { parcels: { position: shadow }, oders: { position: on } }\n";
+    folder.write("setup.yaml", &format!("{SETUP}{flows}"));
+    let (server, _) = folder.serve().await;
+    let told = "switches the flow `oders`";
+    assert!(server.log().contains(told), "{}", server.log());
+    assert!(!server.log().contains("flow `parcels`"), "{}", server.log());
+    server.terminate().await;
+    let (ok, said, _) = folder.run(&["doctor", "--json"], "a.yaml").await;
+    let found = findings(&said, "flows");
+    let says = found[0]["says"].as_str().unwrap();
+    assert!(
+        !ok && says.contains(told) && says.contains("did you mean `orders`?"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_cannot_speak_under_our_own_names() {
+    let folder = Folder::make();
+    for name in ["people", "engine", "a/b"] {
+        let connections = format!("connections: {{ {name}: {{ connector: webhook }} }}\n");
+        folder.write("setup.yaml", &format!("{SETUP}{connections}"));
+        let (ok, _, said) = folder.run(&["serve"], "a.yaml").await;
+        assert!(!ok && said.contains(&format!("`{name}`")), "{said}");
+        assert!(said.contains("setup.yaml:5:"), "{said}");
+    }
 }

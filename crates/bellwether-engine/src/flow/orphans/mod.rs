@@ -8,7 +8,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::decide::RunState;
-use crate::flow::def::{Block, Flow, Step, Verb};
+use crate::flow::def::{Block, Flow, Step};
 use crate::yaml::Problem;
 
 /// How many open cases name each step.
@@ -76,7 +76,7 @@ pub fn orphans(old: &Flow, new: &Flow, named: &Named) -> Vec<Problem> {
             "{count} open {cases} the step `{id}`, which would be `{}` now",
             meant.step.id
         );
-        let place = (meant.step.line, column(new, meant.step.line));
+        let place = (meant.step.line, new.column_of(meant.step.line));
         let hint = format!("add this line to the step: id: {id}");
         out.push(Problem::error(place, message).hint(hint));
     }
@@ -89,14 +89,6 @@ fn is_in(id: &str, outer: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Where what stands behind the dash begins.
-fn column(flow: &Flow, line: usize) -> usize {
-    let text = flow.source.lines().nth(line.saturating_sub(1));
-    let text = text.unwrap_or_default();
-    let content = text.trim_start_matches([' ', '-']);
-    text.chars().count() - content.chars().count() + 1
-}
-
 fn steps(flow: &Flow) -> Vec<Placed<'_>> {
     let mut out = Vec::new();
     collect(&flow.steps, "", &mut out);
@@ -107,29 +99,8 @@ fn collect<'f>(block: &'f Block, under: &str, out: &mut Vec<Placed<'f>>) {
     for step in &block.steps {
         let under = under.to_owned();
         out.push(Placed { under, step });
-        for (ending, inner) in arms(&step.verb) {
+        for (ending, inner) in step.verb.endings() {
             collect(inner, &format!("{}.{ending}", step.id), out);
         }
-    }
-}
-
-fn arms(verb: &Verb) -> Vec<(&str, &Block)> {
-    match verb {
-        Verb::If(both) => vec![("then", &both.then), ("else", &both.otherwise)],
-        Verb::Ask(ask) => {
-            let endings = ask.then.iter();
-            endings
-                .map(|(name, block)| (name.as_str(), block))
-                .collect()
-        }
-        Verb::Push(message) | Verb::Mail(message) => {
-            let block = message.on_error.iter();
-            block.map(|block| ("on_error", block)).collect()
-        }
-        Verb::Reply(reply) => {
-            let block = reply.on_error.iter();
-            block.map(|block| ("on_error", block)).collect()
-        }
-        _ => Vec::new(),
     }
 }

@@ -402,3 +402,25 @@ fn an_idle_projector_is_not_behind() {
         assert_eq!((overview.lag_ms, overview.outstanding), (0, 12));
     });
 }
+
+/// Lists lag behind the record: while one is behind, it may miss a run, but never says of an ended
+/// one that it is open.
+#[test]
+fn an_ended_run_is_never_listed_as_open() {
+    each(|db| async move {
+        for n in 0..30 {
+            let first = opening(n, &format!("k{n:02}"));
+            done(&one(&*db, turn(first.clone())).await);
+            db.projected().await;
+            let mut end = next(&first, 1, n + 1);
+            end.status = CellStatus::Closed;
+            done(&one(&*db, turn(end)).await);
+            let open = ListQuery {
+                status: Some("open".into()),
+                ..query(100)
+            };
+            let listed = runs(&*db, open).await.items;
+            assert!(listed.is_empty(), "{listed:?}");
+        }
+    });
+}
