@@ -64,6 +64,8 @@ pub struct RunRow {
     pub flow_hash: String,
     /// The key: what counts as the same matter.
     pub key: String,
+    /// What its first notification is called; empty when nothing was sent or asked yet.
+    pub title: String,
     /// Which epoch.
     pub epoch: u32,
     /// `open` or `closed`.

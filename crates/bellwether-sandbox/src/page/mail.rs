@@ -17,6 +17,9 @@ const OUTSIDE: usize = 10;
 /// Longest text of one message that is shown.
 const MAX_SHOWN_CHARS: usize = 20_000;
 
+/// How much of a mail its list shows, in letters.
+const FIRST_LINE_MAX: usize = 120;
+
 /// One message, as the control surface gives it.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
@@ -215,8 +218,18 @@ fn row(place: Place<'_>, newest: &Letter, count: usize, unread: usize) -> Markup
                 @if spam { (pill(Tone::Warn, Icon::Warn, "spam")) " " }
                 (subject(newest))
             }
+            @if let Some(line) = first_line(&newest.text) { span class="first" { (line) } }
         }
     }
+}
+
+/// What a mail begins with: its first line that is not a quotation.
+fn first_line(text: &str) -> Option<String> {
+    let lines = text.lines().map(str::trim);
+    let line = lines
+        .into_iter()
+        .find(|line| !line.is_empty() && !line.starts_with('>'))?;
+    Some(line.chars().take(FIRST_LINE_MAX).collect())
 }
 
 fn when(place: Place<'_>, at: Option<Timestamp>) -> String {
@@ -246,7 +259,11 @@ fn name_of(from: &str) -> &str {
         .unwrap_or(from)
         .trim()
         .trim_matches('"');
-    if name.is_empty() { from } else { name }
+    if name.is_empty() {
+        address_of(from)
+    } else {
+        name
+    }
 }
 
 /// `approver@example.com` of `Alice Arnold <approver@example.com>`, else the whole text.
@@ -401,7 +418,7 @@ mod tests {
     fn names_and_addresses_are_read_from_a_from_line() {
         assert_eq!(name_of("\"Ada B\" <a@example.com>"), "Ada B");
         assert_eq!(address_of("Ada <a@example.com>"), "a@example.com");
-        assert_eq!(name_of("<a@example.com>"), "<a@example.com>");
+        assert_eq!(name_of("<a@example.com>"), "a@example.com");
         assert_eq!(address_of("a@example.com"), "a@example.com");
     }
 }

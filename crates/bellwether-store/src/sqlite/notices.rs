@@ -153,7 +153,8 @@ struct Named {
     subject: Option<Value>,
 }
 
-fn title(args: &str) -> String {
+/// What people recognise a notification by; empty when its arguments name nothing.
+pub(super) fn title(args: &str) -> String {
     let Ok(named) = serde_json::from_str::<Named>(args) else {
         return String::new();
     };

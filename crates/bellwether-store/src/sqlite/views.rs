@@ -205,7 +205,8 @@ fn events_of(
 
 /// The columns of a run, in the order that [`run_row`] reads.
 const RUN: &str = "id, (SELECT text FROM word WHERE id = program), program_hash, key, epoch, open,
-  opened_at, last_turn_at, version, opened_by, CASE WHEN open = 1 THEN state END";
+  opened_at, last_turn_at, version, opened_by, CASE WHEN open = 1 THEN state END,
+  (SELECT args FROM effect WHERE effect.id = substr(cell.effects, 1, 16))";
 
 fn run_row(row: &Row<'_>) -> Result<RunRow> {
     Ok(RunRow {
@@ -220,6 +221,7 @@ fn run_row(row: &Row<'_>) -> Result<RunRow> {
         turns: uint(row, 8)?,
         opened_by: row.get(9)?,
         waits_for: waits_for(row.get_ref(10)?.as_bytes_or_null()?),
+        title: notices::title(row.get_ref(11)?.as_str_or_null()?.unwrap_or_default()),
     })
 }
 

@@ -95,6 +95,7 @@ pub(crate) fn run(row: &RunRow) -> Value {
         "flow": row.flow,
         "flow_hash": row.flow_hash,
         "key": row.key,
+        "title": row.title,
         "epoch": row.epoch,
         "status": row.status,
         "opened_at": instant(row.opened_at),

@@ -60,26 +60,44 @@ fn rows(visit: &Visit, page: &Page<RunRow>, query: &ListQuery) -> Markup {
     html! {
         p.meta { (page.total) " in all" }
         table.rows {
-            (columns(&["Case", "Flow", "State", "Began", "Last change", "Turns"]))
+            (columns(&["Case", "State", "Waits for", "Began", "Last change", "Flow"]))
             tbody {
                 @for row in &page.items {
                     tr {
                         td.main {
                             a href={ "/cases/" (row.id) } { (clean(&row.key)) }
                             @if row.epoch > 1 { " · " (row.epoch) }
+                            @if !row.title.is_empty() { div.meta { (clean(&row.title)) } }
                         }
+                        td data-label="State" { (words::run(row.status).show()) }
+                        td data-label="Waits for" { (waits_for(visit, row)) }
+                        td data-label="Began" { (visit.time(row.opened_at)) }
+                        td data-label="Last change" { (visit.time(row.last_turn_at)) }
                         td data-label="Flow" {
                             a.quiet href={ "/cases?flow=" (encode(&row.flow)) } {
                                 (clean(&row.flow))
                             }
                         }
-                        td data-label="State" { (words::run(row.status).show()) }
-                        td data-label="Began" { (visit.time(row.opened_at)) }
-                        td data-label="Last change" { (visit.time(row.last_turn_at)) }
-                        td.n data-label="Turns" { (row.turns) }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Whose answer it waits for, and since when.
+fn waits_for(visit: &Visit, row: &RunRow) -> Markup {
+    html! {
+        @for (index, waiting) in row.waits_for.iter().enumerate() {
+            @if index > 0 { ", " }
+            @match &waiting.person {
+                Some(person) => a.quiet href={ "/cases?person=" (encode(person)) } {
+                    (clean(person))
+                },
+                None => "the requester",
+            }
+            @if let Some(other) = &waiting.on_behalf_of { " for " (clean(other)) }
+            span.meta { " since " (visit.time(waiting.since)) }
         }
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn hostile() -> Arc<Fake> {
 fn run() -> RunDetail {
     let row = RunRow {
         flow: h(),
+        title: h(),
         ..run_row(11, HOSTILE, "open", 12)
     };
     let mut detail = detail(row, HOSTILE);

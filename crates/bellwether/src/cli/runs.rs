@@ -74,12 +74,13 @@ fn list(answer: &Value) {
         .unwrap_or_default();
     for run in &items {
         output::data(&format!(
-            "{}  {:<7} {:<24} {:<24} {}",
+            "{}  {:<7} {:<24} {:<24} {}  {}",
             text(run, "id"),
             text(run, "status"),
             text(run, "flow"),
             text(run, "key"),
             text(run, "opened_at"),
+            text(run, "title"),
         ));
     }
     let total = answer.get("total").and_then(Value::as_u64).unwrap_or(0);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use bellwether_engine::decide::Waiting;
 use bellwether_engine::seam::*;
 use bellwether_engine::store::*;
 use bellwether_model::connector::Role;
@@ -106,13 +107,27 @@ pub(crate) fn run_row(n: u8, key: &str, status: &'static str, minutes: u64) -> R
         flow: "approval-mails".to_owned(),
         flow_hash: "9c1f".to_owned(),
         key: key.to_owned(),
+        title: "€4,200.00 · Huber GmbH".to_owned(),
         epoch: 1,
         status,
         opened_at: ago(minutes),
         last_turn_at: ago(minutes.saturating_sub(if status == "open" { 1 } else { 41 })),
         turns: 2,
         opened_by: Some(4),
-        waits_for: Vec::new(),
+        waits_for: if status == "open" {
+            vec![waiting("alice", minutes)]
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+fn waiting(person: &str, minutes: u64) -> Waiting {
+    Waiting {
+        person: Some(person.to_owned()),
+        on_behalf_of: None,
+        step: "approval".to_owned(),
+        since: ago(minutes),
     }
 }
 
