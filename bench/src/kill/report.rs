@@ -14,7 +14,7 @@ use crate::error::Fault;
 use crate::stats::{Spread, round};
 
 /// The most effects that one lane has in flight, as the product documents it.
-const IN_FLIGHT_MAX: u64 = 64;
+const IN_FLIGHT_MAX: u64 = 128;
 
 /// After so many kills of a kind one must have been seen to hit what it was meant for.
 const ENOUGH: usize = 10;

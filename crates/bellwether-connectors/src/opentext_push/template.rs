@@ -5,6 +5,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+/// About as many bytes as a filled payload has.
+const USUAL: usize = 1024;
+
 /// What stands for a name when a template is filled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fill<'a> {
@@ -71,7 +74,7 @@ impl Template {
 
     /// The JSON text with every placeholder filled. `values` stand in the order of the names.
     pub(crate) fn json(&self, values: &[Fill<'_>]) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(USUAL);
         if !write(&self.root, values, &mut out) {
             out.push_str("null");
         }

@@ -196,16 +196,16 @@ impl Content {
     }
 }
 
-impl Turner<'_> {
+impl<'a> Turner<'a> {
     /// `push:`: one message to each person; a mail when he has no push address.
     pub(super) fn push(&mut self, step: &Step, message: &Message) -> Result<(), EvalError> {
         for person in self.readers(message)? {
-            if person.push.is_empty() {
-                self.mail_to(step, message, &person)?;
+            let Some(last) = person.push.len().checked_sub(1) else {
+                self.mail_to(step, message, person)?;
                 continue;
-            }
+            };
             let scope = self.scope().for_reader(&person.language, &person.zone);
-            let mut args = self.message_args(&scope, message, &person)?;
+            let mut args = self.message_args(&scope, message, person)?;
             args["kind"] = json!("notify");
             args["step"] = json!(step.id);
             let collapse = key16(&[
@@ -215,9 +215,14 @@ impl Turner<'_> {
             ]);
             args["collapse"] = json!(hex(&collapse[..8]));
             let mut sent = Vec::with_capacity(person.push.len());
-            for address in &person.push {
+            for (index, address) in person.push.iter().enumerate() {
                 args["address"] = json!(address);
-                sent.push(self.send(step, Role::Push, &person, message, args.clone()));
+                let own = if index == last {
+                    args.take()
+                } else {
+                    args.clone()
+                };
+                sent.push(self.send(step, Role::Push, person, message, own));
             }
             if message.on_error.is_some() && sent.len() > 1 {
                 for id in &sent {
@@ -232,18 +237,17 @@ impl Turner<'_> {
     /// `mail:`: one mail to each person.
     pub(super) fn mail(&mut self, step: &Step, message: &Message) -> Result<(), EvalError> {
         for person in self.readers(message)? {
-            self.mail_to(step, message, &person)?;
+            self.mail_to(step, message, person)?;
         }
         Ok(())
     }
 
-    fn readers(&mut self, message: &Message) -> Result<Vec<Person>, EvalError> {
-        let scope = self.scope();
-        let people = scope.who(&message.to)?;
+    fn readers(&self, message: &Message) -> Result<Vec<&'a Person>, EvalError> {
+        let people = self.scope().who(&message.to)?;
         let directory = &self.case.world.directory;
         Ok(people
             .iter()
-            .filter_map(|id| directory.person(id).cloned())
+            .filter_map(|id| directory.person(id))
             .collect())
     }
 

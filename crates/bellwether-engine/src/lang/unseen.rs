@@ -28,8 +28,9 @@ pub(crate) fn visible(text: &str) -> String {
 
 /// A text of one line or more for a title or a fact: nothing in it that cannot be seen.
 pub(crate) fn plainly(text: &str) -> String {
-    let shown = visible(text);
-    shown.chars().filter(|c| !is_hidden(*c)).collect()
+    let mut shown = visible(text);
+    shown.retain(|c| !is_hidden(c));
+    shown
 }
 
 #[cfg(test)]

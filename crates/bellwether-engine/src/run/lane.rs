@@ -13,7 +13,7 @@ use crate::seam::ConnectionHealth;
 
 /// How many effects of a lane may be in flight unless its connection says otherwise: the most that
 /// can be ambiguous after a crash.
-pub const IN_FLIGHT: usize = 64;
+pub const IN_FLIGHT: usize = 128;
 /// How long intake waits for a free slot of a healthy lane before the effect is queued instead.
 /// Waiting here is the back-pressure that keeps the backlog bounded.
 pub const ADMISSION_WAIT: Millis = Millis::seconds(2);

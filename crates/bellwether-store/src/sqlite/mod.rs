@@ -19,6 +19,7 @@ mod stats;
 mod store;
 mod turn;
 mod views;
+mod write_back;
 mod writer;
 
 use std::fmt;
@@ -33,6 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::OpenError;
 use pool::Pool;
 use project::{Behind, Projector, Source};
+use write_back::WriteBack;
 use writer::{QUEUE_MAX, Request, Writer};
 
 pub(crate) use lock::{exposed, in_use, make_private};
@@ -81,7 +83,8 @@ impl Database {
         lock::keep_private(path)?;
         let pool = Pool::open(path)?;
         let source = Source::File(Box::new(open::reader(path)?));
-        Self::start(conn, Some((path.to_owned(), lock, pool)), source)
+        let back = WriteBack::start(open::beside(path)?)?;
+        Self::start(conn, Some((path.to_owned(), lock, pool, back)), source)
     }
 
     /// Opens a database of its own in memory.
@@ -91,12 +94,12 @@ impl Database {
 
     fn start(
         conn: rusqlite::Connection,
-        on_disk: Option<(PathBuf, lock::Lock, Pool)>,
+        on_disk: Option<(PathBuf, lock::Lock, Pool, WriteBack)>,
         source: Source,
     ) -> Result<Self, OpenError> {
-        let (file, lock, pool) = match on_disk {
-            Some((file, lock, pool)) => (Some(file), Some(lock), Some(pool)),
-            None => (None, None, None),
+        let (file, lock, pool, write_back) = match on_disk {
+            Some((file, lock, pool, back)) => (Some(file), Some(lock), Some(pool), Some(back)),
+            None => (None, None, None, None),
         };
         let failed = |e: rusqlite::Error| OpenError::Failed(e.to_string());
         let seen = seen::Recent::default();
@@ -115,6 +118,7 @@ impl Database {
             behind: behind.clone(),
             healthy: healthy.clone(),
             trouble: trouble.clone(),
+            write_back,
             _lock: lock,
         };
         let projector = Projector::new(source, requests.downgrade(), behind.clone());

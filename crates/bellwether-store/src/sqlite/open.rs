@@ -16,8 +16,8 @@ const PAGE_BYTES: u32 = 8192;
 const WRITER_CACHE_KIB: u32 = 16 * 1024;
 /// Page cache of each reader, in KiB.
 const READER_CACHE_KIB: u32 = 2 * 1024;
-/// Pages in the log before it is written back into the file.
-const CHECKPOINT_PAGES: u32 = 4000;
+/// Pages in the log before the writer itself writes it back: a bound. `write_back` comes before.
+const CHECKPOINT_PAGES: u32 = 8000;
 /// The log file is cut to this after a checkpoint, in bytes.
 const LOG_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// How long a connection waits for a lock of another process.
@@ -49,6 +49,15 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     .map_err(|e| OpenError::Failed(format!("{}: {e}", path.display())))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     migrate(&conn, Some(path), &SQLITE)?;
+    Ok(conn)
+}
+
+/// A connection that writes the log of a file back beside its writer, which has opened it before.
+pub(super) fn beside(path: &Path) -> Result<Connection, OpenError> {
+    let conn = Connection::open(path).map_err(failed)?;
+    conn.busy_timeout(BUSY).map_err(failed)?;
+    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        .map_err(failed)?;
     Ok(conn)
 }
 

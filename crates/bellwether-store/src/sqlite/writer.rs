@@ -15,6 +15,7 @@ use super::lock::Lock;
 use super::project::Slice;
 use super::registry::{self, Put};
 use super::stats::Counts;
+use super::write_back::WriteBack;
 use super::{book, inlet, lease, member, project};
 
 /// Requests that may wait for the writer; further callers wait in line.
@@ -95,6 +96,8 @@ pub(super) struct Writer {
     pub(super) behind: Arc<project::Behind>,
     pub(super) healthy: Arc<AtomicBool>,
     pub(super) trouble: Arc<Mutex<Option<String>>>,
+    /// Writes the log of a file back; None for a database in memory.
+    pub(super) write_back: Option<WriteBack>,
     /// Held until the connection above is closed: fields are dropped in order.
     pub(super) _lock: Option<Lock>,
 }
@@ -201,7 +204,12 @@ impl Writer {
             crowd = batch.units.len();
             let outcomes = self.carry_out(batch.units);
             answer(batch.waiting, outcomes);
+            if let Some(back) = &mut self.write_back {
+                back.committed(&self.conn);
+            }
             for read in batch.reads {
+                // What runs here may cut the log, which takes it alone.
+                let _quiet = self.write_back.as_ref().map(WriteBack::quiet);
                 read(&self.conn);
             }
             if let Some(done) = batch.close {
@@ -219,6 +227,9 @@ impl Writer {
 
     /// Writes down what was only counted, and the log back into the file.
     fn end(&mut self) {
+        if let Some(back) = self.write_back.take() {
+            back.end();
+        }
         if self.book.note_duplicates()
             && let Err(trouble) = self.transaction(&[])
         {
