@@ -11,6 +11,7 @@ mod crash;
 mod decisions;
 mod docs;
 mod faults;
+mod feeds;
 mod forged;
 mod inlets;
 mod installed;
