@@ -8,6 +8,7 @@ pub mod oauth;
 mod opentext_push;
 mod proof;
 mod webhook;
+mod websocket;
 
 use bellwether_model::connector::ConnectorDef;
 
