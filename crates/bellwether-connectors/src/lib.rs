@@ -7,6 +7,7 @@ pub mod http;
 pub mod oauth;
 mod opentext_push;
 mod proof;
+mod smintio;
 mod webhook;
 mod websocket;
 
@@ -17,6 +18,7 @@ pub fn all() -> &'static [&'static ConnectorDef] {
     &[
         &gmail::CONNECTOR,
         &opentext_push::CONNECTOR,
+        &smintio::CONNECTOR,
         &webhook::CONNECTOR,
     ]
 }
