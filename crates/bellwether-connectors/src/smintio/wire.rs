@@ -10,15 +10,19 @@ use serde_json::Value;
 use super::record::{Asset, Counter, File, Named, Term, Transaction};
 
 /// Terms of one licence that are kept.
-const TERMS_MAX: usize = 100;
+const TERMS_MAX: usize = 30;
 /// Files of one licence that are kept.
-const FILES_MAX: usize = 200;
+const FILES_MAX: usize = 30;
 /// Characters of a text that are kept.
-const TEXT_MAX: usize = 300;
+const TEXT_MAX: usize = 120;
 /// Characters of a uuid, and of an address.
 const UUID_MAX: usize = 100;
 const URL_MAX: usize = 1_000;
-/// Values of a list that are kept.
+/// Keys of one list that are kept, and characters of a key. All limits together keep a licence
+/// well below what a memory may hold.
+const KEYS_MAX: usize = 6;
+const KEY_MAX: usize = 40;
+/// Doubts that are named.
 const LIST_MAX: usize = 20;
 /// The counters with their names in the feed.
 const COUNTERS: [&str; 3] = ["downloads", "users", "reuses"];
@@ -324,10 +328,11 @@ fn text_of(value: &Value) -> Option<String> {
 fn keys_of(value: &Value) -> Vec<String> {
     let key = |one: &Value| {
         let element = &one["metadata_element"];
-        element["key"].as_str().or(one["key"].as_str()).map(cut)
+        let key = element["key"].as_str().or(one["key"].as_str())?;
+        Some(key.chars().take(KEY_MAX).collect())
     };
     let all = value.as_array().into_iter().flatten();
-    let mut keys: Vec<String> = all.filter_map(key).take(LIST_MAX).collect();
+    let mut keys: Vec<String> = all.filter_map(key).take(KEYS_MAX).collect();
     keys.dedup();
     keys
 }
@@ -393,6 +398,28 @@ mod tests {
             read.doubts,
             ["last_updated_at", "current_downloads", "license_terms"]
         );
+    }
+
+    #[test]
+    fn the_longest_licence_can_be_remembered() {
+        let long = "\u{fc}".repeat(5_000);
+        let keys: Vec<_> = (0..50)
+            .map(|n| json!({"key": format!("{n}{long}")}))
+            .collect();
+        let term = json!({"name": long, "usage_limits": keys,
+            "valid_until": "2026-03-31T20:00:00Z", "valid_from": "2026-03-31T20:00:00Z",
+            "to_be_used_until": "2026-03-31T20:00:00Z"});
+        let terms = vec![term; 500];
+        let element = json!({"name": long, "provider": long, "content_type": long});
+        let record = json!({"uuid": "u".repeat(100), "state": long, "license_terms": terms,
+            "project_name": long, "collection_name": long, "licensee_name": long,
+            "content_element": element});
+        let mut read = transaction(&record, "https://a.smint.io").expect("it has a uuid");
+        let file = json!({"uuid": "f".repeat(100), "recommended_file_name": long, "version": 1});
+        read.files = files(&Value::from(vec![file; 900]));
+        let length = json!(read).to_string().len();
+        // What is said of thirty terms comes on top, and stays below 12 KB.
+        assert!((30_000..52_000).contains(&length), "{length}");
     }
 
     #[test]

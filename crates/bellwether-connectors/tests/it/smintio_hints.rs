@@ -1,5 +1,5 @@
-//! The push channel against its stand-in: hints arrive, close codes are heeded, and a token that ran
-//! out is no end of it.
+//! The push channel against its stand-in: hints arrive, close codes are heeded, and a token that
+//! ran out is no end of it.
 
 use std::sync::Arc;
 use std::sync::Mutex;

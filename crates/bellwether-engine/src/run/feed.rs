@@ -70,6 +70,7 @@ impl Engine {
                 Ok(()) => self.reread_if_due(&link, feed).await,
                 failed => failed,
             };
+            let failed = result.is_err();
             let wait = match result {
                 Ok(()) => {
                     backoff = BACKOFF;
@@ -92,7 +93,8 @@ impl Engine {
             let due = self.transport_now() + wait;
             tokio::select! {
                 () = self.inner.parts.transport_clock.wait_until(due) => {}
-                () = inlet.hint.notified() => {}
+                // A provider that wants to be left alone is, whatever it hints; no hint is lost.
+                () = inlet.hint.notified(), if !failed => {}
                 () = self.stopped() => {}
             }
         }

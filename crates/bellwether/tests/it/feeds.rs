@@ -405,6 +405,31 @@ async fn hints_wake_the_reader_at_once() {
 }
 
 #[tokio::test]
+async fn a_provider_that_wants_to_be_left_alone_is_whatever_it_hints() {
+    let room = Room::new();
+    let after = Some(Millis::minutes(7));
+    let limited = Failure::retry("rate_limited", "too many calls", after);
+    *room.shelf.refused.lock().unwrap() = Some(limited);
+    room.engine.start().await;
+    let reads = || room.shelf.reads.lock().unwrap().len();
+    until("the first read", async || (reads() == 1).then_some(())).await;
+    *room.shelf.refused.lock().unwrap() = None;
+    room.shelf.put("t0", json!(0));
+    room.shelf.hint.notify_one();
+    room.clock.move_to(room.engine.now() + Millis::minutes(6));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(reads(), 1, "the wait is not over");
+    room.clock.move_to(room.engine.now() + Millis::minutes(1));
+    until("the read after the wait", async || {
+        (room.things().await == 1).then_some(())
+    })
+    .await;
+    room.engine.stop(std::time::Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
 async fn the_link_says_once_what_changed() {
     let room = Room::new();
     let failures = [

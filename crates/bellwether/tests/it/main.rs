@@ -25,5 +25,6 @@ mod saving;
 mod secrets;
 mod story;
 mod support;
+mod tenant;
 mod tidy;
 mod world;

@@ -112,6 +112,10 @@ impl Turn {
                     continue;
                 }
                 let said = self.kept.terms[at].say(which, &look);
+                if (which, said) == (Which::End, Some(Said::Over)) {
+                    // What was used before this end was used by right.
+                    (self.kept.ended_with, self.kept.used_after_end) = (None, false);
+                }
                 if let (Some(said), Some(until)) = (said, until) {
                     self.say_date(which, said, term.number, until, term.name.as_deref());
                 }
