@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bellwether_model::BoxFuture;
 use bellwether_model::failure::Failure;
-use bellwether_model::http::{Egress, Http, HttpRequest, HttpResponse};
+use bellwether_model::http::{Egress, Http, HttpRequest, HttpResponse, Socket};
 use bellwether_model::time::{Millis, Time};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, Url};
 
 use crate::egress::{Forbidden, Resolver, refuse};
 pub use crate::egress::{Policy, Private, Range};
+use crate::websocket;
 
 /// A name, a connection and its TLS handshake must be done within this time; after it, nothing was
 /// sent for sure. It is short so that it ends before any usual deadline does.
@@ -109,6 +110,31 @@ impl HttpClient {
 impl Http for HttpClient {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>> {
         Box::pin(self.exchange(request))
+    }
+
+    fn open(&self, request: HttpRequest) -> BoxFuture<'_, Result<Box<dyn Socket>, Failure>> {
+        Box::pin(async move {
+            let (deadline, most) = (request.deadline, request.answer_max);
+            let client = match request.egress {
+                Egress::Operator => &self.operator,
+                Egress::Public => &self.public,
+            };
+            let (request, key) = websocket::asking(request);
+            let Prepared { request, host } = self.prepare(request)?;
+            let opening = async {
+                let answer = client
+                    .execute(request)
+                    .await
+                    .map_err(|error| classify(&host, true, &error))?;
+                websocket::agreed(answer, &host, &key, most).await
+            };
+            let late = || {
+                let message = format!("{host} opened no WebSocket in time");
+                Failure::retry("no_answer_in_time", message, None)
+            };
+            let opened = tokio::time::timeout(deadline.into(), opening).await;
+            opened.map_err(|_| late())?
+        })
     }
 }
 

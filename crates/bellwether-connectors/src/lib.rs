@@ -7,7 +7,9 @@ pub mod http;
 pub mod oauth;
 mod opentext_push;
 mod proof;
+mod smintio;
 mod webhook;
+mod websocket;
 
 use bellwether_model::connector::ConnectorDef;
 
@@ -16,6 +18,7 @@ pub fn all() -> &'static [&'static ConnectorDef] {
     &[
         &gmail::CONNECTOR,
         &opentext_push::CONNECTOR,
+        &smintio::CONNECTOR,
         &webhook::CONNECTOR,
     ]
 }

@@ -335,7 +335,8 @@ impl Inner {
                     "the client id or secret of `{connection}` was refused; enter the right ones"
                 ),
             ),
-            (_, 408 | 429 | 500..) => {
+            // A redirect leads to a page for people, as during maintenance.
+            (_, 300..=399 | 408 | 429 | 500..) => {
                 let url = &self.client.token_url;
                 let message = format!("{url} answered {status} to the request for an access token");
                 let code = if status == 429 {

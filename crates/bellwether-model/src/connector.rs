@@ -11,6 +11,7 @@ use crate::BoxFuture;
 use crate::clock::Clock;
 use crate::event::{Alias, NewEvent};
 use crate::failure::Failure;
+use crate::feed::Feed;
 use crate::http::{Http, RawAnswer, RawRequest};
 use crate::id::EffectId;
 use crate::notification::Delivery;
@@ -187,6 +188,11 @@ pub trait Connection: Send + Sync + Debug {
 
     /// The source of events that is read by polling, if this connection has one.
     fn source(&self) -> Option<&dyn Source> {
+        None
+    }
+
+    /// The source of whole records, if this connection has one instead.
+    fn feed(&self) -> Option<&dyn Feed> {
         None
     }
 

@@ -1,4 +1,4 @@
-//! Plain values for HTTP, outbound and inbound, and the trait behind which the one client sits.
+//! Plain values for HTTP and WebSockets, and the trait behind which the one client sits.
 //! No client and no server are implemented here.
 
 use std::fmt;
@@ -122,6 +122,37 @@ pub trait Http: Send + Sync + fmt::Debug {
     /// the request may have been read: a `POST` is never sent twice by guess. `Misconfigured` when
     /// the egress policy forbids the address; `Reject` when the answer is larger than `answer_max`.
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, Failure>>;
+
+    /// Opens a WebSocket at an http or https address, under the same policy; `answer_max` bounds
+    /// each message, `deadline` the opening.
+    ///
+    /// # Errors
+    /// As for a read; `Retry` also when the other side does not speak WebSocket there.
+    fn open(&self, request: HttpRequest) -> BoxFuture<'_, Result<Box<dyn Socket>, Failure>>;
+}
+
+/// An open WebSocket. Dropping it closes it. Its own pings are answered while it is read.
+pub trait Socket: Send {
+    /// The next message. Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// `Retry` when the connection broke or the other side sent what no text is.
+    fn next(&mut self) -> BoxFuture<'_, Result<Heard, Failure>>;
+
+    /// Sends a text.
+    ///
+    /// # Errors
+    /// `Retry` when the connection broke.
+    fn say(&mut self, text: String) -> BoxFuture<'_, Result<(), Failure>>;
+}
+
+/// What came over a WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A text.
+    Text(String),
+    /// The end, with the other side's code if it gave one.
+    Closed(Option<u16>),
 }
 
 /// A request that came in at `/hooks/{connection}[/{inlet}]`.

@@ -6,6 +6,7 @@ pub mod connector;
 pub mod directory;
 pub mod event;
 pub mod failure;
+pub mod feed;
 pub mod http;
 pub mod id;
 pub mod notification;

@@ -13,4 +13,8 @@ mod opentext_answers;
 mod opentext_inlets;
 mod opentext_push;
 mod sandbox;
+mod smintio;
+mod smintio_hints;
+mod smintio_memory;
+mod smintio_world;
 mod webhook;

@@ -21,7 +21,8 @@ impl Connections for Engine {
                     health: lane
                         .as_ref()
                         .map_or(ConnectionHealth::Unknown, |lane| lane.health()),
-                    has_source: link.connection.source().is_some(),
+                    has_source: link.connection.source().is_some()
+                        || link.connection.feed().is_some(),
                     in_flight: lane.as_ref().map_or(0, |lane| lane.in_flight()),
                     waiting: lane.as_ref().map_or(0, |lane| lane.waiting()),
                 }
@@ -50,21 +51,24 @@ impl Connections for Engine {
             let Ok(link) = self.link(name) else {
                 return false;
             };
-            match link.connection.source() {
-                Some(source) => {
-                    if let Err(error) = self.read(&link, source).await {
-                        tracing::warn!(connection.name = name, "could not be read: {error}");
-                    }
-                    true
-                }
-                None => false,
+            let read = match (link.connection.source(), link.connection.feed()) {
+                (Some(source), _) => self.read(&link, source).await,
+                (None, Some(feed)) => self.read_feed(&link, feed).await,
+                (None, None) => return false,
+            };
+            if let Err(error) = read {
+                tracing::warn!(connection.name = name, "could not be read: {error}");
             }
+            true
         })
     }
 
     fn recount<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
         Box::pin(async move {
             let link = self.link(name)?;
+            if let Some(feed) = link.connection.feed() {
+                return self.count_feed_gaps(&link, feed).await.map_err(failure);
+            }
             let source = link.connection.source().ok_or_else(no_source)?;
             self.count_gaps(&link, source).await.map_err(failure)
         })
@@ -73,6 +77,9 @@ impl Connections for Engine {
     fn sweep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
         Box::pin(async move {
             let link = self.link(name)?;
+            if let Some(feed) = link.connection.feed() {
+                return self.sweep_feed(&link, feed).await.map_err(failure);
+            }
             let source = link.connection.source().ok_or_else(no_source)?;
             let state = self.store().inlet(name, InletStep::Look).await;
             let state = state.map_err(|error| failure(NotRead::Store(error)))?;

@@ -32,8 +32,8 @@ const OVERLAP: Millis = Millis::hours(1);
 /// How many pages a recount reads at most.
 const PAGES_MAX: usize = 2_000;
 /// The wait after a failed read; doubled up to a limit.
-const BACKOFF: Millis = Millis::seconds(1);
-const BACKOFF_MAX: Millis = Millis::minutes(2);
+pub(super) const BACKOFF: Millis = Millis::seconds(1);
+pub(super) const BACKOFF_MAX: Millis = Millis::minutes(2);
 /// What the provider asks for is waited out up to this.
 const ASKED_MAX: Millis = Millis::minutes(15);
 
@@ -41,11 +41,13 @@ const ASKED_MAX: Millis = Millis::minutes(15);
 #[derive(Debug, Default)]
 pub(crate) struct Inlet {
     /// Held by whoever reads.
-    reading: Mutex<()>,
+    pub(super) reading: Mutex<()>,
     /// Read now.
     pub(crate) hint: Notify,
     /// Items that were settled since the start: whether a read came further than the one before.
-    settled: AtomicU64,
+    pub(super) settled: AtomicU64,
+    /// What reading a feed remembers between two reads.
+    pub(super) feed: std::sync::Mutex<super::feed::Memory>,
 }
 
 /// Why reading stopped.
@@ -57,7 +59,7 @@ pub(crate) enum NotRead {
 
 impl NotRead {
     /// How long the provider asked to be left alone.
-    fn asked_wait(&self) -> Millis {
+    pub(super) fn asked_wait(&self) -> Millis {
         match self {
             Self::Provider(Failure {
                 class: FailureClass::Retry { after: Some(after) },
@@ -477,6 +479,6 @@ enum Settling {
 }
 
 /// Whether a failure is our own (the item cannot be read), not the provider's absence.
-fn is_ours(failure: &Failure) -> bool {
+pub(super) fn is_ours(failure: &Failure) -> bool {
     matches!(failure.class, FailureClass::Bug | FailureClass::Reject)
 }

@@ -10,10 +10,12 @@ mod codes;
 mod conclude;
 mod connections;
 mod dispatch;
+mod feed;
 mod hosted;
 mod inlet;
 mod intake;
 mod lane;
+mod listen;
 mod prepare;
 mod ready;
 mod receive;
@@ -217,6 +219,7 @@ impl Engine {
         let engine = self.clone();
         tokio::spawn(async move { engine.ready_loop().await });
         self.start_inlets();
+        self.start_feeds();
     }
 
     /// Stops the loops and waits until nothing is in flight, at most so long. What is still in

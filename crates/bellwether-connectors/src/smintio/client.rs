@@ -1,0 +1,205 @@
+//! Calls of the licence API, and what its refusals mean for the engine. Tokens are made in `oauth`;
+//! what an answer says about a licence is read in `wire.rs`.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bellwether_model::connector::Host;
+use bellwether_model::failure::{Failure, FailureClass};
+use bellwether_model::http::{HttpRequest, HttpResponse};
+use bellwether_model::id::hash;
+use bellwether_model::secret::Secret;
+use bellwether_model::time::{Millis, Time};
+use serde_json::Value;
+
+use super::settings::Setup;
+use crate::http::retry_after;
+use crate::oauth::{Grant, TokenSource, encoded};
+
+/// A page of fifty records with long texts is far below this.
+const ANSWER_MAX: usize = 8 << 20;
+/// The code for a cursor that is no longer known.
+pub(super) const CURSOR_UNKNOWN: &str = "continuation_uuid_invalid";
+/// The code for too many calls.
+pub(super) const RATE_LIMITED: &str = "rate_limited";
+/// Waits after "too many requests" without a time: 2, 4, 8, 16 and then 32 seconds, as the vendor's
+/// own client has it.
+const CURVE_MAX: u32 = 5;
+
+/// The way to one tenant.
+#[derive(Debug)]
+pub(super) struct Client {
+    host: Host,
+    tokens: TokenSource,
+    tenant: String,
+    base_url: String,
+    /// How many answers in a row were "too many requests".
+    limited: AtomicU32,
+}
+
+impl Client {
+    pub(super) fn new(setup: &Setup, refresh: Secret, host: &Host) -> Self {
+        Self {
+            tokens: TokenSource::new(host, setup.client.clone(), Grant::Refresh(refresh)),
+            host: host.clone(),
+            tenant: setup.tenant.clone(),
+            base_url: setup.base_url.clone(),
+            limited: AtomicU32::new(0),
+        }
+    }
+
+    /// A read of `path` under the API's address.
+    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
+        let mut url = format!("{}/{path}", self.base_url);
+        for (at, (name, value)) in query.iter().enumerate() {
+            url.push(if at == 0 && !path.contains('?') {
+                '?'
+            } else {
+                '&'
+            });
+            url.push_str(&format!("{name}={}", encoded(value)));
+        }
+        let answer = self
+            .with_token(&|| HttpRequest::new("GET", url.as_str()))
+            .await?;
+        self.json(&answer)
+    }
+
+    /// Sends a form, for the push channel's proof.
+    pub(super) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Value, Failure> {
+        let url = format!("{}/{path}", self.base_url);
+        let pairs: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        let body = pairs.join("&");
+        let request = || {
+            HttpRequest::new("POST", url.as_str())
+                .body("application/x-www-form-urlencoded", body.as_str())
+        };
+        let answer = self.with_token(&request).await?;
+        self.json(&answer)
+    }
+
+    /// Sends with a fresh token; one that is refused is renewed once, also after 403.
+    async fn with_token(
+        &self,
+        request: &(dyn Fn() -> HttpRequest + Sync),
+    ) -> Result<HttpResponse, Failure> {
+        let mut again = true;
+        loop {
+            let token = self.tokens.token(self.host.clock.now()).await?;
+            let mut request = request()
+                .header("authorization", format!("Bearer {}", token.expose()))
+                .header("accept", "application/json");
+            request.answer_max = ANSWER_MAX;
+            let answer = self.host.http.send(request).await.map_err(asked_again)?;
+            if again && matches!(answer.status, 401 | 403) {
+                self.tokens.forget(&token);
+                again = false;
+                continue;
+            }
+            let result = self.judge(answer);
+            let limited = result
+                .as_ref()
+                .is_err_and(|failure| failure.code == RATE_LIMITED);
+            if !limited {
+                self.limited.store(0, Ordering::Relaxed);
+            }
+            return result;
+        }
+    }
+
+    fn json(&self, answer: &HttpResponse) -> Result<Value, Failure> {
+        serde_json::from_slice(&answer.body).map_err(|_| {
+            let message = format!(
+                "Smint.io's answer for {} is no JSON; it is asked again",
+                self.tenant
+            );
+            Failure::retry("bad_answer", message, None)
+        })
+    }
+
+    fn judge(&self, answer: HttpResponse) -> Result<HttpResponse, Failure> {
+        let tenant = &self.tenant;
+        let media = answer.header("content-type").unwrap_or_default();
+        let page = media.starts_with("text/html");
+        if (300..400).contains(&answer.status) || (page && answer.status < 500) {
+            let message = format!(
+                "Smint.io shows {tenant} a page instead of an answer, as it does during maintenance"
+            );
+            return Err(Failure::retry("maintenance", message, None));
+        }
+        if answer.is_success() {
+            return Ok(answer);
+        }
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let code = body["error_code"].as_str().unwrap_or_default();
+        let words = body["error_message"].as_str().unwrap_or_default();
+        let failure = self.refusal(&answer, code);
+        Err(failure.with_source(format!("{code} {words}").trim()))
+    }
+
+    fn refusal(&self, answer: &HttpResponse, code: &str) -> Failure {
+        let (tenant, status) = (&self.tenant, answer.status);
+        let now = self.host.clock.now();
+        match (status, code) {
+            (400, CURSOR_UNKNOWN | "scroll_uuid_invalid") => {
+                Failure::reject(CURSOR_UNKNOWN, "the feed no longer knows the cursor")
+            }
+            (401, _) => Failure::reauthorise(
+                "access_refused",
+                format!("Smint.io refuses the access of {tenant}; connect it again"),
+            ),
+            (403, _) => Failure::misconfigured(
+                "permission_denied",
+                format!("the user behind the connection to {tenant} may not read licences"),
+            ),
+            (404, "tenant_not_found") => Failure::misconfigured(
+                "tenant_not_found",
+                format!("Smint.io knows no tenant {tenant}; check `tenant` and `base_url`"),
+            ),
+            (404, _) => Failure::misconfigured(
+                "not_found",
+                format!(
+                    "Smint.io has nothing at this path for {tenant}; check the paths of the connection"
+                ),
+            ),
+            (429, _) => {
+                let after = retry_after(answer, now).unwrap_or_else(|| self.curve(now));
+                let message =
+                    format!("Smint.io limits the calls of {tenant}; it goes on by itself");
+                Failure::retry(RATE_LIMITED, message, Some(after))
+            }
+            (408 | 409 | 424 | 428 | 500.., _) => {
+                let message = format!("Smint.io answered {status} for {tenant}");
+                Failure::retry("provider_error", message, retry_after(answer, now))
+            }
+            _ => Failure::misconfigured(
+                "bad_request",
+                format!("Smint.io does not take the request for {tenant} ({status} {code})"),
+            ),
+        }
+    }
+
+    /// The next wait of the curve, with up to a quarter more, so that tenants do not come together.
+    fn curve(&self, now: Time) -> Millis {
+        let step = self
+            .limited
+            .fetch_add(1, Ordering::Relaxed)
+            .min(CURVE_MAX - 1);
+        let base = 2_000u64 << step;
+        let seed = hash(&[self.host.connection.as_bytes(), &now.0.to_be_bytes()]);
+        Millis(base + base / 4 * u64::from(seed[0]) / 255)
+    }
+}
+
+/// A read, or a proof for a channel, may always be asked again.
+fn asked_again(failure: Failure) -> Failure {
+    match failure.class {
+        FailureClass::MaybeDone | FailureClass::Reject => Failure {
+            class: FailureClass::Retry { after: None },
+            ..failure
+        },
+        _ => failure,
+    }
+}

@@ -1,0 +1,229 @@
+//! Ends of terms and limits of counters: which threshold is passed, what was said of it, when the
+//! next one is due. Each is said once; what was passed unseen is said by its tightest one.
+
+use std::collections::BTreeMap;
+
+use bellwether_model::time::Time;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::super::record::{Counter, Rules, Term};
+use super::days;
+
+/// What was said of one date.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Dated {
+    /// The date as the feed wrote it.
+    until: String,
+    /// Thresholds that are settled: said, or passed in silence.
+    done: Vec<i64>,
+    /// Whether its end is settled.
+    over: bool,
+    /// Thresholds that lie on or before this day were never ahead: at purchase or renewal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Date>,
+}
+
+/// The two dates of a term.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct TermMemory {
+    pub(super) number: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<Dated>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_use: Option<Dated>,
+}
+
+/// Something to say of a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It comes nearer.
+    Nearing { threshold: i64, days_left: i64 },
+    /// It is over.
+    Over,
+}
+
+/// What is looked at in a turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) zone: &'a TimeZone,
+    pub(super) now: Time,
+    /// When the licence was bought, on first sight of the transaction.
+    pub(super) bought: Option<Date>,
+}
+
+/// Which of the two dates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    End,
+    FirstUse,
+}
+
+impl Which {
+    pub(super) fn of(self, term: &Term) -> Option<&str> {
+        match self {
+            Self::End => term.valid_until.as_deref(),
+            Self::FirstUse => term.to_be_used_until.as_deref(),
+        }
+    }
+}
+
+impl TermMemory {
+    pub(super) fn new(number: i64) -> Self {
+        Self {
+            number,
+            ..Self::default()
+        }
+    }
+
+    fn dated(&mut self, which: Which) -> &mut Option<Dated> {
+        match which {
+            Which::End => &mut self.end,
+            Which::FirstUse => &mut self.first_use,
+        }
+    }
+
+    /// Takes notice of a date, which may have changed.
+    pub(super) fn notice(&mut self, which: Which, until: Option<&str>, look: &Look<'_>) {
+        let before = self.dated(which);
+        let Some(until) = until else {
+            *before = None;
+            return;
+        };
+        if before.as_ref().is_some_and(|dated| dated.until == until) {
+            return;
+        }
+        let earlier = before
+            .as_ref()
+            .and_then(|dated| Time::parse(&dated.until).ok());
+        let renewed = earlier
+            .zip(Time::parse(until).ok())
+            .is_some_and(|(earlier, later)| later > earlier);
+        let from = if renewed {
+            Some(days::day(look.now, look.zone))
+        } else {
+            look.bought
+        };
+        *before = Some(Dated {
+            until: until.to_owned(),
+            from,
+            ..Dated::default()
+        });
+    }
+
+    /// What is to be said of a date now; it is settled by asking.
+    pub(super) fn say(&mut self, which: Which, look: &Look<'_>) -> Option<Said> {
+        let dated = self.dated(which).as_mut()?;
+        let last = days::last_day(Time::parse(&dated.until).ok()?, look.zone);
+        if dated.over {
+            return None;
+        }
+        if look.now >= days::ends(last, look.zone) {
+            dated.over = true;
+            return Some(Said::Over);
+        }
+        let days_left = days::between(days::day(look.now, look.zone), last);
+        let mut tightest = None;
+        for threshold in look.rules.days.iter().rev().copied() {
+            if threshold < days_left || dated.done.contains(&threshold) {
+                continue;
+            }
+            dated.done.push(threshold);
+            let day = days::days_before(last, threshold);
+            if dated.from.is_none_or(|from| day > from) {
+                tightest = Some(threshold);
+            }
+        }
+        tightest.map(|threshold| Said::Nearing {
+            threshold,
+            days_left,
+        })
+    }
+
+    /// When the next thing of a date is due.
+    pub(super) fn next(&self, which: Which, look: &Look<'_>) -> Option<Time> {
+        let dated = match which {
+            Which::End => self.end.as_ref()?,
+            Which::FirstUse => self.first_use.as_ref()?,
+        };
+        if dated.over {
+            return None;
+        }
+        let last = days::last_day(Time::parse(&dated.until).ok()?, look.zone);
+        let ahead = look
+            .rules
+            .days
+            .iter()
+            .filter(|threshold| !dated.done.contains(threshold))
+            .map(|threshold| days::begins(days::days_before(last, *threshold), look.zone));
+        let end = days::ends(last, look.zone);
+        ahead.chain([end]).filter(|due| *due > look.now).min()
+    }
+
+    /// Whether the term's end is past.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.as_ref().is_some_and(|dated| dated.over)
+    }
+}
+
+/// What was said of one counter.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct LimitMemory {
+    max: i64,
+    done: Vec<i64>,
+    /// Whether it was said that the limit is exceeded.
+    exceeded: bool,
+}
+
+/// Something to say of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SaidLimit {
+    pub(super) threshold: Option<i64>,
+    pub(super) exceeded: bool,
+    pub(super) percent: i64,
+    pub(super) current: i64,
+    pub(super) max: i64,
+}
+
+/// How much of its limit a counter has used.
+pub(super) fn percent(counter: &Counter) -> Option<i64> {
+    let (current, max) = (counter.current?, counter.max?);
+    (max > 0).then(|| current.saturating_mul(100) / max)
+}
+
+/// What is to be said of a counter now; it is settled by asking.
+pub(super) fn say_limit(
+    memory: &mut BTreeMap<String, LimitMemory>,
+    name: &str,
+    counter: &Counter,
+    percents: &[i64],
+) -> Option<SaidLimit> {
+    let percent = percent(counter)?;
+    let (current, max) = (counter.current?, counter.max?);
+    let kept = memory.entry(name.to_owned()).or_default();
+    if kept.max != max {
+        // Another limit is another matter.
+        *kept = LimitMemory {
+            max,
+            ..LimitMemory::default()
+        };
+    }
+    let passed = percents.iter().copied().filter(|p| percent >= *p);
+    let fresh: Vec<i64> = passed.filter(|p| !kept.done.contains(p)).collect();
+    let threshold = fresh.iter().copied().max();
+    kept.done.extend(fresh);
+    let exceeded = current > max && !kept.exceeded;
+    kept.exceeded |= exceeded;
+    (threshold.is_some() || exceeded).then_some(SaidLimit {
+        threshold,
+        exceeded,
+        percent,
+        current,
+        max,
+    })
+}

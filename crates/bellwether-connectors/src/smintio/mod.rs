@@ -1,0 +1,145 @@
+//! Smint.io's licence side: the feed of licence purchase transactions, its push channel, a signed
+//! webhook for what the interface does not offer, and what follows from all of it for people.
+//! Portals are not read.
+//!
+//! Written from public material: the vendor's own clients (github smintio/CLAPI-C-Integration-Core
+//! and its Java twin), the component documentation of its portals, and its base library. Base
+//! addresses, operations, field names, cursors and the push channel are public. **Not public**, and
+//! therefore settings: the paths of the three feed operations. **Inferred:** the spelling of states
+//! other than `completed`, dates as RFC 3339, paging limits. **Ours:** the webhook's header names
+//! and its envelope, since the vendor documents no outgoing webhook.
+
+mod client;
+mod feed;
+mod hints;
+mod memory;
+mod record;
+mod schema;
+mod settings;
+mod triggers;
+mod webhook;
+mod wire;
+
+use std::sync::Arc;
+
+use bellwether_model::BoxFuture;
+use bellwether_model::connector::{
+    Action, AuthSpec, Checked, Connection, ConnectorDef, Host, Inbound, InletDef, Outcome,
+};
+use bellwether_model::failure::Failure;
+use bellwether_model::feed::Feed;
+use bellwether_model::http::{RawAnswer, RawRequest};
+use bellwether_model::id::{hash, hex};
+use bellwether_model::spec::Settings;
+use serde_json::json;
+
+use self::client::Client;
+use self::settings::Setup;
+use self::webhook::Webhook;
+
+const TRANSACTION: &str = "smintio.transaction";
+const UNREADABLE: &str = "smintio.transaction.unreadable";
+const BASELINE: &str = "smintio.baseline";
+const LINK: &str = "smintio.link";
+const CAMPAIGN_MEMBER: &str = "smintio.campaign.member";
+const UNDECODABLE: &str = "smintio.webhook.undecodable";
+const REVIEW_REQUIRED: &str = "smintio.asset.review_required";
+const EXPIRING: &str = "smintio.license.expiring";
+const EXPIRED: &str = "smintio.license.expired";
+const FIRST_USE_DUE: &str = "smintio.license.first_use_due";
+const LIMIT_NEAR: &str = "smintio.license.usage_limit_near";
+const LIMIT_REACHED: &str = "smintio.license.usage_limit_reached";
+const VIOLATION: &str = "smintio.compliance.violation";
+const UPDATED: &str = "smintio.asset.updated";
+const REPLACED: &str = "smintio.asset.replaced";
+const CAMPAIGN_FINALIZED: &str = "smintio.campaign.finalized";
+const SYNC_FAILED: &str = "smintio.sync.failed";
+const SYNC_RECOVERED: &str = "smintio.sync.recovered";
+const ACTION_REQUIRED: &str = "smintio.action.required";
+const ACTION_COMPLETED: &str = "smintio.action.completed";
+
+/// Everything about Smint.io, as data.
+pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
+    name: "smintio",
+    title: "Smint.io",
+    summary: "A Smint.io tenant: purchases, licences that end, limits that are reached, new files, and \
+              whether the link works.",
+    needs: "From Smint.io: an OAuth client, the number of the push channel and the paths of the \
+            integration interface. Then the consent of one user who may read licences.",
+    basis: "Written from the vendor's public clients and documentation and run against our stand-in. \
+            The paths of the interface are not public; states, dates and limits are partly inferred; \
+            nothing was tried against the live service.",
+    settings: settings::spec,
+    auth: AuthSpec::OAuthCode {
+        authorize: settings::AUTHORIZE,
+        token: settings::TOKEN,
+        scopes: settings::SCOPES,
+    },
+    triggers: triggers::ALL,
+    actions: &[],
+    inlets: &[InletDef {
+        name: "",
+        summary: "Events that the interface does not offer, as JSON, signed with base64 of \
+         HMAC-SHA256 over `{timestamp}.{body}`: Smint.io's own recipe for callbacks. It documents \
+         no webhook of its own: the names of headers and fields are ours.",
+        verified: false,
+    }],
+    reduce: Some(memory::REDUCER),
+    connect,
+};
+
+/// One tenant.
+#[derive(Debug)]
+struct Smintio {
+    setup: Setup,
+    host: Host,
+    client: Client,
+    webhook: Webhook,
+    /// Tells records apart that were judged by other rules.
+    rules_print: String,
+}
+
+fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failure> {
+    let setup = Setup::read(&settings)?;
+    let client = Client::new(&setup, settings.secret("refresh_token"), &host);
+    let webhook = Webhook::read(&settings, &host)?;
+    let rules = json!([setup.rules, setup.watched, setup.files]).to_string();
+    Ok(Arc::new(Smintio {
+        rules_print: hex(&hash(&[rules.as_bytes()])[..8]),
+        setup,
+        client,
+        webhook,
+        host,
+    }))
+}
+
+impl Connection for Smintio {
+    fn check(&self) -> BoxFuture<'_, Result<Checked, Failure>> {
+        Box::pin(async move {
+            self.client.get(&self.setup.metadata_path, &[]).await?;
+            let one = [("limit", "1")];
+            let page = self.client.get(&self.setup.transactions_path, &one).await?;
+            if !page["license_purchase_transactions"].is_array() {
+                let words = "the answer is no page of the licence feed; check `transactions_path`";
+                return Err(Failure::misconfigured("bad_page", words));
+            }
+            Ok(Checked {
+                identity: format!("tenant {}", self.setup.tenant),
+            })
+        })
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        Some(self)
+    }
+
+    fn perform<'a>(&'a self, action: &'a Action<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        let message = format!("this connection cannot `{}`", action.name);
+        let failure = Failure::bug("no_such_action", message);
+        Box::pin(std::future::ready(Err(failure)))
+    }
+
+    fn receive(&self, request: &RawRequest) -> Result<Vec<Inbound>, RawAnswer> {
+        self.webhook.receive(request)
+    }
+}

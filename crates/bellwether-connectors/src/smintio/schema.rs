@@ -1,0 +1,217 @@
+//! Schemas and samples of the nouns that events carry. Which event carries which is in
+//! `triggers.rs`.
+
+use serde_json::{Map, Value, json};
+
+fn text(about: &str) -> Value {
+    json!({"type": "string", "description": about})
+}
+
+fn number(about: &str) -> Value {
+    json!({"type": "integer", "description": about})
+}
+
+fn flag(about: &str) -> Value {
+    json!({"type": "boolean", "description": about})
+}
+
+fn object(about: &str, fields: Value) -> Value {
+    json!({"type": "object", "description": about, "properties": fields})
+}
+
+fn named(about: &str) -> Value {
+    object(
+        about,
+        json!({"uuid": text("Its uuid."), "name": text("Its name.")}),
+    )
+}
+
+fn asset() -> Value {
+    let fields = json!({
+        "id": text("The provider's id of the asset."), "name": text("Its name."),
+        "provider": text("Where it was bought; any word may come."),
+        "content_type": text("What it is, such as `image`; any word may come."),
+        "content_category": text("`creative` or `editorial`; any word may come."),
+        "is_ai": flag("Whether it was made with artificial intelligence."),
+        "is_editorial_use": flag("Whether it is for editorial use only."),
+        "model_release": text("The state of the model release."),
+        "property_release": text("The state of the property release."),
+        "thumbnail_url": text("A small picture of it."),
+        "url": text("Its page at the tenant."),
+    });
+    object("The asset. What is not known is absent.", fields)
+}
+
+fn transaction() -> Value {
+    let fields = json!({
+        "uuid": text("The licence purchase transaction."), "version": number("Its version."),
+        "state": text("Its state as the feed says it; any word may come."),
+        "cart_uuid": text("The cart that it was bought in."),
+        "reuses": text("The earlier transaction whose licence it uses again."),
+        "project": named("The project."), "collection": named("The collection."),
+        "licensee": named("Who holds the licence."),
+        "license_type": text("Such as `royalty_free`; any word may come."),
+        "purchased_at": text("When it was bought."), "completed_at": text("When it was complete."),
+    });
+    object("The purchase. What is not known is absent.", fields)
+}
+
+/// The schema of one noun.
+fn noun(name: &str) -> Value {
+    let date = "As the feed writes it.";
+    match name {
+        "asset" => asset(),
+        "transaction" => transaction(),
+        "actor" => object(
+            "Who bought it. The feed has no mail address.",
+            json!({"uuid": text("The user's uuid."), "name": text("The user's name."),
+                "email": text("The address, when a webhook brings it.")}),
+        ),
+        "severity" => json!({"type": "string", "enum": ["info", "warning", "critical"],
+            "description": "How grave it is."}),
+        "review" => object(
+            "Why somebody should look.",
+            json!({"reasons": {"type": "array", "description": "Each with the field it comes from.",
+                    "items": object("A reason.", json!({"code": text("Its name."),
+                        "kind": text("`legal` or `brand`."), "field": text("The feed's field."),
+                        "detail": text("In words.")}))},
+                "new": {"type": "array", "items": {"type": "string"},
+                    "description": "The reasons that were not told before."},
+                "kinds": {"type": "array", "items": {"type": "string"},
+                    "description": "Who should look: legal, brand or both."}}),
+        ),
+        "license" => object(
+            "The term that ends.",
+            json!({"sequence_number": number("Which term."), "term_name": text("Its name."),
+                "last_day": text("The last day, in the connection's zone."),
+                "days_left": number("Days until then; 0 is today."),
+                "threshold": number("The threshold that was passed, in days."),
+                "valid_until": text(date), "to_be_used_until": text(date)}),
+        ),
+        "limit" => object(
+            "The counter and its limit.",
+            json!({"counter": text("`downloads`, `users` or `reuses`."),
+                "current": number("How much is used."), "max": number("The limit."),
+                "percent": number("Per cent of the limit."),
+                "threshold": number("The threshold that was passed, in per cent.")}),
+        ),
+        _ => matter(name),
+    }
+}
+
+fn matter(name: &str) -> Value {
+    match name {
+        "request" => object(
+            "The request.",
+            json!({"kind": text("`purchase`; by webhook also download, access, permission, upload."),
+                "state_from": text("How far it was."), "state_to": text("How far it is."),
+                "reason": text("Why, when somebody gave a reason."),
+                "task_id": text("The task in the portal.")}),
+        ),
+        "violation" => object(
+            "What is not as it must be.",
+            json!({"rule": text("expired_license, limit_exceeded, cancelled_license; by webhook also \
+                missing_metadata and unauthorized_variant."),
+                "fields": {"type": "array", "items": {"type": "string"},
+                    "description": "The fields that show it."},
+                "counter": text("The counter, when it is one."), "current": number("Its value."),
+                "max": number("Its limit."), "used_in": text("Where the asset is used.")}),
+        ),
+        "change" => object(
+            "What changed.",
+            json!({"what": text("file_version, files_added or files_replaced; or a webhook's word."),
+                "file_uuid": text("The file."), "file_name": text("Its name."),
+                "old_version": number("Its version before."), "new_version": number("Its version now."),
+                "old_files": {"type": "array", "description": "Files that are gone."},
+                "new_files": {"type": "array", "description": "Files that are new."},
+                "replacement_asset_id": text("What replaces the asset."),
+                "publish_from": text("From when it is published.")}),
+        ),
+        "use" => object(
+            "Where the asset is used.",
+            json!({"document": text("The document."), "used_at": text("When.")}),
+        ),
+        "campaign" => object(
+            "The campaign.",
+            json!({"kind": text("`collection` or `project`."), "name": text("Its uuid or name."),
+                "key": text("Both together."), "asset_count": number("Assets in it."),
+                "size": number("Assets that it was to have."),
+                "quiet_hours": number("Hours without a change until it is final."),
+                "member": {"type": "object", "description": "The asset whose state changed."}}),
+        ),
+        "sync" => object(
+            "The part that fails or works again.",
+            json!({"component": text("smintio_api, smintio_auth, pusher, provider:NAME; a webhook's \
+                word."), "code": text("A short stable word."), "message": text("In words."),
+                "since": text("Since when it fails."), "lasted_minutes": number("For how long."),
+                "needs_person": flag("Whether it waits for somebody.")}),
+        ),
+        "action" => object(
+            "What somebody has to do.",
+            json!({"action": text("approve_request, check_delivery; by webhook also add_metadata and \
+                confirm_usage_rights."), "since": text("Since when it waits."),
+                "due_at": text("Until when it was due."), "outcome": text("How it ended.")}),
+        ),
+        other => json!({"type": "object", "description": format!("The {other}.")}),
+    }
+}
+
+/// The sample of one noun.
+fn example(name: &str) -> Value {
+    match name {
+        "asset" => json!({"id": "2:0:61019726", "name": "Alpine sunrise", "provider": "getty",
+            "content_type": "image", "is_ai": true,
+            "url": "https://alpenwerk.smint.io/project/p-1/content-element/2:0:61019726"}),
+        "transaction" => json!({"uuid": "0b6a2f6e-6f0e-4f5e-8a44-0d6f3a1b2c3d", "version": 3,
+            "state": "completed", "project": {"uuid": "p-1", "name": "Spring"},
+            "license_type": "royalty_free"}),
+        "actor" => json!({"uuid": "u-17", "name": "Carla Rossi"}),
+        "severity" => json!("warning"),
+        "review" => json!({"reasons": [{"code": "ai_content", "kind": "brand",
+                "field": "content_element.is_ai", "detail": "made with artificial intelligence"}],
+            "new": ["ai_content"], "kinds": ["brand"]}),
+        "license" => json!({"sequence_number": 1, "term_name": "Print", "last_day": "2026-03-31",
+            "days_left": 7, "threshold": 7, "valid_until": "2026-03-31T20:00:00Z"}),
+        "limit" => json!({"counter": "downloads", "current": 8, "max": 10, "percent": 80,
+            "threshold": 80}),
+        "request" => json!({"kind": "purchase", "state_from": "submitted", "state_to": "approved"}),
+        "violation" => json!({"rule": "limit_exceeded", "fields": ["current_downloads"],
+            "counter": "downloads", "current": 11, "max": 10}),
+        "change" => json!({"what": "file_version", "file_uuid": "f-1",
+            "file_name": "alpine-sunrise.jpg", "old_version": 1, "new_version": 2}),
+        "use" => json!({"document": "Spring brochure.indd", "used_at": "2026-03-02T09:00:00Z"}),
+        "campaign" => json!({"kind": "collection", "name": "Spring images", "asset_count": 12,
+            "size": 12}),
+        "sync" => json!({"component": "smintio_api", "code": "provider_error",
+            "message": "Smint.io answered 503 for alpenwerk", "since": "2026-03-02T08:00:00Z",
+            "lasted_minutes": 5, "needs_person": false}),
+        "action" => json!({"action": "approve_request", "since": "2026-02-28T09:00:00Z",
+            "due_at": "2026-03-02T09:00:00Z"}),
+        "baseline" => json!({"transactions": 4000, "open": 3, "expired": 210, "limits": 12,
+            "reviews": 96, "unreadable": 1}),
+        "link" => json!({"part": "feed", "ok": true}),
+        "unreadable" => json!({"uuid": "", "reason": "the record has no uuid", "record": "{}"}),
+        "webhook" => json!({"reason": "the body is no JSON", "body": "{", "bytes": 1}),
+        "rules" => json!({"zone": "Europe/Vienna", "days": [1, 7, 30, 90],
+            "percents": [80, 95, 100], "stuck_hours": 48}),
+        _ => Value::Null,
+    }
+}
+
+/// The schema of an event with these nouns.
+pub(super) fn of(nouns: &[&str]) -> Value {
+    let fields: Map<String, Value> = nouns
+        .iter()
+        .map(|name| ((*name).to_owned(), noun(name)))
+        .collect();
+    json!({"type": "object", "required": nouns, "properties": fields})
+}
+
+/// The sample of an event with these nouns.
+pub(super) fn sample(nouns: &[&str]) -> Value {
+    let fields: Map<String, Value> = nouns
+        .iter()
+        .map(|name| ((*name).to_owned(), example(name)))
+        .collect();
+    Value::Object(fields)
+}

@@ -1,0 +1,402 @@
+//! Feeds: reading sources that hand out whole records behind a cursor. The cursor is committed
+//! after everything of its batch; what comes again is a known repeat by its id. Once in a while
+//! everything is read again, which finds what the cursor did not bring and moves no cursor.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+
+use bellwether_model::failure::Failure;
+use bellwether_model::feed::{Batch, Feed, Handed, Record};
+use bellwether_model::id::Id;
+use bellwether_model::time::Millis;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+
+use super::inlet::{BACKOFF, BACKOFF_MAX, Inlet, NotRead, is_ours};
+use super::intake::Arriving;
+use super::{Engine, Link};
+use crate::seam::IntakeError;
+use crate::store::{
+    DeadLetterWrite, InletState, InletStep, LedgerState, LedgerWrite, Member, StoreError, Verdict,
+};
+
+/// How many records of different subjects are taken in at the same time.
+const TOGETHER: usize = 8;
+
+/// What reading a feed remembers between two reads, for as long as the process lives.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// How often each record of the present batch was tried.
+    attempts: HashMap<String, u32>,
+    /// Where reading everything again has come to.
+    again: Option<String>,
+    /// What the link was said to be: None before the first read, else the failure's code.
+    pub(super) link: Option<Option<String>>,
+}
+
+impl Inlet {
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Starts two loops for every connection that has a feed: one reads, one listens for hints.
+    pub(crate) fn start_feeds(&self) {
+        for link in self.setup().links.values() {
+            if link.connection.feed().is_some() {
+                let (engine, name) = (self.clone(), link.name.clone());
+                tokio::spawn(async move { engine.feed_loop(&name).await });
+                let (engine, name) = (self.clone(), link.name.clone());
+                tokio::spawn(async move { engine.listen_loop(&name).await });
+            }
+        }
+    }
+
+    async fn feed_loop(&self, name: &str) {
+        let inlet = self.inlet_of(name);
+        let mut backoff = BACKOFF;
+        while !self.stopping() {
+            let Some(link) = self.setup().links.get(name).cloned() else {
+                return;
+            };
+            let Some(feed) = link.connection.feed() else {
+                return;
+            };
+            let before = inlet.settled.load(Ordering::Relaxed);
+            let result = match self.read_feed(&link, feed).await {
+                Ok(()) => self.reread_if_due(&link, feed).await,
+                failed => failed,
+            };
+            let failed = result.is_err();
+            let wait = match result {
+                Ok(()) => {
+                    backoff = BACKOFF;
+                    feed.poll_every()
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        connection.name = name,
+                        "the feed could not be read: {error}"
+                    );
+                    // A long backlog with a refusal now and then must not wait longer each time.
+                    if inlet.settled.load(Ordering::Relaxed) > before {
+                        backoff = BACKOFF;
+                    }
+                    let wait = backoff.max(error.asked_wait());
+                    backoff = Millis((backoff.0 * 2).min(BACKOFF_MAX.0));
+                    wait
+                }
+            };
+            let due = self.transport_now() + wait;
+            tokio::select! {
+                () = self.inner.parts.transport_clock.wait_until(due) => {}
+                // A provider that wants to be left alone is, whatever it hints; no hint is lost.
+                () = inlet.hint.notified(), if !failed => {}
+                () = self.stopped() => {}
+            }
+        }
+    }
+
+    /// Reads a feed to its present end.
+    pub(crate) async fn read_feed(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
+        let inlet = self.inlet_of(&link.name);
+        let result = {
+            let _reading = inlet.reading.lock().await;
+            self.read_on(link, feed).await
+        };
+        self.feed_health(link, feed, &result).await;
+        result
+    }
+
+    async fn read_on(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
+        let store = self.store();
+        let mut state = store.inlet(&link.name, InletStep::TakeHint).await?;
+        let mut expired = false;
+        loop {
+            match feed.read(state.cursor.as_deref()).await? {
+                Handed::Batch(batch) => {
+                    self.take_batch(link, feed, &batch).await?;
+                    let more = batch.more;
+                    state = self.move_cursor(link, batch.cursor).await?;
+                    expired = false;
+                    if !more || self.stopping() {
+                        return Ok(());
+                    }
+                }
+                Handed::Expired if expired => return Err(no_start(link)),
+                Handed::Expired => {
+                    tracing::warn!(
+                        connection.name = %link.name,
+                        "the cursor is no longer known; everything is read again"
+                    );
+                    state = self.move_cursor(link, feed.start()).await?;
+                    expired = true;
+                }
+            }
+        }
+    }
+
+    async fn move_cursor(&self, link: &Link, cursor: String) -> Result<InletState, StoreError> {
+        let step = InletStep::Discovered {
+            ids: Vec::new(),
+            cursor: Some(cursor),
+            at: self.now(),
+        };
+        let state = self.store().inlet(&link.name, step).await?;
+        self.inlet_of(&link.name).memory().attempts.clear();
+        Ok(state)
+    }
+
+    /// Takes in what the ledger lacks of a batch; how many records that were. Different subjects
+    /// go together, so that they share commits.
+    async fn take_batch(
+        &self,
+        link: &Link,
+        feed: &dyn Feed,
+        batch: &Batch,
+    ) -> Result<u64, NotRead> {
+        let unknown = self.unknown(link, batch).await?;
+        let mut rest = unknown.as_slice();
+        while !rest.is_empty() {
+            let mut subjects = BTreeSet::new();
+            let together = rest
+                .iter()
+                .take(TOGETHER)
+                .take_while(|record| subjects.insert(record.subject.as_str()))
+                .count();
+            let (group, later) = rest.split_at(together);
+            let taken = join_all(group.iter().map(|one| self.take_record(link, feed, one))).await;
+            taken.into_iter().collect::<Result<(), NotRead>>()?;
+            rest = later;
+        }
+        Ok(unknown.len() as u64)
+    }
+
+    /// The records that the ledger lacks, each once.
+    async fn unknown<'a>(
+        &self,
+        link: &Link,
+        batch: &'a Batch,
+    ) -> Result<Vec<&'a Record>, StoreError> {
+        if batch.records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = batch
+            .records
+            .iter()
+            .map(|record| record.id.clone())
+            .collect();
+        let step = InletStep::Missing { ids };
+        let state = self.store().inlet(&link.name, step).await?;
+        let mut missing: HashSet<String> = state.missing.into_iter().collect();
+        let unknown = batch.records.iter();
+        Ok(unknown
+            .filter(|record| missing.remove(&record.id))
+            .collect())
+    }
+
+    async fn take_record(
+        &self,
+        link: &Link,
+        feed: &dyn Feed,
+        record: &Record,
+    ) -> Result<(), NotRead> {
+        let inlet = self.inlet_of(&link.name);
+        let attempt = {
+            let mut memory = inlet.memory();
+            let count = memory.attempts.entry(record.id.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        let made = AssertUnwindSafe(feed.event(record, attempt))
+            .catch_unwind()
+            .await;
+        let why = match made {
+            Ok(Ok(event)) => {
+                let mut arriving = Arriving::of(event);
+                arriving.ledger = Some(entry(link, record, LedgerState::Event, ""));
+                match self.take_in(arriving).await {
+                    Ok(_) => None,
+                    Err(refused @ (IntakeError::TooLarge(_) | IntakeError::Malformed(_))) => {
+                        Some(refused.to_string())
+                    }
+                    Err(error) => return Err(StoreError(error.to_string()).into()),
+                }
+            }
+            Ok(Err(failure)) if is_ours(&failure) => Some(failure.message),
+            Ok(Err(failure)) => return Err(failure.into()),
+            Err(_) => Some("reading it failed inside the server".to_owned()),
+        };
+        if let Some(why) = why {
+            self.give_up_record(link, feed, record, &why).await?;
+        }
+        inlet.settled.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A record that cannot be read becomes an event with what is known, and a dead letter.
+    async fn give_up_record(
+        &self,
+        link: &Link,
+        feed: &dyn Feed,
+        record: &Record,
+        why: &str,
+    ) -> Result<(), NotRead> {
+        tracing::error!(connection.name = %link.name, record.id = %record.id, "a record could not be read: {why}");
+        let now = self.now();
+        let ledger = Some(entry(link, record, LedgerState::Failed, why));
+        let dead = DeadLetterWrite {
+            id: Id::derive(now, &[link.name.as_bytes(), record.id.as_bytes()]),
+            cell: None,
+            effect: None,
+            event: None,
+            code: "unreadable_item".to_owned(),
+            reason: format!("{} {}: {why}", link.name, record.id),
+            at: now,
+        };
+        let stub = std::panic::catch_unwind(AssertUnwindSafe(|| feed.stub(record, why, now)));
+        if let Ok(stub) = stub {
+            let mut arriving = Arriving::of(stub);
+            arriving.ledger.clone_from(&ledger);
+            arriving.dead_letters.push(dead.clone());
+            match self.take_in(arriving).await {
+                Ok(_) => return Ok(()),
+                Err(IntakeError::TooLarge(_) | IntakeError::Malformed(_)) => {}
+                Err(error) => return Err(StoreError(error.to_string()).into()),
+            }
+        }
+        let member = Member {
+            ledger,
+            dead_letters: vec![dead],
+            ..Member::default()
+        };
+        match self.commit_one(member).await {
+            Verdict::Refused(reason) | Verdict::Unavailable(reason) => {
+                Err(StoreError(reason).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    // ---- everything again ------------------------------------------------------------------
+
+    async fn reread_if_due(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
+        let state = self.store().inlet(&link.name, InletStep::Look).await?;
+        let begun = self.inlet_of(&link.name).memory().again.is_some();
+        let now = self.now();
+        let last = state.counted_at.or(state.since).unwrap_or(now);
+        if !begun && now.since(last) < feed.reread_every() {
+            return Ok(());
+        }
+        self.reread(link, feed).await.map(|_| ())
+    }
+
+    /// Reads everything again and takes in what the ledger lacks; how many records that were. Goes
+    /// on where an earlier try stopped. Hints are read in between.
+    async fn reread(&self, link: &Link, feed: &dyn Feed) -> Result<u64, NotRead> {
+        let inlet = self.inlet_of(&link.name);
+        let begun = inlet.memory().again.take();
+        let mut cursor = begun.unwrap_or_else(|| feed.start());
+        let mut found = 0;
+        loop {
+            let step = self.reread_batch(link, feed, &cursor).await;
+            let (taken, next) = match step {
+                Ok(Some(step)) => step,
+                // Where it had come to is no longer known; the next time begins at the start.
+                Ok(None) => return Err(no_start(link)),
+                Err(error) => {
+                    inlet.memory().again = Some(cursor);
+                    return Err(error);
+                }
+            };
+            found += taken;
+            let Some(next) = next else { break };
+            cursor = next;
+            if self.stopping() {
+                return Ok(found);
+            }
+            if inlet.hint.notified().now_or_never().is_some() {
+                self.read_feed(link, feed).await.inspect_err(|_| {
+                    inlet.memory().again = Some(cursor.clone());
+                })?;
+            }
+        }
+        if found > 0 {
+            tracing::info!(connection.name = %link.name, found, "reading everything again found changes");
+        }
+        let at = self.now();
+        let step = InletStep::Counted { gaps: 0, at };
+        self.store().inlet(&link.name, step).await?;
+        Ok(found)
+    }
+
+    /// One batch of it, with the next cursor if there is more; None when the cursor is not known.
+    async fn reread_batch(
+        &self,
+        link: &Link,
+        feed: &dyn Feed,
+        cursor: &str,
+    ) -> Result<Option<(u64, Option<String>)>, NotRead> {
+        let inlet = self.inlet_of(&link.name);
+        let _reading = inlet.reading.lock().await;
+        match feed.read(Some(cursor)).await? {
+            Handed::Batch(batch) => {
+                let taken = self.take_batch(link, feed, &batch).await?;
+                inlet.memory().attempts.clear();
+                Ok(Some((taken, batch.more.then_some(batch.cursor))))
+            }
+            Handed::Expired => Ok(None),
+        }
+    }
+
+    /// Reads on, then everything again; how much of it was missing.
+    pub(crate) async fn sweep_feed(&self, link: &Link, feed: &dyn Feed) -> Result<u64, NotRead> {
+        self.read_feed(link, feed).await?;
+        self.reread(link, feed).await
+    }
+
+    /// Counts what the ledger lacks of everything that the feed has, and repairs nothing.
+    pub(crate) async fn count_feed_gaps(
+        &self,
+        link: &Link,
+        feed: &dyn Feed,
+    ) -> Result<u64, NotRead> {
+        self.read_feed(link, feed).await?;
+        let mut cursor = feed.start();
+        let mut gaps = 0;
+        loop {
+            let Handed::Batch(batch) = feed.read(Some(&cursor)).await? else {
+                return Err(no_start(link));
+            };
+            gaps += self.unknown(link, &batch).await?.len() as u64;
+            if !batch.more {
+                break;
+            }
+            cursor = batch.cursor;
+        }
+        let at = self.now();
+        let step = InletStep::Counted { gaps, at };
+        self.store().inlet(&link.name, step).await?;
+        Ok(gaps)
+    }
+}
+
+fn entry(link: &Link, record: &Record, state: LedgerState, reason: &str) -> LedgerWrite {
+    LedgerWrite {
+        connection: link.name.clone(),
+        external_id: record.id.clone(),
+        state,
+        reason: reason.to_owned(),
+    }
+}
+
+fn no_start(link: &Link) -> NotRead {
+    let message = format!(
+        "the feed of `{}` refuses to be read from its start; it is tried again",
+        link.name
+    );
+    Failure::retry("no_cursor", message, None).into()
+}
