@@ -33,6 +33,7 @@ fn directory() -> Directory {
         version: 1,
         people: people.into_iter().map(|p| (p.id.clone(), p)).collect(),
         owner: None,
+        ..Directory::default()
     }
 }
 
