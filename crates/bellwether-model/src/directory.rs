@@ -53,14 +53,19 @@ impl Outside {
     /// Who `user` of `connection` is. What another connection knows counts for UUIDs only, when
     /// nobody says otherwise: shorter ids are given out again and again.
     pub fn person(&self, connection: &str, user: &str) -> Option<&str> {
+        self.known(connection, user).map(|(_, person)| person)
+    }
+
+    /// The same with the connection that knows it.
+    pub fn known(&self, connection: &str, user: &str) -> Option<(&str, &str)> {
         let known = self.0.get(user)?;
         let own = known.iter().find(|(name, _)| name == connection);
-        if let Some((_, person)) = own {
-            return Some(person);
+        if let Some((name, person)) = own {
+            return Some((name, person));
         }
-        let (_, first) = known.first()?;
+        let (name, first) = known.first()?;
         let agreed = known.iter().all(|(_, person)| person == first);
-        (is_uuid(user) && agreed).then_some(first)
+        (is_uuid(user) && agreed).then_some((name, first))
     }
 }
 

@@ -177,7 +177,12 @@ pub(super) fn sighted(
         connection: connection.to_owned(),
         id: id.clone(),
     };
-    if directory.outside.person(connection, id).is_some() || !fits(&who) {
+    if let Some((connection, _)) = directory.outside.known(connection, id) {
+        // Kept as it is known, so that a mapping which is changed later holds for this too.
+        let connection = connection.to_owned();
+        return (Who { connection, ..who }, Vec::new());
+    }
+    if !fits(&who) {
         return (who, Vec::new());
     }
     let mut notes = vec![RegisterWrite::Sighted(Sighting {

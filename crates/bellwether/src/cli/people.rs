@@ -39,7 +39,8 @@ enum What {
         #[arg(long)]
         connection: Option<String>,
     },
-    /// Reads a CSV with the columns uuid (or id), name and person: an id or address of the directory.
+    /// Reads a CSV with the columns uuid (or id), name and person: an id or address of somebody in
+    /// the directory.
     Import {
         /// The file.
         file: PathBuf,

@@ -36,8 +36,8 @@ enum What {
         #[arg(long)]
         document: Option<String>,
     },
-    /// Reads a CSV with the columns asset, person (or connection and user), document, how, since and
-    /// ended; only the first two are needed.
+    /// Reads a CSV with the columns asset, person (or connection and user), document, how, since
+    /// and ended; only the first two are needed.
     Import {
         /// The file.
         file: PathBuf,

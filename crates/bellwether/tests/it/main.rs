@@ -25,4 +25,5 @@ mod secrets;
 mod story;
 mod support;
 mod tidy;
+mod usages;
 mod world;

@@ -83,6 +83,14 @@ fn a_usage_is_read_from_the_payload_or_from_a_noun() {
 fn whom_nobody_knows_is_kept_under_his_connection_and_noted() {
     let known = usage(json!({"asset": "a", "user": {"id": CARLA}}));
     assert_eq!(who(&known), ("dam", CARLA));
+    // A UUID is known wherever it comes from; another connection's short id is somebody else's.
+    let elsewhere = UserSaid {
+        connection: "shop".to_owned(),
+        id: CARLA.to_owned(),
+        ..UserSaid::default()
+    };
+    let (found, notes) = sighted(&elsewhere, "api", &setup().directory, NOW);
+    assert_eq!((found.connection.as_str(), notes.len()), ("dam", 0));
     let data = json!({"asset": "a", "user": {"id": "u-7", "name": "Eve\u{202e} Vega"}});
     let member = said(ASSET_USED, data);
     let [

@@ -44,12 +44,12 @@ pub(crate) fn resource(id: u16, name: &[u8], body: &[u8]) -> Vec<u8> {
     out.extend(id.to_be_bytes());
     out.push(u8::try_from(name.len()).unwrap());
     out.extend(name);
-    if name.len() % 2 == 0 {
+    if name.len().is_multiple_of(2) {
         out.push(0);
     }
     out.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
     out.extend(body);
-    if body.len() % 2 == 1 {
+    if !body.len().is_multiple_of(2) {
         out.push(0);
     }
     out
