@@ -13,7 +13,7 @@ use super::ask::{Server, query, token_in};
 use super::usages::told;
 use super::{Failed, table};
 use crate::output;
-use crate::scan::{Patterns, Reference, Resolved, read, walk};
+use crate::scan::{Patterns, Reference, Resolved, Unread, read, walk};
 
 /// Arguments of `scan-links`.
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,8 @@ struct Scan {
     /// Files that could be read, by the names under which the register knows them.
     documents: BTreeSet<String>,
     unreadable: Vec<(String, String)>,
+    /// Files without metadata: they say nothing, so nothing of theirs is ended.
+    silent: Vec<String>,
     found: Vec<Found>,
 }
 
@@ -85,11 +87,13 @@ impl ScanLinks {
         }
         let unresolved = scan.found.iter().filter(|found| found.asset.is_none());
         output::say(&format!(
-            "{} files, {} uses of assets, {} references that no pattern fits, {} files unreadable",
+            "{} files read, {} without metadata, {} unreadable; {} uses of assets, {} references \
+             that no pattern fits",
             scan.documents.len(),
+            scan.silent.len(),
+            scan.unreadable.len(),
             uses.len(),
-            unresolved.count(),
-            scan.unreadable.len()
+            unresolved.count()
         ));
         let person = self.person.clone().unwrap_or_default();
         let rows = rows(&uses, &person);
@@ -140,7 +144,8 @@ fn scan(dir: &Path, patterns: &Patterns) -> Result<Scan, String> {
                 }
                 scan.documents.insert(document);
             }
-            Err(why) => scan.unreadable.push((document, why)),
+            Err(Unread::Silent) => scan.silent.push(document),
+            Err(Unread::Broken(why)) => scan.unreadable.push((document, why)),
         }
         bar.inc(1);
     }
@@ -200,6 +205,7 @@ impl Scan {
         let unreadable = unreadable.map(|(file, why)| json!({ "file": file, "reason": why }));
         json!({
             "files": self.documents.len(),
+            "without_metadata": self.silent,
             "unreadable": unreadable.collect::<Vec<_>>(),
             "links": self.found.iter().map(Found::json).collect::<Vec<_>>(),
         })

@@ -80,6 +80,22 @@ impl Reference {
     }
 }
 
+/// Why nothing was read out of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is in order and holds no metadata: it says nothing, which is not the same as linking
+    /// nothing.
+    Silent,
+    /// It cannot be read as what it says that it is, in a sentence.
+    Broken(String),
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        Self::Broken(why)
+    }
+}
+
 /// What a file is, by its first bytes and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -109,22 +125,22 @@ fn form(path: &Path, head: &[u8]) -> Form {
 /// What a file refers to, each once.
 ///
 /// # Errors
-/// The file cannot be read as what it says that it is, in a sentence.
-pub(crate) fn read(path: &Path) -> Result<Vec<Reference>, String> {
+/// The file holds no metadata, or cannot be read as what it says that it is.
+pub(crate) fn read(path: &Path) -> Result<Vec<Reference>, Unread> {
     let failed = |error: std::io::Error| format!("it cannot be read: {error}");
     let mut file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > FILE_MAX {
-        return Err(format!("it has {size} bytes, more than {FILE_MAX}"));
+        return Err(format!("it has {size} bytes, more than {FILE_MAX}").into());
     }
     let mut head = [0; 5];
     let read = packet::read_up_to(&mut file, &mut head).map_err(failed)?;
     let form = form(path, &head[..read]);
     if matches!(form, Form::Pdf | Form::Svg) && size > WHOLE_MAX {
-        return Err(format!("it has {size} bytes, more than {WHOLE_MAX}"));
+        return Err(format!("it has {size} bytes, more than {WHOLE_MAX}").into());
     }
     if size == 0 {
-        return Err("it is empty".to_owned());
+        return Err("it is empty".to_owned().into());
     }
     let mut references = match form {
         Form::Photoshop => psd::read(path)?,

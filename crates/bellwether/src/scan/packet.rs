@@ -8,7 +8,7 @@ use std::path::Path;
 use bellwether_engine::store::How;
 
 use super::xmp::{self, Packet};
-use super::{Place, Reference};
+use super::{Place, Reference, Unread};
 
 /// The most bytes of one packet: documents with thousands of ancestors have some.
 const PACKET_MAX: usize = 16 * 1024 * 1024;
@@ -83,7 +83,7 @@ pub(super) fn packets(mut from: impl Read) -> io::Result<Vec<Vec<u8>>> {
 ///
 /// # Errors
 /// It cannot be read, or has no packet that can.
-pub(super) fn read(path: &Path) -> Result<Vec<Reference>, String> {
+pub(super) fn read(path: &Path) -> Result<Vec<Reference>, Unread> {
     let file = File::open(path).map_err(|error| format!("it cannot be read: {error}"))?;
     let found = packets(file).map_err(|error| format!("it cannot be read: {error}"))?;
     let own = found.first().map(Vec::as_slice);
@@ -95,7 +95,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Reference>, String> {
 ///
 /// # Errors
 /// There is none, or none of them can be read.
-pub(super) fn of(own: Option<&[u8]>, all: &[Vec<u8>]) -> Result<Vec<Reference>, String> {
+pub(super) fn of(own: Option<&[u8]>, all: &[Vec<u8>]) -> Result<Vec<Reference>, Unread> {
     let mut wrong = None;
     let mut references = Vec::new();
     let mut read = 0;
@@ -123,8 +123,8 @@ pub(super) fn of(own: Option<&[u8]>, all: &[Vec<u8>]) -> Result<Vec<Reference>, 
         }
     }
     match wrong {
-        Some(why) if read == 0 => Err(why),
-        None if read == 0 => Err("it holds no XMP metadata".to_owned()),
+        Some(why) if read == 0 => Err(Unread::Broken(why)),
+        None if read == 0 => Err(Unread::Silent),
         _ => Ok(references),
     }
 }

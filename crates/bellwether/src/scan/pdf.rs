@@ -5,8 +5,8 @@ use std::path::Path;
 
 use lopdf::{Document, LoadOptions, Object};
 
-use super::Reference;
 use super::packet;
+use super::{Reference, Unread};
 
 /// The most bytes that one stream may come to.
 const STREAM_MAX: usize = 64 * 1024 * 1024;
@@ -17,7 +17,7 @@ const STREAMS_MAX: usize = 1_000;
 ///
 /// # Errors
 /// It holds no XMP that can be read.
-pub(super) fn read(path: &Path) -> Result<Vec<Reference>, String> {
+pub(super) fn read(path: &Path) -> Result<Vec<Reference>, Unread> {
     let options = LoadOptions::with_max_decompressed_size(STREAM_MAX);
     let Ok(document) = Document::load_with_options(path, options) else {
         return packet::read(path);

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::Reference;
 use super::packet;
+use super::{Reference, Unread};
 
 /// The number of the image resource that holds XMP.
 const XMP: u16 = 1060;
@@ -21,7 +21,7 @@ const RESOURCES_MAX: usize = 10_000;
 ///
 /// # Errors
 /// It is no such document, or holds no XMP.
-pub(super) fn read(path: &Path) -> Result<Vec<Reference>, String> {
+pub(super) fn read(path: &Path) -> Result<Vec<Reference>, Unread> {
     let failed = |error: std::io::Error| format!("it cannot be read as a Photoshop file: {error}");
     let mut file = File::open(path).map_err(failed)?;
     let own = own_packet(&mut file).map_err(failed)?;

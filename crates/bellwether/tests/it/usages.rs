@@ -161,6 +161,7 @@ fn creative_files(folder: &Path) {
     let drawing = format!("<svg xmlns='http://www.w3.org/2000/svg'><image href='{web}'/></svg>");
     write("map.svg", drawing.as_bytes());
     write("broken.psd", b"8BPS");
+    write("plain.eps", b"%!PS-Adobe-3.0 EPSF-3.0");
     write("notes.txt", b"not looked at");
 }
 
@@ -188,6 +189,7 @@ async fn a_folder_of_creative_files_says_which_assets_it_uses() {
         ),
         (Some(6), Some(1))
     );
+    assert_eq!(found["without_metadata"], json!(["plain.eps"]));
     let links = found["links"].as_array().unwrap();
     let mut lines: Vec<String> = links
         .iter()
