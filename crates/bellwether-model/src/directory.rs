@@ -2,6 +2,7 @@
 //! where he can be reached. An immutable snapshot with a version; looking things up is pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,59 @@ pub struct Directory {
     /// Who is told when nobody else can be found.
     #[serde(default)]
     pub owner: Option<PersonId>,
+    /// Which people the users of other systems are. Kept in the register, not in the document.
+    #[serde(skip)]
+    pub outside: Arc<Outside>,
+}
+
+/// The users of other systems whose person is known, by their id there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outside(BTreeMap<String, Vec<(String, PersonId)>>);
+
+impl Outside {
+    /// Adds that `user` of `connection` is `person`.
+    pub fn add(&mut self, connection: &str, user: &str, person: &str) {
+        let known = self.0.entry(user.to_owned()).or_default();
+        known.retain(|(other, _)| other != connection);
+        known.push((connection.to_owned(), person.to_owned()));
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Who `user` of `connection` is. What another connection knows counts for UUIDs only, when
+    /// nobody says otherwise: shorter ids are given out again and again.
+    pub fn person(&self, connection: &str, user: &str) -> Option<&str> {
+        self.known(connection, user).map(|(_, person)| person)
+    }
+
+    /// The same with the connection that knows it.
+    pub fn known(&self, connection: &str, user: &str) -> Option<(&str, &str)> {
+        let known = self.0.get(user)?;
+        let own = known.iter().find(|(name, _)| name == connection);
+        if let Some((name, person)) = own {
+            return Some((name, person));
+        }
+        let (name, first) = known.first()?;
+        let agreed = known.iter().all(|(_, person)| person == first);
+        (is_uuid(user) && agreed).then_some((name, first))
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let dashes = [8, 13, 18, 23];
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match byte {
+            b'-' => dashes.contains(&at),
+            _ => byte.is_ascii_hexdigit() && !dashes.contains(&at),
+        })
 }
 
 /// One person.
@@ -136,6 +190,20 @@ impl Directory {
             .find(|person| !person.inactive && person.has_email(address))
     }
 
+    /// An active person by his id in another system.
+    pub fn by_outside(&self, connection: &str, user: &str) -> Option<&Person> {
+        self.person(self.outside.person(connection, user)?)
+    }
+
+    /// The only active person of that name, ignoring case: where two have it, saying it is not
+    /// enough.
+    pub fn by_name(&self, name: &str) -> Option<&Person> {
+        let called = |person: &&Person| !person.inactive && person.name.eq_ignore_ascii_case(name);
+        let mut all = self.people.values().filter(called);
+        let first = all.next();
+        first.filter(|_| all.next().is_none())
+    }
+
     /// The active people who hold a role, in order of id.
     pub fn in_role(&self, role: &str) -> Vec<&Person> {
         let holds = |person: &&Person| {
@@ -163,5 +231,33 @@ impl Directory {
             at = next;
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_of_another_system_is_who_his_connection_says() {
+        let uuid = "3f0c7f3e-9f1b-4a43-8f6e-2d1f6a0c9b11";
+        let mut outside = Outside::default();
+        outside.add("dam", "42", "alice");
+        outside.add("dam", uuid, "alice");
+        assert_eq!(outside.person("dam", "42"), Some("alice"));
+        assert_eq!(
+            outside.person("shop", "42"),
+            None,
+            "a short id of somebody else"
+        );
+        assert_eq!(outside.person("shop", uuid), Some("alice"));
+        outside.add("portal", uuid, "bob");
+        assert_eq!(outside.person("shop", uuid), None, "two say two things");
+        assert_eq!(outside.person("portal", uuid), Some("bob"));
+        outside.add("portal", uuid, "alice");
+        assert_eq!(
+            (outside.person("shop", uuid), outside.len()),
+            (Some("alice"), 3)
+        );
     }
 }

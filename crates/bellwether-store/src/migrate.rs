@@ -22,7 +22,7 @@ pub(crate) struct Migration {
 }
 
 /// Every migration, in order.
-pub(crate) const SQLITE: [Migration; 2] = [
+pub(crate) const SQLITE: [Migration; 3] = [
     Migration {
         version: 1,
         release: "0.1.0",
@@ -32,6 +32,11 @@ pub(crate) const SQLITE: [Migration; 2] = [
         version: 2,
         release: "0.1.0",
         sql: include_str!("../migrations/sqlite/0002_seen_settled.sql"),
+    },
+    Migration {
+        version: 3,
+        release: "0.1.0",
+        sql: include_str!("../migrations/sqlite/0003_register.sql"),
     },
 ];
 

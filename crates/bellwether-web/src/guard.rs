@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq;
 use crate::console::sign_in;
 use crate::problem::Problem;
 use crate::query::Fields;
+use crate::rows;
 use crate::serve::Peer;
 use crate::web::{Web, nonce};
 
@@ -38,7 +39,8 @@ pub(crate) struct Posted {
     pub(crate) fields: Fields,
 }
 
-/// The proven actor and the JSON body, for API calls that change something.
+/// The proven actor and the JSON body, for API calls that change something. Rows of CSV, whose
+/// first line names the columns, are read as a list of objects.
 #[derive(Debug)]
 pub(crate) struct Called {
     pub(crate) actor: Actor,
@@ -90,14 +92,18 @@ impl FromRequest<Web> for Called {
         let By(actor) = By::from_request_parts(&mut parts, web).await?;
         let read = async {
             may_change(&actor, &parts.headers, Null::Refused)?;
-            let is_json = is_json(&parts.headers);
-            // No form can send JSON: whatever carries it was written by a program of the caller.
-            if !is_json && parts.headers.contains_key(header::ORIGIN) {
+            let is_json = is_media(&parts.headers, "application/json");
+            let is_csv = is_media(&parts.headers, "text/csv");
+            // No form can send these: whatever carries them was written by a program of the caller.
+            if !is_json && !is_csv && parts.headers.contains_key(header::ORIGIN) {
                 return Err(not_json());
             }
             let bytes = crate::body::read(body, 64 * 1024).await?;
             if bytes.is_empty() {
                 return Ok(serde_json::Value::Null);
+            }
+            if is_csv {
+                return rows::read(&bytes);
             }
             if !is_json {
                 return Err(not_json());
@@ -244,15 +250,15 @@ fn is_origin_of(origin: &str, host: &str) -> bool {
     bare(authority) == bare(host)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+fn is_media(headers: &HeaderMap, wanted: &str) -> bool {
     let media = headers.get(header::CONTENT_TYPE);
     let media = media.and_then(|value| value.to_str().ok());
     let media = media.and_then(|text| text.split(';').next());
-    media.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+    media.is_some_and(|media| media.trim().eq_ignore_ascii_case(wanted))
 }
 
 fn not_json() -> Problem {
-    let message = "send the body with `Content-Type: application/json`";
+    let message = "send the body with `Content-Type: application/json`, a table with `text/csv`";
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message)
 }
 

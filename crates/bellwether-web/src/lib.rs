@@ -15,6 +15,7 @@ mod people;
 mod pieces;
 mod problem;
 mod query;
+mod rows;
 mod serve;
 mod statics;
 mod text;

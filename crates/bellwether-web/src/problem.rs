@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bellwether_engine::seam::IntakeError;
+use bellwether_engine::seam::{IntakeError, NotMapped};
 use bellwether_engine::store::{RegistryError, StoreError};
 use bellwether_model::failure::Failure;
 use serde_json::json;
@@ -83,6 +83,16 @@ impl From<IntakeError> for Problem {
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
             },
             IntakeError::Store(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", message),
+        }
+    }
+}
+
+impl From<NotMapped> for Problem {
+    fn from(error: NotMapped) -> Self {
+        let message = error.to_string();
+        match error {
+            NotMapped::Wrong(_) => Self::bad(message),
+            NotMapped::Store(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", message),
         }
     }
 }

@@ -98,6 +98,12 @@ impl Fields {
     }
 }
 
+/// The number that a list of the register goes on after.
+pub(crate) fn number_after(fields: &Fields) -> Result<Option<u64>, Problem> {
+    let read = fields.get("after").map(str::parse).transpose();
+    read.map_err(|_| Problem::bad("after must be the `next` of an earlier page"))
+}
+
 /// The id of a thing in a path; anything that is no id is an unknown thing.
 pub(crate) fn id_of(what: &str, text: &str) -> Result<Id, Problem> {
     text.parse().map_err(|_| Problem::unknown(what, text))

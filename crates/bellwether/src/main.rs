@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod keys;
 mod output;
+mod scan;
 mod secrets;
 mod server;
 mod vault;

@@ -16,12 +16,12 @@ const LITERALS_MAX: usize = 64;
 
 /// Triggers by event type and literal test. A trigger is known by the number that it was added
 /// with.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct MatchIndex {
     types: HashMap<String, TypeIndex>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct TypeIndex {
     /// Triggers without a literal test.
     always: Vec<u32>,

@@ -35,7 +35,7 @@ pub struct Active {
 }
 
 /// All flows at one version.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FlowSet {
     version: u64,
     flows: Vec<Active>,

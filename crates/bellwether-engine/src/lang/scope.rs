@@ -109,6 +109,12 @@ impl Scope {
         }
     }
 
+    /// The connection that brought the event.
+    pub(crate) fn source(&self) -> &str {
+        let key = self.base.event_key.as_str();
+        key.split_once('/').map_or(key, |(source, _)| source)
+    }
+
     /// The same scope with one more name, such as `decision`.
     #[must_use]
     pub fn with(&self, name: &str, value: Value) -> Self {

@@ -33,6 +33,7 @@ fn directory() -> Directory {
         version: 1,
         people: people.into_iter().map(|p| (p.id.clone(), p)).collect(),
         owner: None,
+        ..Directory::default()
     }
 }
 
@@ -367,6 +368,32 @@ fn who_is_words_addresses_and_people() {
             PersonOrAddress::Address("x@elsewhere.com".to_owned())
         ]
     );
+}
+
+#[test]
+fn a_user_of_another_system_is_who_his_connection_says() {
+    let uuid = "3f0c7f3e-9f1b-4a43-8f6e-2d1f6a0c9b11";
+    let mut outside = bellwether_model::directory::Outside::default();
+    outside.add("approvals", "u-1", "alice");
+    outside.add("assets", "u-2", "bob");
+    outside.add("assets", uuid, "carl");
+    outside.add("approvals", "u-9", "gone");
+    let mut world = (*scope_of(&[]).world().as_ref()).clone();
+    let mut people = (*world.directory).clone();
+    people.outside = Arc::new(outside);
+    world.directory = Arc::new(people);
+    let named = json!({"a": {"id": "u-1", "name": "role legal"}, "b": {"id": "u-2"},
+        "c": {"uuid": uuid}, "d": {"id": "u-9"}, "e": {"id": "role legal"}});
+    let event = NewEvent::new("approvals", "e1", "x", Time(0), named);
+    let data = value_of(&event.data);
+    let inputs = Value::from_pairs([("x", Value::from(()))]);
+    let scope = Scope::of_value(&flow(&[]), &inputs, &event, data, None, Arc::new(world));
+    let who = |source: &str| scope.who(&Expr::parse(source).unwrap());
+    assert_eq!(who("[a, c, 'u-1']").unwrap(), ["alice", "carl"]);
+    // Another connection's short id is somebody else's; who left is told nothing; no id is a role.
+    for nobody in ["b", "d", "e"] {
+        assert_eq!(who(nobody).unwrap_err().unknown.len(), 1, "{nobody}");
+    }
 }
 
 #[test]

@@ -85,9 +85,11 @@ fn collect(value: &Value, scope: &Scope, out: &mut Vec<PersonId>, missing: &mut 
                 found.as_str().map(str::to_owned)
             };
             let address = text("address").or_else(|| text("email"));
-            let found = match (&address, text("id")) {
+            let found = match (&address, text("id").or_else(|| text("uuid"))) {
                 (Some(address), _) => directory.by_email(address),
-                (None, Some(id)) => directory.person(&id),
+                (None, Some(id)) => directory
+                    .person(&id)
+                    .or_else(|| directory.by_outside(scope.source(), &id)),
                 (None, None) => None,
             };
             match found {
@@ -156,13 +158,8 @@ fn one<'a>(name: &str, scope: &'a Scope) -> Option<&'a Person> {
     if name.contains('@') {
         return directory.by_email(address(name));
     }
-    directory.person(name).or_else(|| {
-        let called = |person: &&Person| !person.inactive && person.name.eq_ignore_ascii_case(name);
-        let mut all = directory.people.values().filter(called);
-        let first = all.next();
-        // Two people of the same name: saying the name is not enough.
-        first.filter(|_| all.next().is_none())
-    })
+    let known = directory.person(name).or_else(|| directory.by_name(name));
+    known.or_else(|| directory.by_outside(scope.source(), name))
 }
 
 /// The address in `Name <address>`.

@@ -10,6 +10,7 @@ use bellwether_model::id::CellId;
 use super::address::{Addressees, joins, own_aliases};
 use super::prepare::Prepared;
 use super::reduce::Remembering;
+use super::register::said_of_people;
 use super::turn::{About, NoTurn, Opening, fill};
 use super::{Engine, Setup};
 use crate::decide::is_delivery_only;
@@ -101,6 +102,9 @@ impl Engine {
             };
             let mut member = arriving.member(&event, &text, &mut caused);
             member.unrouted = alone.is_some();
+            if !member.unrouted {
+                said_of_people(&setup, &event, &mut member);
+            }
             let later = member.unrouted || !member.deliveries.is_empty();
             for prepared in &mut caused.turns {
                 fill(&mut member, prepared);
@@ -209,6 +213,7 @@ impl Engine {
                 deliveries: std::mem::take(&mut caused.deliveries),
                 ..Member::default()
             };
+            said_of_people(&setup, event, &mut member);
             if singly {
                 self.one_by_one(event, std::mem::take(&mut caused.turns))
                     .await?;

@@ -16,17 +16,20 @@ mod inlet;
 mod intake;
 mod lane;
 mod listen;
+mod people;
 mod prepare;
 mod ready;
 mod receive;
 mod reduce;
 mod refused;
+mod register;
 mod rim;
 mod setup;
 mod tokens;
 mod turn;
 
 pub use lane::{ADMISSION_WAIT, IN_FLIGHT, Lane};
+pub use register::ASSET_USED;
 pub use setup::{Link, Program, Setup};
 pub use tokens::{BadToken, CODE_STEP, FORM_LIFE, Keyring, LINK_LIFE, Purpose, SESSION_LIFE};
 

@@ -52,7 +52,7 @@ impl Link {
 }
 
 /// Everything at one version.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// Flows that are on, indexed.
     pub flows: FlowSet,

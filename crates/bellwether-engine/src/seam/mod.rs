@@ -4,6 +4,7 @@
 mod hosted;
 mod intake;
 mod live;
+mod people;
 
 pub use hosted::{
     Ask, Card, CardState, ChoiceView, CodeChecked, CodeSent, Fact, Hosted, HostedError, OpenGrade,
@@ -13,6 +14,7 @@ pub use intake::{
     ConnectionHealth, ConnectionView, Connections, Inlets, Intake, IntakeError, Submitted, TurnSaid,
 };
 pub use live::{Live, LiveKind, LiveLine};
+pub use people::{NewMapping, NotMapped, People, Recorded, UsageSaid, UserSaid};
 
 use std::fmt;
 use std::sync::Arc;
@@ -72,6 +74,8 @@ pub struct App {
     pub connections: Arc<dyn Connections>,
     /// The pages behind a push's link.
     pub hosted: Arc<dyn Hosted>,
+    /// The register of usages, and who the users of other systems are.
+    pub people: Arc<dyn People>,
     /// Lists.
     pub views: Arc<dyn Views>,
     /// Documents.

@@ -3,12 +3,17 @@
 
 mod effect;
 mod inlet;
+mod register;
 mod registry;
 mod views;
 mod write;
 
 pub use effect::{EffectRow, EffectState, EffectUpdate, EffectWrite};
 pub use inlet::{InletState, InletStep, LedgerState, LedgerWrite};
+pub use register::{
+    DOCUMENT_MAX, How, Identity, IdentityQuery, Mapping, NAME_MAX, Proposal, RegisterWrite,
+    Sighting, USERS_OF_MAX, UsageQuery, UsageRow, UsageWrite, Who,
+};
 pub use registry::{AuditRow, Document, Registry, RegistryError, Rewrite};
 pub use views::{
     DeadLetterRow, EventQuery, LedgerCounts, ListQuery, NotificationRow, Overview, Page, RunDetail,
@@ -19,6 +24,7 @@ pub use write::{CellStatus, DeadLetterWrite, EventWrite, ItemWrite, Member, Turn
 use std::fmt::Debug;
 
 use bellwether_model::BoxFuture;
+use bellwether_model::directory::PersonId;
 use bellwether_model::event::{Alias, Event, Position};
 use bellwether_model::id::{CellId, EffectId, Id};
 use bellwether_model::time::{Millis, Time};
@@ -156,6 +162,11 @@ pub enum Query {
         /// Which window of time.
         window: String,
     },
+    /// The people of the directory who use an asset now.
+    UsersOf {
+        /// The asset's id.
+        asset: String,
+    },
 }
 
 /// The answer to a [`Query`].
@@ -165,6 +176,8 @@ pub enum Answer {
     Items(Vec<(String, String)>),
     /// To `Counter`: zero when nothing was counted.
     Counter(u64),
+    /// To `UsersOf`: each once, in order; users whom nobody knows are left out.
+    People(Vec<PersonId>),
 }
 
 /// Durable state of the engine. One implementation per database, one conformance suite for all.

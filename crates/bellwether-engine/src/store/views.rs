@@ -10,7 +10,7 @@ use bellwether_model::time::Time;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CellStatus, EffectRow, StoreError};
+use super::{CellStatus, EffectRow, Identity, IdentityQuery, StoreError, UsageQuery, UsageRow};
 use crate::decide::Waiting;
 
 /// A page of a list.
@@ -247,6 +247,13 @@ pub trait Views: Send + Sync + Debug {
     /// A connection's ledger in numbers.
     fn ledger<'a>(&'a self, connection: &'a str)
     -> BoxFuture<'a, Result<LedgerCounts, StoreError>>;
+
+    /// Who uses which asset in which document. Read from the register itself (no lag).
+    fn usages(&self, query: UsageQuery) -> BoxFuture<'_, Result<Page<UsageRow>, StoreError>>;
+
+    /// The users of other systems and the people they are. Read from the register itself (no lag).
+    fn identities(&self, query: IdentityQuery)
+    -> BoxFuture<'_, Result<Page<Identity>, StoreError>>;
 
     /// The overview's numbers.
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;

@@ -5,7 +5,7 @@ use bellwether_model::event::{Alias, NewEvent, Position};
 use bellwether_model::id::{CellId, EffectId, Id};
 use bellwether_model::time::Time;
 
-use super::{EffectUpdate, EffectWrite, LedgerWrite};
+use super::{EffectUpdate, EffectWrite, LedgerWrite, RegisterWrite};
 
 /// One atomic unit of a commit. Everything in it is written, or nothing.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,10 @@ pub struct Member {
     pub effects: Vec<EffectUpdate>,
     /// What could not be done, with its reason.
     pub dead_letters: Vec<DeadLetterWrite>,
+    /// Changes of the register: who uses what, and who is who. When it is full, a member with an
+    /// arrival or a routed event leaves them out and writes a dead letter `register_full`; any
+    /// other is refused.
+    pub register: Vec<RegisterWrite>,
     /// Dead letters that are settled (retried or closed) by this member.
     pub settled: Vec<Id>,
 }

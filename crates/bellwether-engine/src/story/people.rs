@@ -93,6 +93,7 @@ pub fn directory() -> Directory {
             .map(|row| (row.id.to_owned(), person(row)))
             .collect(),
         owner: Some("ivan".to_owned()),
+        ..Directory::default()
     }
 }
 

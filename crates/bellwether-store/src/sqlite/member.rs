@@ -12,7 +12,7 @@ use super::book::Book;
 use super::change::Change;
 use super::read::int;
 use super::seen::Seen;
-use super::{effect, inlet, turn};
+use super::{effect, inlet, register, turn};
 
 /// The column of `ledger_count` that counts events which a flow took.
 pub(super) const MATCHED: u8 = 5;
@@ -41,6 +41,10 @@ pub(super) fn apply(conn: &Connection, book: &mut Book, member: &Member) -> Resu
         turn::Checked::Stale => return stale(conn, book, member),
         turn::Checked::Wrong(why) => return Ok(Verdict::Refused(why)),
     };
+    let full = register::is_full(conn, &member.register)?;
+    if full && member.arrival.is_none() && member.routed.is_none() {
+        return Ok(Verdict::Refused(register::FULL.to_owned()));
+    }
     let mut positions = Vec::with_capacity(usize::from(member.arrival.is_some()));
     // From here on everything writes. The seen key comes first: if it is there already, the
     // member changes nothing.
@@ -82,6 +86,13 @@ pub(super) fn apply(conn: &Connection, book: &mut Book, member: &Member) -> Resu
         )?;
     }
     letters(conn, book, member, here)?;
+    if full {
+        let letter = register::letter(member, here);
+        write_letter(conn, &letter, here)?;
+        book.log.push(Change::DeadLetters(1));
+    } else {
+        register::write(conn, &member.register)?;
+    }
     Ok(Verdict::Done(positions))
 }
 
@@ -250,7 +261,7 @@ fn settle(conn: &Connection, id: Id, at: Option<Time>) -> Result<i64> {
 }
 
 /// The latest instant that a member speaks of.
-fn at(member: &Member) -> Option<Time> {
+pub(super) fn at(member: &Member) -> Option<Time> {
     let arrival = member.arrival.iter().map(|a| a.received_at);
     let turns = member.turns.iter().map(|t| t.at);
     let letters = member.dead_letters.iter().map(|l| l.at);

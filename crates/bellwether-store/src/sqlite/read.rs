@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::effect::role_of;
 use super::member::Extra;
+use super::register;
 use super::seen::{self, Recent};
 
 /// Deliveries of one cell that [`ready`] returns.
@@ -271,6 +272,7 @@ pub(super) fn answer(conn: &Connection, queries: &[Query]) -> Result<Vec<Answer>
                 .query_row((scope, window), |row| uint(row, 0))
                 .optional()
                 .map(|n| Answer::Counter(n.unwrap_or(0))),
+            Query::UsersOf { asset } => register::users_of(conn, asset).map(Answer::People),
         })
         .collect()
 }

@@ -164,6 +164,15 @@ pub(super) struct By {
     at: Time,
 }
 
+impl By {
+    pub(super) fn of(actor: &str, at: Time) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            at,
+        }
+    }
+}
+
 /// The most rows that one call returns.
 const ROWS_MAX: usize = 10_000;
 
@@ -265,7 +274,8 @@ fn rewrite(
     Ok(Ok(0))
 }
 
-fn audit(conn: &Connection, by: &By, what: String) -> Result<()> {
+/// Adds a row to the audit chain within the running transaction.
+pub(super) fn audit(conn: &Connection, by: &By, what: String) -> Result<()> {
     let last = conn
         .prepare_cached("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")?
         .query_row([], |row| Ok((uint(row, 0)?, row.get(1)?)))

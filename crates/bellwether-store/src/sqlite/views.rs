@@ -3,8 +3,9 @@
 
 use bellwether_engine::decide::{RunState, Waiting};
 use bellwether_engine::store::{
-    DeadLetterRow, EventQuery, LedgerCounts, LedgerState, ListQuery, NotificationRow, Overview,
-    Page, RunDetail, RunRow, StoreError, TurnRow, Views,
+    DeadLetterRow, EventQuery, Identity, IdentityQuery, LedgerCounts, LedgerState, ListQuery,
+    NotificationRow, Overview, Page, RunDetail, RunRow, StoreError, TurnRow, UsageQuery, UsageRow,
+    Views,
 };
 use bellwether_model::BoxFuture;
 use bellwether_model::event::Event;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use super::member::MATCHED;
 use super::project::{BLOCK, total};
 use super::read::{self, EVENT, cap, event_row, parse, uint};
-use super::{Database, notices, turn};
+use super::{Database, notices, register, turn};
 
 /// The most rows on a page.
 pub(super) const PAGE_MAX: usize = 1000;
@@ -77,6 +78,20 @@ impl Views for Database {
     ) -> BoxFuture<'a, std::result::Result<LedgerCounts, StoreError>> {
         let connection = connection.to_owned();
         Box::pin(self.point(move |conn| ledger(conn, &connection)))
+    }
+
+    fn usages(
+        &self,
+        query: UsageQuery,
+    ) -> BoxFuture<'_, std::result::Result<Page<UsageRow>, StoreError>> {
+        Box::pin(self.list(move |conn| register::usages(conn, &query)))
+    }
+
+    fn identities(
+        &self,
+        query: IdentityQuery,
+    ) -> BoxFuture<'_, std::result::Result<Page<Identity>, StoreError>> {
+        Box::pin(self.list(move |conn| register::identities(conn, &query)))
     }
 
     fn overview(&self) -> BoxFuture<'_, std::result::Result<Overview, StoreError>> {

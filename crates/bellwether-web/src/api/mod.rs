@@ -3,16 +3,19 @@
 
 mod connections;
 mod events;
+mod identities;
 mod lists;
 mod live;
 mod runs;
 mod shape;
+mod usages;
 
 pub(crate) use events::find as event_at;
 pub(crate) use lists::{RUN_WORDS, SETTLED_WORDS, notification_words};
 pub(crate) use live::Told;
 pub(crate) use runs::{page_of_turns, turns_after};
 pub(crate) use shape::role;
+pub(crate) use usages::query as usage_query;
 
 use axum::Json;
 use axum::Router;
@@ -42,6 +45,13 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/api/connections", get(connections::list))
         .route("/api/connections/{name}/ledger", get(connections::ledger))
         .route("/api/connections/{name}/{verb}", post(connections::verb))
+        .route("/api/usages", get(usages::list).post(usages::record))
+        .route(
+            "/api/identities",
+            get(identities::list).post(identities::map),
+        )
+        .route("/api/unresolved", get(identities::unresolved))
+        .route("/api/unresolved/propose", post(identities::propose))
         .route("/api/live", get(live::stream))
         .route("/api/{*rest}", get(nothing).post(nothing))
 }

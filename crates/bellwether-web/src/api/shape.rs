@@ -2,8 +2,8 @@
 
 use bellwether_engine::seam::{ConnectionHealth, ConnectionView, TurnSaid};
 use bellwether_engine::store::{
-    DeadLetterRow, EffectRow, LedgerCounts, NotificationRow, Overview, Page, RunDetail, RunRow,
-    TurnRow,
+    DeadLetterRow, EffectRow, Identity, LedgerCounts, NotificationRow, Overview, Page, RunDetail,
+    RunRow, TurnRow, UsageRow,
 };
 use bellwether_model::event::Event;
 use bellwether_model::failure::Failure;
@@ -193,6 +193,41 @@ pub(crate) fn dead_letter(row: &DeadLetterRow) -> Value {
         "reason": row.reason,
         "at": instant(row.at),
         "settled_at": perhaps(row.settled_at),
+    })
+}
+
+/// A usage. `user` and `connection` are empty when the source named a person of the directory.
+pub(crate) fn usage(row: &UsageRow) -> Value {
+    let outside = !row.who.connection.is_empty();
+    json!({
+        "asset": row.asset,
+        "person": row.person,
+        "connection": row.who.connection,
+        "user": if outside { row.who.id.as_str() } else { "" },
+        "document": row.document,
+        "how": row.how.word(),
+        "source": row.source,
+        "since": instant(row.since),
+        "seen_at": instant(row.seen_at),
+        "ended_at": perhaps(row.ended_at),
+    })
+}
+
+/// A user of another system.
+pub(crate) fn identity(row: &Identity) -> Value {
+    let proposed = row.proposed.as_ref();
+    let mapped = row.mapped.as_ref();
+    json!({
+        "connection": row.who.connection,
+        "id": row.who.id,
+        "name": row.name,
+        "person": row.person,
+        "proposed": proposed.map(|(person, why)| json!({ "person": person, "why": why })),
+        "seen": row.seen,
+        "first_seen": perhaps(row.first_seen),
+        "last_seen": perhaps(row.last_seen),
+        "mapped_by": mapped.map(|(by, _)| by),
+        "mapped_at": perhaps(mapped.map(|(_, at)| *at)),
     })
 }
 

@@ -20,18 +20,19 @@ use crate::web::Web;
 use crate::words;
 
 /// The pages in the navigation. Only what exists.
-const PLACES: [(&str, &str, &str); 7] = [
+const PLACES: [(&str, &str, &str); 8] = [
     ("/", "Overview", "home"),
     ("/cases", "Cases", "list"),
     ("/notifications", "Notifications", "phone"),
     ("/not-delivered", "Not delivered", "alert"),
     ("/flows", "Flows", "flow"),
+    ("/people", "People", "person"),
     ("/connections", "Connections", "plug"),
     ("/events", "What came in", "in"),
 ];
 
 /// What a button did: the words of notes that the console may show.
-const NOTES: [(&str, &str, &str, &str); 11] = [
+const NOTES: [(&str, &str, &str, &str); 13] = [
     ("retried", "ok", "check", "It is tried again."),
     (
         "not_retried",
@@ -50,6 +51,8 @@ const NOTES: [(&str, &str, &str, &str); 11] = [
     ),
     ("counted", "ok", "check", "Counted. Missing mails:"),
     ("swept", "ok", "check", "Taken in from what was missing:"),
+    ("mapped", "ok", "check", "From now on this is"),
+    ("proposed", "ok", "check", "Proposals found:"),
     ("refused", "bad", "cross", "This was not done."),
     ("said", "ok", "check", ""),
     ("unsaid", "warn", "info", ""),

@@ -11,6 +11,7 @@ mod journal;
 mod not_delivered;
 mod notifications;
 mod overview;
+mod people;
 pub(crate) mod road;
 pub(crate) mod sign_in;
 mod story;
@@ -39,6 +40,10 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/connections", get(connections::list))
         .route("/connections/{name}", get(connections::one))
         .route("/connections/{name}/{verb}", post(connections::verb))
+        .route("/people", get(people::page))
+        .route("/people/map", post(people::map))
+        .route("/people/propose", post(people::propose))
+        .route("/people/usages", get(people::usages))
         .route("/flows", get(flows::page))
         .route("/theme", post(theme::choose))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))

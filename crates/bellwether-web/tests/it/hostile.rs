@@ -7,6 +7,7 @@ use bellwether_engine::store::*;
 use serde_json::json;
 
 use crate::stand_in::fake::{Fake, document};
+use crate::stand_in::register::{self, Register};
 use crate::stand_in::samples::{ago, ask, card, dead, detail, mail, notification, now, run_row};
 
 /// What a hostile sender writes into every field.
@@ -48,9 +49,25 @@ pub(crate) fn hostile() -> Arc<Fake> {
                 json!({ "about": HOSTILE, "source": HOSTILE }),
             ),
         ]),
+        register: Mutex::new(register()),
         now: Mutex::new(now()),
         ..Fake::default()
     })
+}
+
+fn register() -> Register {
+    let mut register = register::sample();
+    for row in &mut register.identities {
+        (row.who.connection, row.who.id, row.name) = (h(), h(), h());
+        row.person = row.person.as_ref().map(|_| h());
+        row.proposed = row.proposed.as_ref().map(|_| (h(), h()));
+    }
+    for row in &mut register.usages {
+        (row.asset, row.document, row.source) = (h(), h(), h());
+        row.person = row.person.as_ref().map(|_| h());
+        row.who.id = h();
+    }
+    register
 }
 
 fn run() -> RunDetail {

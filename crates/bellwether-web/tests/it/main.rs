@@ -8,5 +8,6 @@ mod hooks;
 mod hosted;
 mod hostile;
 mod live;
+mod register;
 mod stand_in;
 mod style;

@@ -6,12 +6,16 @@ mod connector;
 mod demo;
 mod doctor;
 mod lint;
+mod people;
 mod runs;
 mod sandbox;
+mod scan_links;
 mod schema;
 mod serve;
+mod table;
 mod telemetry;
 mod test;
+mod usages;
 
 use std::process::ExitCode;
 
@@ -46,6 +50,12 @@ enum Command {
     Connector(connector::Connector),
     /// Lists runs of a running server, or shows one.
     Runs(runs::Runs),
+    /// Which people the users of other systems are, and those whom nobody knows yet.
+    People(people::People),
+    /// Who uses which asset in which document: lists and imports.
+    Usages(usages::Usages),
+    /// Reads which assets a folder of creative files uses.
+    ScanLinks(scan_links::ScanLinks),
     /// Checks a set-up: configuration, database, keys, connections.
     Doctor(doctor::Doctor),
 }
@@ -83,6 +93,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Schema(schema) => schema.run(),
         Command::Connector(connector) => connector.run(),
         Command::Runs(runs) => with_runtime(runs.run()),
+        Command::People(people) => with_runtime(people.run()),
+        Command::Usages(usages) => with_runtime(usages.run()),
+        Command::ScanLinks(scan) => with_runtime(scan.run()),
         Command::Doctor(doctor) => with_runtime(doctor.run()),
     };
     match done {

@@ -61,6 +61,7 @@ pub(super) fn directory() -> Directory {
         version: 0,
         people,
         owner: Some(OWNER.to_owned()),
+        ..Directory::default()
     }
 }
 

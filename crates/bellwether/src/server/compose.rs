@@ -114,6 +114,7 @@ impl Composed {
             inlets: Arc::new(self.engine.clone()),
             connections: Arc::new(self.engine.clone()),
             hosted: Arc::new(self.engine.clone()),
+            people: Arc::new(self.engine.clone()),
             views: Arc::clone(&self.database) as Arc<dyn Views>,
             registry: Arc::new(self.registry.clone()),
             catalog: bellwether_connectors::all(),
@@ -180,6 +181,8 @@ impl Composed {
             links,
             roles,
         });
+        let known = self.engine.read_identities().await;
+        known.map_err(|error| error.to_string())?;
         Ok(complaints)
     }
 

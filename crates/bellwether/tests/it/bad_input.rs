@@ -127,7 +127,7 @@ async fn mistakes_in_the_configuration_keep_the_server_from_starting() {
 }
 
 /// A call of a hook.
-async fn hook(at: &Place, path: &str, headers: &[(&str, String)], body: &str) -> Answer {
+pub(crate) async fn hook(at: &Place, path: &str, headers: &[(&str, String)], body: &str) -> Answer {
     let mut request = at.http.post(format!("{}/hooks/{path}", at.public));
     for (name, value) in headers {
         request = request.header(*name, value);
@@ -136,7 +136,7 @@ async fn hook(at: &Place, path: &str, headers: &[(&str, String)], body: &str) ->
 }
 
 /// The headers of Standard Webhooks for a body.
-fn signed(id: &str, age_s: i64, body: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn signed(id: &str, age_s: i64, body: &str) -> Vec<(&'static str, String)> {
     let at = jiff::Timestamp::now().as_second() - age_s;
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(WEBHOOK_KEY).expect("a key");
     mac.update(format!("{id}.{at}.{body}").as_bytes());

@@ -27,4 +27,5 @@ mod story;
 mod support;
 mod tenant;
 mod tidy;
+mod usages;
 mod world;

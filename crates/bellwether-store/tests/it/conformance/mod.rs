@@ -9,6 +9,7 @@ mod effect_order;
 mod inlet;
 mod lease;
 pub(crate) mod make;
+mod register;
 mod registry;
 mod timer;
 mod turn;

@@ -20,6 +20,8 @@ use bellwether_model::spec::Spec;
 use bellwether_model::time::Time;
 use serde_json::{Value, json};
 
+use super::register::{self, Register};
+
 const fn connector(
     name: &'static str,
     title: &'static str,
@@ -73,6 +75,7 @@ pub(crate) struct Fake {
     pub(crate) presses: Mutex<Vec<Press>>,
     pub(crate) decided_for: Mutex<Vec<String>>,
     pub(crate) received: Mutex<Vec<(String, RawRequest)>>,
+    pub(crate) register: Mutex<Register>,
     pub(crate) now: Mutex<Time>,
     /// Why nothing can be written.
     pub(crate) trouble: Mutex<Option<String>>,
@@ -87,7 +90,7 @@ pub(crate) fn lock<T>(cell: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     cell.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+pub(crate) fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(ready(value))
 }
 
@@ -98,6 +101,7 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
         inlets: fake.clone(),
         connections: fake.clone(),
         hosted: fake.clone(),
+        people: fake.clone(),
         views: fake.clone(),
         registry: fake.clone(),
         catalog: &CATALOG,
@@ -414,6 +418,17 @@ impl Views for Fake {
             counted_at: Some(self.now()),
             ..LedgerCounts::default()
         }))
+    }
+
+    fn usages(&self, query: UsageQuery) -> BoxFuture<'_, Result<Page<UsageRow>, StoreError>> {
+        done(Ok(register::usages(self, &query)))
+    }
+
+    fn identities(
+        &self,
+        query: IdentityQuery,
+    ) -> BoxFuture<'_, Result<Page<Identity>, StoreError>> {
+        done(Ok(register::identities(self, &query)))
     }
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {

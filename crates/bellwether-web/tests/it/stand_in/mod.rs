@@ -1,4 +1,5 @@
 //! What stands in for the engine, with its samples: the tests and the gallery share it as it is.
 
 pub(crate) mod fake;
+pub(crate) mod register;
 pub(crate) mod samples;

@@ -36,6 +36,7 @@ pub(crate) fn morning() -> Arc<Fake> {
         notifications: Mutex::new(notifications()),
         dead: Mutex::new(vec![dead(1, None), dead(2, Some(ago(3)))]),
         connections: Mutex::new(connections()),
+        register: Mutex::new(super::register::sample()),
         cards: Mutex::new(cards()),
         documents: Mutex::new(vec![
             directory(),
