@@ -231,7 +231,7 @@ impl Licence {
     pub(super) fn pass(&mut self, from: Time, to: Time) {
         let mut today = day(from);
         while today < day(to) {
-            today = today + 1.day();
+            today += 1.day();
             let midnight = today.to_zoned(jiff::tz::TimeZone::UTC).unwrap();
             self.dates(midnight.timestamp().into());
         }

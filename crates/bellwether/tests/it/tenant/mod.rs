@@ -456,9 +456,7 @@ async fn live(ground: &Ground, seed: u64) {
 #[tokio::test]
 async fn in_every_life_of_a_tenant_each_event_is_said_exactly_once() {
     let ground = Ground::new().await;
-    let one = std::env::var("LIFE")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
+    let one = option_env!("LIFE").and_then(|seed| seed.parse().ok());
     let seeds = one.map_or(0..LIVES, |seed: u64| seed..seed + 1);
     for seed in seeds {
         live(&ground, seed).await;
