@@ -167,6 +167,12 @@ impl Engine {
                 outside.add(&identity.who.connection, &identity.who.id, person);
             }
         }
+        if outside.len() >= KNOWN_MAX {
+            tracing::warn!(
+                KNOWN_MAX,
+                "more users of other systems have a person than flows know: the oldest are left out"
+            );
+        }
         let mut setup = (*self.setup()).clone();
         let mut directory = (*setup.directory).clone();
         directory.outside = Arc::new(outside);

@@ -103,6 +103,7 @@ fn usage_of(data: &Map<String, Value>, envelope: &NewEvent) -> Result<UsageSaid,
         user: user.ok_or("it names no user")?,
         document: name("document"),
         how,
+        since: None,
         at: Some(time),
         ended: body.get("ended") == Some(&Value::Bool(true)),
     })
@@ -236,6 +237,8 @@ pub(super) fn usage_write(
     if said.user.id.is_empty() && said.user.email.is_empty() {
         return Err("it names no user".to_owned());
     }
+    // What is said of the future would outlive every correction.
+    let at = said.at.unwrap_or(now).min(now);
     let (who, mut writes) = sighted(&said.user, source, directory, now);
     if !who.connection.is_empty() && !fits(&who) {
         return Err(format!("the user's id has more than {NAME_MAX} characters"));
@@ -246,8 +249,8 @@ pub(super) fn usage_write(
         document: said.document.trim().to_owned(),
         how: said.how,
         source: source.to_owned(),
-        // What is said of the future would outlive every correction.
-        at: said.at.unwrap_or(now).min(now),
+        since: said.since.unwrap_or(at).min(at),
+        at,
         ended: said.ended,
     }));
     Ok(writes)

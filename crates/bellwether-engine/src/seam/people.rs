@@ -33,6 +33,8 @@ pub struct UsageSaid {
     pub document: String,
     /// How sure.
     pub how: How,
+    /// Since when; None: since it was so.
+    pub since: Option<Time>,
     /// When it was so; None: now.
     pub at: Option<Time>,
     /// True: no longer.

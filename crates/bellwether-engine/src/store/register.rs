@@ -96,6 +96,8 @@ pub struct UsageWrite {
     pub how: How,
     /// Who says so: a connection's name, `api`.
     pub source: String,
+    /// Since when it is so; never after `at`.
+    pub since: Time,
     /// When it was so. What is said of an earlier time never overrides a later one.
     pub at: Time,
     /// True: from then on no longer.

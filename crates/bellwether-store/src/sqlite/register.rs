@@ -80,17 +80,18 @@ fn write_usage(conn: &Connection, usage: &UsageWrite) -> Result<()> {
     let sql = if usage.ended {
         "INSERT INTO usage (asset, connection, user, document, how, source, since, seen_at,
            ended_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?7, ?7)
          ON CONFLICT (asset, connection, user, document) DO UPDATE SET
            ended_at = CASE WHEN ended_at IS NULL AND seen_at <= excluded.seen_at
              THEN excluded.seen_at ELSE ended_at END"
     } else {
         "INSERT INTO usage (asset, connection, user, document, how, source, since, seen_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?7)
          ON CONFLICT (asset, connection, user, document) DO UPDATE SET
            how = CASE WHEN excluded.seen_at >= seen_at THEN excluded.how ELSE how END,
            source = CASE WHEN excluded.seen_at >= seen_at THEN excluded.source ELSE source END,
-           since = CASE WHEN ended_at < excluded.seen_at THEN excluded.since
+           since = CASE WHEN ended_at < excluded.seen_at
+             THEN max(excluded.since, ended_at)
              ELSE min(since, excluded.since) END,
            seen_at = CASE WHEN ended_at >= excluded.seen_at THEN seen_at
              ELSE max(seen_at, excluded.seen_at) END,
@@ -104,6 +105,7 @@ fn write_usage(conn: &Connection, usage: &UsageWrite) -> Result<()> {
         usage.how.code(),
         &usage.source,
         usage.at.0,
+        usage.since.min(usage.at).0,
     );
     conn.prepare_cached(sql)?.execute(values).map(drop)
 }
@@ -355,6 +357,7 @@ mod tests {
             document: String::new(),
             how: How::Said,
             source: "api".to_owned(),
+            since: Time(1),
             at: Time(1),
             ended: false,
         };

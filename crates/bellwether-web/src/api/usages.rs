@@ -103,7 +103,7 @@ fn said(entry: &Map<String, Value>) -> Result<UsageSaid, String> {
             format!("`how` must be one of {}, not {word}", words.join(", "))
         })?,
     };
-    let at = match text(entry, "since")?.as_str() {
+    let since = match text(entry, "since")?.as_str() {
         "" => None,
         since => {
             Some(Time::parse(since).map_err(|_| "`since` must be an RFC 3339 instant".to_owned())?)
@@ -118,6 +118,9 @@ fn said(entry: &Map<String, Value>) -> Result<UsageSaid, String> {
     };
     Ok(UsageSaid {
         asset: text(entry, "asset")?,
+        // A use is reported as it is now, however old; an end is reported as of its time.
+        since: since.filter(|_| !ended),
+        at: since.filter(|_| ended),
         user: UserSaid {
             connection,
             id: if user.is_empty() { person } else { user },
@@ -126,7 +129,6 @@ fn said(entry: &Map<String, Value>) -> Result<UsageSaid, String> {
         },
         document: text(entry, "document")?,
         how,
-        at,
         ended,
     })
 }

@@ -76,6 +76,7 @@ async fn usages_are_taken_as_json_and_as_csv_each_for_itself() {
         (said[1].user.connection.as_str(), said[1].ended),
         ("assets", true)
     );
+    assert!(said[1].at.is_some() && said[1].since.is_none());
     assert_eq!(
         (said[2].document.as_str(), said[2].ended),
         ("Flyer, A5", true)

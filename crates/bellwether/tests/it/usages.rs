@@ -270,6 +270,15 @@ async fn a_folder_of_creative_files_fills_the_register_and_what_is_gone_ends() {
         (Some(1), &json!("Spring/flyer.idml"))
     );
     assert_eq!(at.total("/api/usages?person=carla").await, 3);
+    // The old flyer is back, as old as it ever was: it is used again.
+    let path = format!("file:/Users/carla/sun_lpt-{SUN}.jpg");
+    let flyer = folder.path().join("Spring/flyer.idml");
+    std::fs::write(&flyer, files::idml(&files::link(&path, ""), "")).unwrap();
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let file = std::fs::File::options().write(true).open(&flyer).unwrap();
+    file.set_modified(long_ago).unwrap();
+    assert!(command_alone(&scan).await.status.success());
+    assert_eq!(at.total(&format!("/api/usages?asset={SUN}")).await, 2);
     // A row that is none is told with its line, and stops no other.
     std::fs::write(
         &csv,

@@ -23,6 +23,7 @@ fn used(n: i64, asset: &str, by: Who, document: &str) -> UsageWrite {
         document: document.to_owned(),
         how: How::Linked,
         source: "api".to_owned(),
+        since: at(n),
         at: at(n),
         ended: false,
     }
@@ -150,7 +151,14 @@ fn an_end_holds_against_everything_earlier_and_a_new_beginning_revives() {
         // An end of an earlier time is late.
         usage(&*db, ended(35, "logo", alice(), "Flyer")).await;
         assert_eq!(only(&*db).await.ended_at, None);
+        // It is seen again now, though it says that it is as old as ever: since the end at most.
         usage(&*db, ended(41, "logo", alice(), "Flyer")).await;
+        let mut old = used(50, "logo", alice(), "Flyer");
+        old.since = at(1);
+        usage(&*db, old).await;
+        let row = only(&*db).await;
+        assert_eq!((row.since, row.seen_at), (at(41), at(50)));
+        usage(&*db, ended(51, "logo", alice(), "Flyer")).await;
         assert_eq!(usages(&*db, UsageQuery::default()).await.total, 0);
     });
 }
