@@ -194,7 +194,7 @@ mod tests {
     fn an_empty_or_wrong_run_is_not_ok() {
         let good = Counts {
             accepted: 10,
-            ambiguous: 64,
+            ambiguous: IN_FLIGHT_MAX,
             ..Counts::default()
         };
         let tally = Tally {
@@ -207,7 +207,11 @@ mod tests {
             ..Figures::default()
         };
         let judge = |counts, left, kills| complaints(counts, &tally, left, kills);
-        let (left, above, few) = (full(64), full(65), Kills::default());
+        let (left, above, few) = (
+            full(IN_FLIGHT_MAX),
+            full(IN_FLIGHT_MAX + 1),
+            Kills::default(),
+        );
         assert!(judge(&good, &left, &few).is_empty());
         assert_eq!(judge(&good, &above, &few).len(), 1);
         let many = Kills {
