@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use super::installed::{Installed, person};
 use super::support::{APPROVER, Place, SENDER, WATCHED, send, until};
 
-/// The orders in which four channels can start: each is played twice.
+/// The orders in which four channels can start: each is played three times.
 const ORDERS: usize = 24;
-const ROUNDS: usize = 2 * ORDERS;
+const ROUNDS: usize = 3 * ORDERS;
 /// Who is asked by mail.
 const ON_PAPER: &str = "deputy@example.com";
 /// The mailbox is read when the race says so, not by itself.
