@@ -16,5 +16,6 @@ mod sandbox;
 mod smintio;
 mod smintio_hints;
 mod smintio_memory;
+mod smintio_webhook;
 mod smintio_world;
 mod webhook;

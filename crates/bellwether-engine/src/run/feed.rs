@@ -10,12 +10,12 @@ use std::sync::{MutexGuard, PoisonError};
 use bellwether_model::failure::Failure;
 use bellwether_model::feed::{Batch, Feed, Handed, Record};
 use bellwether_model::id::Id;
-use bellwether_model::time::Millis;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
-use super::inlet::{BACKOFF, BACKOFF_MAX, Inlet, NotRead, is_ours};
+use super::inlet::{Inlet, NotRead, is_ours};
 use super::intake::Arriving;
+use super::rhythm::Rhythm;
 use super::{Engine, Link};
 use crate::seam::IntakeError;
 use crate::store::{
@@ -57,7 +57,7 @@ impl Engine {
 
     async fn feed_loop(&self, name: &str) {
         let inlet = self.inlet_of(name);
-        let mut backoff = BACKOFF;
+        let mut rhythm = Rhythm::default();
         while !self.stopping() {
             let Some(link) = self.setup().links.get(name).cloned() else {
                 return;
@@ -70,33 +70,9 @@ impl Engine {
                 Ok(()) => self.reread_if_due(&link, feed).await,
                 failed => failed,
             };
-            let failed = result.is_err();
-            let wait = match result {
-                Ok(()) => {
-                    backoff = BACKOFF;
-                    feed.poll_every()
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        connection.name = name,
-                        "the feed could not be read: {error}"
-                    );
-                    // A long backlog with a refusal now and then must not wait longer each time.
-                    if inlet.settled.load(Ordering::Relaxed) > before {
-                        backoff = BACKOFF;
-                    }
-                    let wait = backoff.max(error.asked_wait());
-                    backoff = Millis((backoff.0 * 2).min(BACKOFF_MAX.0));
-                    wait
-                }
-            };
-            let due = self.transport_now() + wait;
-            tokio::select! {
-                () = self.inner.parts.transport_clock.wait_until(due) => {}
-                // A provider that wants to be left alone is, whatever it hints; no hint is lost.
-                () = inlet.hint.notified(), if !failed => {}
-                () = self.stopped() => {}
-            }
+            let settled = inlet.settled.load(Ordering::Relaxed) > before;
+            let wait = rhythm.wait(name, result, settled, feed.poll_every());
+            self.until_next_read(&inlet, wait).await;
         }
     }
 

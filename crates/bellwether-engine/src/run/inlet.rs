@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify};
 
 use super::intake::Arriving;
+use super::rhythm::Rhythm;
 use super::{Engine, Link};
 use crate::store::{
     DeadLetterWrite, InletState, InletStep, LedgerState, LedgerWrite, Member, StoreError, Verdict,
@@ -31,9 +32,6 @@ const ATTEMPTS: u32 = 3;
 const OVERLAP: Millis = Millis::hours(1);
 /// How many pages a recount reads at most.
 const PAGES_MAX: usize = 2_000;
-/// The wait after a failed read; doubled up to a limit.
-pub(super) const BACKOFF: Millis = Millis::seconds(1);
-pub(super) const BACKOFF_MAX: Millis = Millis::minutes(2);
 /// What the provider asks for is waited out up to this.
 const ASKED_MAX: Millis = Millis::minutes(15);
 
@@ -114,7 +112,7 @@ impl Engine {
 
     async fn inlet_loop(&self, name: &str) {
         let inlet = self.inlet_of(name);
-        let mut backoff = BACKOFF;
+        let mut rhythm = Rhythm::default();
         while !self.stopping() {
             let Some(link) = self.setup().links.get(name).cloned() else {
                 return;
@@ -123,32 +121,23 @@ impl Engine {
                 return;
             };
             let before = inlet.settled.load(Ordering::Relaxed);
-            let wait = match self.read(&link, source).await {
-                Ok(()) => {
-                    backoff = BACKOFF;
-                    self.sweep_if_due(&link, source).await;
-                    source.poll_every()
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        connection.name = name,
-                        "the source could not be read: {error}"
-                    );
-                    // A long backlog with a refusal now and then must not wait longer each time.
-                    if inlet.settled.load(Ordering::Relaxed) > before {
-                        backoff = BACKOFF;
-                    }
-                    let wait = backoff.max(error.asked_wait());
-                    backoff = Millis((backoff.0 * 2).min(BACKOFF_MAX.0));
-                    wait
-                }
-            };
-            let due = self.transport_now() + wait;
-            tokio::select! {
-                () = self.inner.parts.transport_clock.wait_until(due) => {}
-                () = inlet.hint.notified() => {}
-                () = self.stopped() => {}
+            let result = self.read(&link, source).await;
+            if result.is_ok() {
+                self.sweep_if_due(&link, source).await;
             }
+            let settled = inlet.settled.load(Ordering::Relaxed) > before;
+            let wait = rhythm.wait(name, result, settled, source.poll_every());
+            self.until_next_read(&inlet, wait).await;
+        }
+    }
+
+    /// Waits until it is time to read again, or a hint says that there is something.
+    pub(super) async fn until_next_read(&self, inlet: &Inlet, wait: Millis) {
+        let due = self.transport_now() + wait;
+        tokio::select! {
+            () = self.inner.parts.transport_clock.wait_until(due) => {}
+            () = inlet.hint.notified() => {}
+            () = self.stopped() => {}
         }
     }
 

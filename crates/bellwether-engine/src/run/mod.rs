@@ -23,6 +23,7 @@ mod receive;
 mod reduce;
 mod refused;
 mod register;
+mod rhythm;
 mod rim;
 mod setup;
 mod tokens;
