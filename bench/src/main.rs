@@ -8,6 +8,7 @@ mod corpus;
 mod disk;
 mod error;
 mod event;
+mod feed;
 mod ground;
 mod http;
 mod id;
@@ -19,7 +20,9 @@ mod rate;
 mod rng;
 mod server;
 mod sink;
+mod stage;
 mod stats;
+mod tenant;
 
 use std::future::Future;
 use std::io::Write;
@@ -51,6 +54,8 @@ enum Command {
     Kill(kill::Options),
     /// Sends broken, hostile and large mail and counts what became of every one.
     Corpus(corpus::Options),
+    /// Reads a licence feed of any length through kills, changes it, and counts every event.
+    Feed(feed::Options),
     /// Stands for the push provider.
     #[command(hide = true)]
     Sink,
@@ -90,6 +95,11 @@ fn run(args: Args) -> Outcome<bool> {
         }
         Some(Command::Corpus(options)) => {
             let report = one_core()?.block_on(interruptible(corpus::measure(options)))?;
+            print(args.json, &report, &report.lines())?;
+            Ok(report.ok)
+        }
+        Some(Command::Feed(options)) => {
+            let report = one_core()?.block_on(interruptible(feed::measure(options)))?;
             print(args.json, &report, &report.lines())?;
             Ok(report.ok)
         }

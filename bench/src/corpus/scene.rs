@@ -1,9 +1,7 @@
 //! Stand-ins and server as two processes, so that the server's memory is its own, and the addresses
 //! through which both are driven.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,6 +10,7 @@ use tokio::process::Command;
 use crate::error::{During, Outcome, fault};
 use crate::process::{Child, Usage};
 use crate::server::free_port;
+use crate::stage::{json_of, start};
 
 /// The mailbox that is watched.
 pub(super) const MAILBOX: &str = "approvals@example.com";
@@ -187,34 +186,6 @@ impl Scene {
             .filter(|line| line.contains("panicked at"))
             .count() as u64
     }
-}
-
-async fn start(name: &str, mut command: Command, log: &Path) -> Outcome<(Child, Value)> {
-    let err = File::create(log).during(&format!("{} cannot be made", log.display()))?;
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(err);
-    let mut child = Child::start(name, command)?;
-    let line = match child.first_line().await {
-        Ok(line) => line,
-        Err(why) => {
-            let said = std::fs::read_to_string(log).unwrap_or_default();
-            return fault(format!("{why}; it said: {said}"));
-        }
-    };
-    let said = serde_json::from_str(&line).during(&format!("{name} is not ready: {line}"))?;
-    Ok((child, said))
-}
-
-async fn json_of(request: reqwest::RequestBuilder) -> Outcome<Value> {
-    let response = request.send().await.during("a call was not answered")?;
-    let (status, url) = (response.status(), response.url().clone());
-    let text = response.text().await.during("an answer broke off")?;
-    if !status.is_success() {
-        return fault(format!("{} answered {status}: {text}", url.path()));
-    }
-    serde_json::from_str(&text).during(&format!("{} answered no JSON", url.path()))
 }
 
 /// Writes the server's files; gives the configuration's place.

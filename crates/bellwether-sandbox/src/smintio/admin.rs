@@ -48,6 +48,8 @@ struct Add {
     /// Transactions that are in the feed from the start; they cost no memory.
     #[serde(default)]
     transactions: u64,
+    /// Makes all of them licences that are held, with one term that ends within so many days.
+    ahead_days: Option<u32>,
 }
 
 async fn add(State(world): State<Arc<World>>, Json(add): Json<Add>) -> Response {
@@ -62,6 +64,9 @@ async fn add(State(world): State<Arc<World>>, Json(add): Json<Add>) -> Response 
     let now = world.clock.now();
     let seed = u64::from(add.seed);
     let mut tenant = Tenant::new(&add.id, seed, add.transactions, &world.people, now);
+    if let Some(days) = add.ahead_days {
+        tenant.ledger.hold(days);
+    }
     let info = tenant.info(&world.addresses.url("smintio"), real_now());
     match world.smintio.add(tenant) {
         Ok(()) => Json(info).into_response(),

@@ -33,6 +33,9 @@ pub(crate) struct Ledger {
     /// When the last seeded transaction was bought.
     born: Timestamp,
     buyers: usize,
+    /// Every seeded licence is held, and its one term ends within so many days after the last was
+    /// bought.
+    ahead_days: Option<u32>,
     /// New and changed ones by number.
     changed: BTreeMap<u64, Lpt>,
     place_of: BTreeMap<u64, u64>,
@@ -52,6 +55,7 @@ impl Ledger {
             seeded,
             born,
             buyers,
+            ahead_days: None,
             changed: BTreeMap::new(),
             place_of: BTreeMap::new(),
             at_place: BTreeMap::new(),
@@ -60,6 +64,11 @@ impl Ledger {
             epoch: 0,
             salt: Draw::new(seed, u64::MAX),
         }
+    }
+
+    /// Makes every seeded licence one that is held and ends in the future.
+    pub(crate) fn hold(&mut self, ahead_days: u32) {
+        self.ahead_days = Some(ahead_days.max(1));
     }
 
     /// How many transactions there are.
@@ -76,9 +85,14 @@ impl Ledger {
         if let Some(lpt) = self.changed.get(&number) {
             return Some(lpt.clone());
         }
-        (1..=self.seeded)
-            .contains(&number)
-            .then(|| Lpt::seeded(self.seed, number, self.seeded, self.born, self.buyers))
+        if !(1..=self.seeded).contains(&number) {
+            return None;
+        }
+        let mut lpt = Lpt::seeded(self.seed, number, self.seeded, self.born, self.buyers);
+        if let Some(days) = self.ahead_days {
+            lpt.hold(self.born, days);
+        }
+        Some(lpt)
     }
 
     /// The transaction of this uuid.
@@ -256,6 +270,18 @@ mod tests {
         assert_eq!(numbers(&ledger, 10), [0; 0]);
         assert_eq!(numbers(&ledger, 0), (1..=10).collect::<Vec<_>>());
         assert_eq!(ledger.get(3).map(|l| l.version), Some(3));
+    }
+
+    #[test]
+    fn licences_that_are_held_all_end_ahead() {
+        let mut ledger = ledger(300);
+        ledger.hold(100);
+        for number in 1..=300 {
+            let lpt = ledger.get(number).expect("there");
+            assert_eq!((lpt.state.as_str(), lpt.terms.len()), ("completed", 1));
+            let until = lpt.terms[0].valid_until.expect("an end");
+            assert!(until > ledger.born, "{number}");
+        }
     }
 
     #[test]

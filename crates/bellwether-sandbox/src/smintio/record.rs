@@ -225,6 +225,20 @@ impl Lpt {
         lpt
     }
 
+    /// Turns a seeded transaction into a licence that is held and whose one term ends two to
+    /// `days` + 1 days after `from`.
+    pub(crate) fn hold(&mut self, from: Timestamp, days: u32) {
+        COMPLETED.clone_into(&mut self.state);
+        let days = 2 + self.number % u64::from(days.max(1));
+        self.terms = vec![Term {
+            valid_from: Some(self.created),
+            valid_until: Some(days_after(from, i64::try_from(days).unwrap_or(2))),
+            ..Term::default()
+        }];
+        self.odd.clear();
+        self.settle(self.created);
+    }
+
     /// Fills in what follows from the state: dates, files, whether it can be synced.
     pub(crate) fn settle(&mut self, now: Timestamp) {
         let at = STATES.iter().position(|state| *state == self.state);
