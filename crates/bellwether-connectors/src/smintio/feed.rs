@@ -12,7 +12,7 @@ use bellwether_model::event::NewEvent;
 use bellwether_model::failure::{Failure, FailureClass};
 use bellwether_model::feed::{Batch, Ear, Feed, Handed, Record};
 use bellwether_model::time::{Millis, Time};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::{CURSOR_UNKNOWN, RATE_LIMITED};
 use super::record::{Phase, Transaction};
@@ -183,10 +183,14 @@ impl Smintio {
     fn records(&self, records: Vec<Value>, baseline: bool) -> Vec<Record> {
         let of = |record: Value| {
             let (id, subject) = wire::identity(&record, &self.rules_print);
+            // Moved, not copied: a first read has very many of them.
+            let mut body = Map::new();
+            body.insert("baseline".to_owned(), baseline.into());
+            body.insert("record".to_owned(), record);
             Record {
                 id,
                 subject,
-                body: json!({"baseline": baseline, "record": record}),
+                body: body.into(),
             }
         };
         records.into_iter().map(of).collect()

@@ -12,6 +12,7 @@ use bellwether_model::feed::{Batch, Feed, Handed, Record};
 use bellwether_model::id::Id;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 
 use super::inlet::{Inlet, NotRead, is_ours};
 use super::intake::Arriving;
@@ -22,8 +23,10 @@ use crate::store::{
     DeadLetterWrite, InletState, InletStep, LedgerState, LedgerWrite, Member, StoreError, Verdict,
 };
 
-/// How many records of different subjects are taken in at the same time.
-const TOGETHER: usize = 8;
+/// How many records of different subjects are taken in at the same time: they share commits.
+const TOGETHER: usize = 64;
+/// How many of them ask the provider for more at the same time.
+const ASKING: usize = 8;
 
 /// What reading a feed remembers between two reads, for as long as the process lives.
 #[derive(Debug, Default)]
@@ -144,7 +147,11 @@ impl Engine {
                 .take_while(|record| subjects.insert(record.subject.as_str()))
                 .count();
             let (group, later) = rest.split_at(together);
-            let taken = join_all(group.iter().map(|one| self.take_record(link, feed, one))).await;
+            let asking = Semaphore::new(ASKING);
+            let takes = group
+                .iter()
+                .map(|one| self.take_record(link, feed, one, &asking));
+            let taken = join_all(takes).await;
             taken.into_iter().collect::<Result<(), NotRead>>()?;
             rest = later;
         }
@@ -179,8 +186,11 @@ impl Engine {
         link: &Link,
         feed: &dyn Feed,
         record: &Record,
+        asking: &Semaphore,
     ) -> Result<(), NotRead> {
         let inlet = self.inlet_of(&link.name);
+        // Nobody closes it; without a permit it would merely be asked at once.
+        let permit = asking.acquire().await.ok();
         let attempt = {
             let mut memory = inlet.memory();
             let count = memory.attempts.entry(record.id.clone()).or_default();
@@ -190,6 +200,7 @@ impl Engine {
         let made = AssertUnwindSafe(feed.event(record, attempt))
             .catch_unwind()
             .await;
+        drop(permit);
         let why = match made {
             Ok(Ok(event)) => {
                 let mut arriving = Arriving::of(event);

@@ -1,16 +1,23 @@
 //! The loop of what is due: timers, deliveries that wait in inboxes, events of our own that are to
 //! be matched.
 
+use std::collections::HashSet;
+
 use bellwether_model::event::{Event, Position};
 use bellwether_model::id::CellId;
 use bellwether_model::time::{Millis, Time};
+use futures_util::future::join_all;
+use futures_util::stream::{StreamExt as _, iter};
 
 use super::Engine;
 use super::turn::About;
 use crate::store::{EventRef, Member, Ready, StoreError, Work};
 
 /// How many cells and events one look takes.
-const LOOK: usize = 64;
+const LOOK: usize = 256;
+/// How many cells take a turn, or events are matched, at the same time: they share commits. Many
+/// licences end at the same midnight.
+const TOGETHER: usize = 64;
 /// How long to sleep at most: a safety net for a clock that was set.
 const SLEEP_MAX: Millis = Millis::seconds(30);
 
@@ -53,17 +60,17 @@ impl Engine {
             let mut moved = !unrouted.is_empty();
             // What fails for one event or cell is told and does not hold up the others.
             let mut failed = None;
-            for event in &unrouted {
-                if let Err(error) = self.route(event).await {
-                    tracing::error!(event.position = event.position, "not matched yet: {error}");
-                    failed = Some(error);
-                }
+            if let Err(error) = self.route_all(&unrouted).await {
+                failed = Some(error);
             }
-            for work in cells {
-                match self.work_on(&work).await {
+            let mut worked = iter(cells)
+                .map(|work| async move { (work.cell, self.work_on(&work).await) })
+                .buffered(TOGETHER);
+            while let Some((cell, result)) = worked.next().await {
+                match result {
                     Ok(some) => moved |= some,
                     Err(error) => {
-                        tracing::error!(run.id = %work.cell, "what is due waits: {error}");
+                        tracing::error!(run.id = %cell, "what is due waits: {error}");
                         failed = Some(error);
                     }
                 }
@@ -75,6 +82,43 @@ impl Engine {
                 return Ok(next_timer);
             }
         }
+    }
+
+    /// Matches events, in their order wherever two of them concern the same cell.
+    async fn route_all(&self, events: &[Event]) -> Result<(), StoreError> {
+        let mut failed = Ok(());
+        let mut rest = events;
+        while !rest.is_empty() {
+            let mut taken = HashSet::new();
+            let apart = |event: &&Event| {
+                let cells = self.concerned(event);
+                let free = cells.iter().all(|cell| !taken.contains(cell));
+                taken.extend(cells);
+                free
+            };
+            // The first one is always free, so there is progress.
+            let together = rest.iter().take(TOGETHER).take_while(apart).count();
+            let (group, later) = rest.split_at(together.max(1));
+            let routed = join_all(group.iter().map(|event| self.route(event))).await;
+            for (event, result) in group.iter().zip(routed) {
+                if let Err(error) = result {
+                    tracing::error!(event.position = event.position, "not matched yet: {error}");
+                    failed = Err(error);
+                }
+            }
+            rest = later;
+        }
+        failed
+    }
+
+    /// The cells that an event may concern, by program and key. Whom it is addressed to is not
+    /// among them: two that meet there decide again.
+    fn concerned(&self, event: &Event) -> Vec<(String, String)> {
+        let setup = self.setup();
+        let world = self.world(&setup, event.received_at);
+        let hits = setup.flows.matches(&event.envelope, &world).hits;
+        let flows = hits.into_iter().map(|hit| (hit.flow.name.clone(), hit.key));
+        flows.chain(Self::remembered_by(&setup, event)).collect()
     }
 
     async fn work_on(&self, work: &Work) -> Result<bool, StoreError> {

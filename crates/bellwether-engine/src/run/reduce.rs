@@ -50,6 +50,13 @@ struct Cell<'a> {
 }
 
 impl Engine {
+    /// The program and key of the cell that remembers an event, if one does.
+    pub(crate) fn remembered_by(setup: &Setup, event: &Event) -> Option<(String, String)> {
+        let (link, reducer) = memory_of(setup, &event.envelope.source)?;
+        let key = catch_unwind(|| (reducer.key)(&event.envelope)).ok()??;
+        Some((format!("{PREFIX}{}", link.name), key))
+    }
+
     /// What an event of a connection means for the connector's own memory of it.
     pub(crate) async fn remember(
         &self,

@@ -81,7 +81,8 @@ impl Book {
             next_word: top("SELECT coalesce(max(id), 0) FROM word")? + 1,
             next_position: position.max(meta(conn, POSITION_FLOOR)?) + 1,
             next_change: change.max(meta(conn, PROJECTED)?) + 1,
-            next_ordinal: top("SELECT coalesce(max(ordinal), 0) FROM ledger")? + 1,
+            // Only what is pending has an order; its index is short, the ledger may be long.
+            next_ordinal: top("SELECT coalesce(max(ordinal), 0) FROM ledger WHERE state = 0")? + 1,
             seen,
             log: ChangeLog::default(),
             ledger: BTreeMap::new(),
