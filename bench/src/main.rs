@@ -23,6 +23,7 @@ mod sink;
 mod stage;
 mod stats;
 mod tenant;
+mod timers;
 
 use std::future::Future;
 use std::io::Write;
@@ -56,6 +57,8 @@ enum Command {
     Corpus(corpus::Options),
     /// Reads a licence feed of any length through kills, changes it, and counts every event.
     Feed(feed::Options),
+    /// Arms a timer for each of a million licences and says how late those are that come due.
+    Timers(timers::Options),
     /// Stands for the push provider.
     #[command(hide = true)]
     Sink,
@@ -100,6 +103,11 @@ fn run(args: Args) -> Outcome<bool> {
         }
         Some(Command::Feed(options)) => {
             let report = one_core()?.block_on(interruptible(feed::measure(options)))?;
+            print(args.json, &report, &report.lines())?;
+            Ok(report.ok)
+        }
+        Some(Command::Timers(options)) => {
+            let report = one_core()?.block_on(interruptible(timers::measure(options)))?;
             print(args.json, &report, &report.lines())?;
             Ok(report.ok)
         }

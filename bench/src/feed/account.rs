@@ -177,7 +177,11 @@ mod tests {
         let news = expected.add(&[done("a", &["x", "y"]), done("b", &["x"]), done("c", &[])]);
         assert_eq!(news, 2);
         assert_eq!(expected.totals(), BTreeMap::from([("x", 2), ("y", 1)]));
-        assert_eq!(expected.0[TRANSACTION].len(), 2, "the same again is no news");
+        assert_eq!(
+            expected.0[TRANSACTION].len(),
+            2,
+            "the same again is no news"
+        );
     }
 
     #[test]
@@ -191,6 +195,9 @@ mod tests {
         known.take(&record("b", "cancelled", Value::Null));
         known.take(&record("c", "completed", json!("2020-01-01T00:00:00Z")));
         known.take(&record("d", "completed", json!("2999-01-01T00:00:00Z")));
-        assert_eq!((known.all.len(), known.able), (4, vec!["a".into(), "d".into()]));
+        assert_eq!(
+            (known.all.len(), known.able),
+            (4, vec!["a".into(), "d".into()])
+        );
     }
 }

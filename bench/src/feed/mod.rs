@@ -136,9 +136,7 @@ impl<'a> Run<'a> {
         progress.step(&format!("{records}: changes"));
         self.changes().await?;
         progress.step(&format!("{records}: counting every event"));
-        self.desk
-            .said(&self.expected.totals(), FOLLOW_MAX)
-            .await?;
+        self.desk.said(&self.expected.totals(), FOLLOW_MAX).await?;
         account::changes(&self.desk, &self.expected, &mut self.size).await?;
         progress.step(&format!("{records}: done"));
         Ok(())
@@ -181,7 +179,12 @@ impl<'a> Run<'a> {
     async fn changes(&mut self) -> Outcome<()> {
         let changes = self.options.changes;
         let singly = (changes * SINGLY / 100).max(TEN / 2);
-        let plan = changes::Plan::of(&self.known, changes - singly, singly, !self.options.no_files)?;
+        let plan = changes::Plan::of(
+            &self.known,
+            changes - singly,
+            singly,
+            !self.options.no_files,
+        )?;
         let mut received = self.desk.ledger().await?.received;
         let bought = plan.buy(self.sandbox, &self.tenant).await?;
         received += self.expected.add(&bought);

@@ -87,7 +87,11 @@ impl Size {
             ("read_twice", self.read_twice, 0),
             ("read_invented", self.read_invented, 0),
             ("summaries", self.summaries, 1),
-            ("summary_transactions", self.summary_transactions, self.records),
+            (
+                "summary_transactions",
+                self.summary_transactions,
+                self.records,
+            ),
             ("said_by_baseline", self.said_by_baseline, 0),
             ("events", self.events, self.events_expected),
             ("missing", self.missing, 0),
@@ -166,7 +170,11 @@ impl Report {
         }
         if let [small, large] = self.sizes.as_slice() {
             let growth = |small: f64, large: f64| {
-                if small > 0.0 { round(large / small) } else { 0.0 }
+                if small > 0.0 {
+                    round(large / small)
+                } else {
+                    0.0
+                }
             };
             self.change_growth = growth(small.change_ms, large.change_ms);
             let alone = (small.one_change_ms.median, large.one_change_ms.median);
@@ -235,7 +243,11 @@ mod tests {
         ];
         for spoil in spoil {
             let report = judged(spoil);
-            assert!(!report.ok && report.errors.len() == 1, "{:?}", report.errors);
+            assert!(
+                !report.ok && report.errors.len() == 1,
+                "{:?}",
+                report.errors
+            );
         }
         let report = judged(|size| size.change_cpu_us = 1_000.0);
         assert!(report.ok && !report.growth_met);

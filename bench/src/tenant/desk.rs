@@ -17,7 +17,7 @@ use crate::stage::{json_of, start};
 /// The connection's name.
 const CONNECTION: &str = "licences";
 /// Rows per page of the API: a page of these is far below a megabyte.
-const ROWS: usize = 200;
+const ROWS: usize = 100;
 /// More pages than any run fills.
 const PAGES_MAX: usize = 100_000;
 /// How often the server is asked.

@@ -70,9 +70,10 @@ impl Sandbox {
         self.post(&path, body).await
     }
 
-    /// Sets the stand-ins' own time, in microseconds since 1970; it goes on from there.
-    pub(crate) async fn set_time(&self, at_us: u64) -> Outcome<()> {
-        let body = json!({ "start": instant(at_us) });
+    /// Sets the stand-ins' own time, in microseconds since 1970; from there it goes on or not.
+    pub(crate) async fn set_time(&self, at_us: u64, goes_on: bool) -> Outcome<()> {
+        let rate = f64::from(u8::from(goes_on));
+        let body = json!({ "start": instant(at_us), "rate": rate });
         self.post("/admin/clock", &body).await.map(drop)
     }
 
