@@ -17,8 +17,8 @@ pub(crate) struct Report {
     pub(crate) ok: bool,
     /// The tenth first, then the whole.
     pub(super) sizes: Vec<Size>,
-    /// A change's time in the longer feed by that in the shorter one: read together, read alone, and
-    /// the server's own processor time.
+    /// A change's time in the longer feed by that in the shorter one: read together, read alone,
+    /// and the server's own processor time.
     pub(super) change_growth: f64,
     pub(super) one_change_growth: f64,
     pub(super) change_cpu_growth: f64,

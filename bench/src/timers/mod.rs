@@ -1,8 +1,9 @@
 //! The timer test: as many licences as are asked for are read, each held and with an end ahead, so
-//! that each arms its timer; the server is killed and started again with all of them; then purchases
-//! come whose waiting time ends second by second within a minute, beside new ones, and then as many
-//! that all end at one instant; the record itself says how late each was noticed. The ends of licences themselves lie at midnight and cannot
-//! be waited for; a purchase that waits has the same timer in the same memory.
+//! that each arms its timer; the server is killed and started again with all of them. Then
+//! purchases come whose waiting time ends second by second within a minute, beside new ones, and
+//! then as many that all end at one instant; the record itself says how late each was noticed. The
+//! ends of licences lie at midnight and cannot be waited for; a purchase that waits has the same
+//! timer in the same memory.
 
 mod report;
 

@@ -10,6 +10,7 @@ mod bad_input;
 mod crash;
 mod decisions;
 mod docs;
+mod due;
 mod faults;
 mod feeds;
 mod forged;
