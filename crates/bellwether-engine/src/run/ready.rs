@@ -14,7 +14,7 @@ use super::turn::About;
 use crate::store::{EventRef, Member, Ready, StoreError, Work};
 
 /// How many cells and events one look takes.
-const LOOK: usize = 256;
+const LOOK: usize = 128;
 /// How many cells take a turn, or events are matched, at the same time: they share commits. Many
 /// licences end at the same midnight.
 const TOGETHER: usize = 64;
