@@ -191,9 +191,10 @@ pub trait Connection: Send + Sync + Debug {
         None
     }
 
-    /// The source of whole records, if this connection has one instead.
-    fn feed(&self) -> Option<&dyn Feed> {
-        None
+    /// The sources of whole records, if this connection has such instead. Each has a name of its
+    /// own and is read by itself: one that waits or fails stops no other.
+    fn feeds(&self) -> Vec<&dyn Feed> {
+        Vec::new()
     }
 
     /// Performs an action once. Called only after `started` was committed for this attempt.

@@ -11,11 +11,18 @@ use crate::time::{Millis, Time};
 
 /// A source of whole records, read in batches. A record that changed is handed out again.
 pub trait Feed: Send + Sync {
+    /// What tells the feeds of a connection apart: a word that stays, since the cursor is kept under
+    /// it; empty for the one that hints from outside are about.
+    fn name(&self) -> &'static str {
+        ""
+    }
+
     /// How often to look when nothing hints.
     fn poll_every(&self) -> Millis;
 
-    /// How often to read everything again from the start, to find what the cursor did not bring.
-    fn reread_every(&self) -> Millis;
+    /// How often to read everything again from the start, to find what the cursor did not bring;
+    /// None when every read is of everything, so that there is nothing to find.
+    fn reread_every(&self) -> Option<Millis>;
 
     /// The records behind `cursor`; without one this is the first read of all. The engine commits
     /// the new cursor only after every record of the batch, so a crash brings a batch again.
@@ -87,8 +94,11 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// The cursor that is right once they are recorded.
     pub cursor: String,
-    /// Whether there is more to read at once.
+    /// Whether there is more to read.
     pub more: bool,
+    /// How long the provider is to be left alone before it is read, in transport time: always the
+    /// same while it works on an answer. Nothing else than reading this feed waits for it.
+    pub pause: Millis,
 }
 
 /// One record as it was handed out.

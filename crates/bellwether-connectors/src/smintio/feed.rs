@@ -161,6 +161,7 @@ impl Smintio {
                 records: self.records(records, false),
                 cursor: format!("l:{next}"),
                 more,
+                ..Batch::default()
             },
             Place::First(mut swallowed, _) => {
                 for record in &records {
@@ -170,6 +171,7 @@ impl Smintio {
                     records: self.records(records, true),
                     cursor: format!("b:{}:{next}", swallowed.write()),
                     more,
+                    ..Batch::default()
                 };
                 if !more {
                     batch.records.push(self.summary(swallowed));
@@ -293,8 +295,8 @@ impl Feed for Smintio {
         self.setup.poll
     }
 
-    fn reread_every(&self) -> Millis {
-        self.setup.reread
+    fn reread_every(&self) -> Option<Millis> {
+        Some(self.setup.reread)
     }
 
     fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>> {

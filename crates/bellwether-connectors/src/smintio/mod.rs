@@ -129,8 +129,8 @@ impl Connection for Smintio {
         })
     }
 
-    fn feed(&self) -> Option<&dyn Feed> {
-        Some(self)
+    fn feeds(&self) -> Vec<&dyn Feed> {
+        vec![self]
     }
 
     fn perform<'a>(&'a self, action: &'a Action<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {

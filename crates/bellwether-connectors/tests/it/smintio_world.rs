@@ -132,7 +132,7 @@ impl Reader {
     }
 
     pub(crate) fn feed(&self) -> &dyn Feed {
-        self.connection.feed().expect("a feed")
+        self.connection.feeds().into_iter().next().expect("a feed")
     }
 
     /// One batch: the records that are not known, and whether there is more.

@@ -10,6 +10,7 @@ use std::sync::{MutexGuard, PoisonError};
 use bellwether_model::failure::Failure;
 use bellwether_model::feed::{Batch, Feed, Handed, Record};
 use bellwether_model::id::Id;
+use bellwether_model::time::Millis;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
@@ -43,26 +44,27 @@ impl Inlet {
 }
 
 impl Engine {
-    /// Starts two loops for every connection that has a feed: one reads, one listens for hints.
+    /// Starts two loops for every feed: one reads, one listens for hints.
     pub(crate) fn start_feeds(&self) {
         for link in self.setup().links.values() {
-            if link.connection.feed().is_some() {
+            for feed in link.connection.feeds() {
+                let which = feed.name();
                 let (engine, name) = (self.clone(), link.name.clone());
-                tokio::spawn(async move { engine.feed_loop(&name).await });
+                tokio::spawn(async move { engine.feed_loop(&name, which).await });
                 let (engine, name) = (self.clone(), link.name.clone());
-                tokio::spawn(async move { engine.listen_loop(&name).await });
+                tokio::spawn(async move { engine.listen_loop(&name, which).await });
             }
         }
     }
 
-    async fn feed_loop(&self, name: &str) {
-        let inlet = self.inlet_of(name);
+    async fn feed_loop(&self, name: &str, which: &'static str) {
+        let inlet = self.inlet_of(&place(name, which));
         let mut rhythm = Rhythm::default();
         while !self.stopping() {
             let Some(link) = self.setup().links.get(name).cloned() else {
                 return;
             };
-            let Some(feed) = link.connection.feed() else {
+            let Some(feed) = named(&link, which) else {
                 return;
             };
             let before = inlet.settled.load(Ordering::Relaxed);
@@ -78,7 +80,7 @@ impl Engine {
 
     /// Reads a feed to its present end.
     pub(crate) async fn read_feed(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
-        let inlet = self.inlet_of(&link.name);
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
         let result = {
             let _reading = inlet.reading.lock().await;
             self.read_on(link, feed).await
@@ -87,20 +89,29 @@ impl Engine {
         result
     }
 
+    /// Lets a feed's loop read soon. A feed may have to wait for its provider for minutes: nobody
+    /// who looks at a page waits with it.
+    pub(crate) fn hint_feed(&self, link: &Link, feed: &dyn Feed) {
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
+        inlet.hint.notify_one();
+    }
+
     async fn read_on(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
         let store = self.store();
-        let mut state = store.inlet(&link.name, InletStep::TakeHint).await?;
+        let key = place(&link.name, feed.name());
+        let mut state = store.inlet(&key, InletStep::TakeHint).await?;
         let mut expired = false;
         loop {
             match feed.read(state.cursor.as_deref()).await? {
                 Handed::Batch(batch) => {
                     self.take_batch(link, feed, &batch).await?;
-                    let more = batch.more;
-                    state = self.move_cursor(link, batch.cursor).await?;
+                    let (more, pause) = (batch.more, batch.pause);
+                    state = self.move_cursor(&key, batch.cursor).await?;
                     expired = false;
                     if !more || self.stopping() {
                         return Ok(());
                     }
+                    self.pause(pause).await;
                 }
                 Handed::Expired if expired => return Err(no_start(link)),
                 Handed::Expired => {
@@ -108,21 +119,32 @@ impl Engine {
                         connection.name = %link.name,
                         "the cursor is no longer known; everything is read again"
                     );
-                    state = self.move_cursor(link, feed.start()).await?;
+                    state = self.move_cursor(&key, feed.start()).await?;
                     expired = true;
                 }
             }
         }
     }
 
-    async fn move_cursor(&self, link: &Link, cursor: String) -> Result<InletState, StoreError> {
+    /// Leaves the provider alone for so long, or until the engine stops.
+    async fn pause(&self, pause: Millis) {
+        let due = self.transport_now() + pause;
+        while self.transport_now() < due && !self.stopping() {
+            tokio::select! {
+                () = self.inner.parts.transport_clock.wait_until(due) => {}
+                () = self.stopped() => {}
+            }
+        }
+    }
+
+    async fn move_cursor(&self, key: &str, cursor: String) -> Result<InletState, StoreError> {
         let step = InletStep::Discovered {
             ids: Vec::new(),
             cursor: Some(cursor),
             at: self.now(),
         };
-        let state = self.store().inlet(&link.name, step).await?;
-        self.inlet_of(&link.name).memory().attempts.clear();
+        let state = self.store().inlet(key, step).await?;
+        self.inlet_of(key).memory().attempts.clear();
         Ok(state)
     }
 
@@ -180,7 +202,7 @@ impl Engine {
         feed: &dyn Feed,
         record: &Record,
     ) -> Result<(), NotRead> {
-        let inlet = self.inlet_of(&link.name);
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
         let attempt = {
             let mut memory = inlet.memory();
             let count = memory.attempts.entry(record.id.clone()).or_default();
@@ -260,11 +282,15 @@ impl Engine {
     // ---- everything again ------------------------------------------------------------------
 
     async fn reread_if_due(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
-        let state = self.store().inlet(&link.name, InletStep::Look).await?;
-        let begun = self.inlet_of(&link.name).memory().again.is_some();
+        let Some(every) = feed.reread_every() else {
+            return Ok(());
+        };
+        let key = place(&link.name, feed.name());
+        let state = self.store().inlet(&key, InletStep::Look).await?;
+        let begun = self.inlet_of(&key).memory().again.is_some();
         let now = self.now();
         let last = state.counted_at.or(state.since).unwrap_or(now);
-        if !begun && now.since(last) < feed.reread_every() {
+        if !begun && now.since(last) < every {
             return Ok(());
         }
         self.reread(link, feed).await.map(|_| ())
@@ -273,7 +299,8 @@ impl Engine {
     /// Reads everything again and takes in what the ledger lacks; how many records that were. Goes
     /// on where an earlier try stopped. Hints are read in between.
     async fn reread(&self, link: &Link, feed: &dyn Feed) -> Result<u64, NotRead> {
-        let inlet = self.inlet_of(&link.name);
+        let key = place(&link.name, feed.name());
+        let inlet = self.inlet_of(&key);
         let begun = inlet.memory().again.take();
         let mut cursor = begun.unwrap_or_else(|| feed.start());
         let mut found = 0;
@@ -289,8 +316,9 @@ impl Engine {
                 }
             };
             found += taken;
-            let Some(next) = next else { break };
+            let Some((next, pause)) = next else { break };
             cursor = next;
+            self.pause(pause).await;
             if self.stopping() {
                 return Ok(found);
             }
@@ -305,31 +333,38 @@ impl Engine {
         }
         let at = self.now();
         let step = InletStep::Counted { gaps: 0, at };
-        self.store().inlet(&link.name, step).await?;
+        self.store().inlet(&key, step).await?;
         Ok(found)
     }
 
-    /// One batch of it, with the next cursor if there is more; None when the cursor is not known.
+    /// One batch of it, with the next cursor and the wait before it if there is more; None when
+    /// the cursor is not known.
     async fn reread_batch(
         &self,
         link: &Link,
         feed: &dyn Feed,
         cursor: &str,
-    ) -> Result<Option<(u64, Option<String>)>, NotRead> {
-        let inlet = self.inlet_of(&link.name);
+    ) -> Result<Option<(u64, Option<(String, Millis)>)>, NotRead> {
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
         let _reading = inlet.reading.lock().await;
         match feed.read(Some(cursor)).await? {
             Handed::Batch(batch) => {
                 let taken = self.take_batch(link, feed, &batch).await?;
                 inlet.memory().attempts.clear();
-                Ok(Some((taken, batch.more.then_some(batch.cursor))))
+                let next = batch.more.then_some((batch.cursor, batch.pause));
+                Ok(Some((taken, next)))
             }
             Handed::Expired => Ok(None),
         }
     }
 
-    /// Reads on, then everything again; how much of it was missing.
+    /// Reads on, then everything again; how much of it was missing. What reads everything each time
+    /// is only told to do so.
     pub(crate) async fn sweep_feed(&self, link: &Link, feed: &dyn Feed) -> Result<u64, NotRead> {
+        if feed.reread_every().is_none() {
+            self.hint_feed(link, feed);
+            return Ok(0);
+        }
         self.read_feed(link, feed).await?;
         self.reread(link, feed).await
     }
@@ -340,6 +375,9 @@ impl Engine {
         link: &Link,
         feed: &dyn Feed,
     ) -> Result<u64, NotRead> {
+        if feed.reread_every().is_none() {
+            return Ok(0);
+        }
         self.read_feed(link, feed).await?;
         let mut cursor = feed.start();
         let mut gaps = 0;
@@ -352,12 +390,28 @@ impl Engine {
                 break;
             }
             cursor = batch.cursor;
+            self.pause(batch.pause).await;
         }
         let at = self.now();
         let step = InletStep::Counted { gaps, at };
-        self.store().inlet(&link.name, step).await?;
+        let key = place(&link.name, feed.name());
+        self.store().inlet(&key, step).await?;
         Ok(gaps)
     }
+}
+
+/// Under what the cursor of a feed is kept. Its records share the connection's ledger.
+pub(super) fn place(connection: &str, feed: &str) -> String {
+    match feed {
+        "" => connection.to_owned(),
+        feed => format!("{connection}/{feed}"),
+    }
+}
+
+/// The feed of this name.
+pub(super) fn named<'a>(link: &'a Link, which: &str) -> Option<&'a dyn Feed> {
+    let mut feeds = link.connection.feeds().into_iter();
+    feeds.find(|feed| feed.name() == which)
 }
 
 fn entry(link: &Link, record: &Record, state: LedgerState, reason: &str) -> LedgerWrite {

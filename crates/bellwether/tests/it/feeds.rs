@@ -2,6 +2,8 @@
 //! reading everything again finds. The provider is a list in memory that breaks on demand; a real
 //! provider's feed is tested with its connector.
 
+mod pair;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -88,6 +90,7 @@ impl Shelf {
             records: page.iter().map(record).collect(),
             cursor: format!("{epoch}{}", from + page.len()),
             more: !page.is_empty(),
+            pause: Millis(0),
         })
     }
 }
@@ -97,8 +100,8 @@ impl Connection for Shelf {
         Box::pin(async { Err(Failure::bug("test", "not asked here")) })
     }
 
-    fn feed(&self) -> Option<&dyn Feed> {
-        Some(self)
+    fn feeds(&self) -> Vec<&dyn Feed> {
+        vec![self]
     }
 
     fn perform<'a>(&'a self, _: &'a Action<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
@@ -111,8 +114,8 @@ impl Feed for Shelf {
         Millis::minutes(30)
     }
 
-    fn reread_every(&self) -> Millis {
-        Millis::hours(24)
+    fn reread_every(&self) -> Option<Millis> {
+        Some(Millis::hours(24))
     }
 
     fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>> {
@@ -186,6 +189,15 @@ impl Room {
     }
 
     fn process(shelf: Arc<Shelf>, database: Arc<Database>, number: u8) -> Self {
+        Self::over(shelf.clone(), shelf, database, number)
+    }
+
+    fn over(
+        shelf: Arc<Shelf>,
+        connection: Arc<dyn Connection>,
+        database: Arc<Database>,
+        number: u8,
+    ) -> Self {
         let clock = Arc::new(StoryClock::at(Time::parse(BEGINS).unwrap()));
         let engine = Engine::new(Parts {
             store: database.clone(),
@@ -201,7 +213,7 @@ impl Room {
         let link = Link {
             name: NAME.to_owned(),
             def: &SHELF,
-            connection: shelf.clone(),
+            connection,
             slots: IN_FLIGHT,
         };
         setup.links.insert(NAME.to_owned(), link);
