@@ -7,6 +7,7 @@ use bellwether_model::time::Millis;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::client::Interface;
 use super::record::{Rules, Watched};
 use crate::oauth::{Client, ClientAuth};
 
@@ -29,6 +30,7 @@ pub(super) fn spec() -> Spec {
     fields.extend(reading());
     fields.extend(meaning());
     fields.extend(ways_in());
+    fields.extend(portals());
     Spec::of(fields)
 }
 
@@ -241,6 +243,44 @@ fn ways_in() -> Vec<Field> {
     ]
 }
 
+fn portals() -> Vec<Field> {
+    use FieldKind::{Secret, Tree};
+    vec![
+        Field::new(
+            "portals",
+            Tree,
+            "What is watched in a portal; without it no portal is read. `portal_uuid` (with \
+             `page_uuid` for a page's own executor), `searches` (each a `name` and a `query`, with \
+             `content_type`, `mode` and `filters` as the portal has them) and `collections` (each a \
+             `name`, a `uuid` and `ready_when`: the `flag` that every asset must have, such as \
+             level_10, or `all_published` with `size`). `poll_seconds` (60 to 43200, 900), \
+             `task_poll_seconds` (5 to 10, 5), `task_patience_minutes` (1 to 240, 30), `page_size` \
+             (1 to 50, 50), `items` of one watch (1 to 5000, 1000). `base_url` (default: \
+             https://{tenant}.portalsapife.smint.io/frontend/v1), `context_url` (the portal's own \
+             address), `culture`, `asset_url` (the page of an asset, with {assetId}). Not public, \
+             and to be taken from the tenant: `token_url` and `client_id` (default: those of the \
+             licences), `executor_path` (with {portal} and {page}), `methods` (`search`, \
+             `collection`, `asset`).",
+        )
+        .example(
+            "{\"portal_uuid\": \"8f2c6f0e-1f6b-4b57-9d53-0b6f2a1c9e10\", \"searches\": \
+             [{\"name\": \"Everything\", \"query\": \"\"}]}",
+        )
+        .unverified(),
+        Field::new(
+            "portals_refresh_token",
+            Secret,
+            "The refresh token of the portal user who searches, with the scope \
+             smintio.portals.frontend: the consent for licences does not cover portals.",
+        ),
+        Field::new(
+            "portals_client_secret",
+            Secret,
+            "The secret of `client_id` in `portals`; empty when it is the licences' client.",
+        ),
+    ]
+}
+
 /// Checked settings.
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
@@ -262,7 +302,7 @@ pub(super) struct Setup {
     pub(super) push_key: String,
 }
 
-fn wrong(field: &str, message: impl std::fmt::Display) -> Failure {
+pub(super) fn wrong(field: &str, message: impl std::fmt::Display) -> Failure {
     Failure::misconfigured("bad_setting", format!("`{field}`: {message}"))
 }
 
@@ -336,6 +376,16 @@ fn campaigns(settings: &Settings) -> Result<Vec<Watched>, Failure> {
 }
 
 impl Setup {
+    /// The licence interface.
+    pub(super) fn interface(&self) -> Interface {
+        Interface {
+            tenant: self.tenant.clone(),
+            base_url: self.base_url.clone(),
+            client: self.client.clone(),
+            may: "read licences",
+        }
+    }
+
     pub(super) fn read(settings: &Settings) -> Result<Self, Failure> {
         let tenant = settings.require("tenant")?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';

@@ -18,6 +18,9 @@ const VIOLATION: &[&str] = &["asset", "transaction", "actor", "severity", "viola
 const BASELINE: &[&str] = &["baseline"];
 const CAMPAIGN_SEVERITY: &[&str] = &["campaign", "severity"];
 const LINK: &[&str] = &["link"];
+const PORTAL_ASSET: &[&str] = &["portal", "watch"];
+const PORTAL_COLLECTION: &[&str] = &["collection"];
+const SWALLOWED: &[&str] = &["swallowed"];
 const SEVERITY_CAMPAIGN: &[&str] = &["severity", "campaign"];
 const SEVERITY_SYNC: &[&str] = &["severity", "sync"];
 const TRANSACTION_RULES: &[&str] = &["transaction", "rules"];
@@ -175,7 +178,8 @@ pub(super) const ALL: &[TriggerDef] = &[
     },
     TriggerDef {
         event: "smintio.asset.published",
-        summary: "An asset was published; comes by webhook only.",
+        summary: "An asset of a watched search was published or seen for the first time, told once \
+                  when its time has come; else by webhook.",
         nouns: CHANGE,
         schema: || schema::of(CHANGE),
         sample: || sample("smintio.asset.published", CHANGE),
@@ -290,6 +294,45 @@ pub(super) const ALL: &[TriggerDef] = &[
         sample: || sample("smintio.campaign.member", CAMPAIGN_SEVERITY),
         sentence: "{{ campaign.name }}: {{ campaign.member.status if campaign.member else \
                    'changed' }}",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.portal.asset",
+        summary: "An asset that is watched in a portal came or changed: the record from which the \
+                  other events follow.",
+        nouns: PORTAL_ASSET,
+        schema: || schema::of(PORTAL_ASSET),
+        sample: || sample("smintio.portal.asset", PORTAL_ASSET),
+        sentence: "{{ portal.name or portal.id }} is as {{ watch }} shows it",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.portal.collection",
+        summary: "A watched collection of a portal has other contents than before; the memory of \
+                  the collection reads this.",
+        nouns: PORTAL_COLLECTION,
+        schema: || schema::of(PORTAL_COLLECTION),
+        sample: || sample("smintio.portal.collection", PORTAL_COLLECTION),
+        sentence: "{{ collection.name }} has {{ collection.sum.assets }} assets",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.portal.baseline",
+        summary: "What is watched in a portal was read for the first time; this many things were \
+                  taken notice of in silence.",
+        nouns: SWALLOWED,
+        schema: || schema::of(SWALLOWED),
+        sample: || sample("smintio.portal.baseline", SWALLOWED),
+        sentence: "{{ swallowed.assets }} assets of the portal were read for the first time",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.portal.unreadable",
+        summary: "A record of a portal could not be read; it stopped nothing.",
+        nouns: UNREADABLE,
+        schema: || schema::of(UNREADABLE),
+        sample: || sample("smintio.portal.unreadable", UNREADABLE),
+        sentence: "A record of the portal could not be read: {{ unreadable.reason }}",
         verified: false,
     },
     TriggerDef {

@@ -201,7 +201,7 @@ async fn every_refusal_has_its_class_and_passes_without_a_loss() {
             "rate_limited",
         ),
         (json!({"kind": "internal"}), waits, "provider_error"),
-        (json!({"kind": "not_implemented"}), waits, "provider_error"),
+        (json!({"kind": "not_implemented"}), waits, "not_implemented"),
         (json!({"kind": "unavailable"}), waits, "provider_error"),
         (json!({"kind": "maintenance"}), waits, "maintenance"),
         (json!({"kind": "tenant_selector"}), waits, "maintenance"),

@@ -12,7 +12,7 @@ use bellwether_model::failure::Failure;
 use bellwether_model::feed::{Feed, Handed, Record};
 use bellwether_model::http::{Http, HttpRequest};
 use bellwether_model::reduce::{Cause, Derived, Memory, Reducer};
-use bellwether_model::time::Time;
+use bellwether_model::time::{Millis, Time};
 use bellwether_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
@@ -119,6 +119,10 @@ impl World {
 pub(crate) struct Reader {
     pub(crate) connection: Arc<dyn Connection>,
     pub(crate) cursor: Option<String>,
+    /// The feed's name.
+    which: &'static str,
+    /// How long the latest batch leaves the provider alone.
+    pub(crate) pause: Millis,
     known: BTreeSet<String>,
 }
 
@@ -127,12 +131,30 @@ impl Reader {
         Self {
             connection,
             cursor: None,
+            which: "",
+            pause: Millis(0),
             known: BTreeSet::new(),
         }
     }
 
+    /// A reader of what is watched in portals.
+    pub(crate) fn of_portals(connection: Arc<dyn Connection>) -> Self {
+        Self {
+            which: "portals",
+            ..Self::of(connection)
+        }
+    }
+
+    /// The same reader in another process.
+    pub(crate) fn restart(&mut self, connection: Arc<dyn Connection>) {
+        self.connection = connection;
+    }
+
     pub(crate) fn feed(&self) -> &dyn Feed {
-        self.connection.feeds().into_iter().next().expect("a feed")
+        let mut feeds = self.connection.feeds().into_iter();
+        feeds
+            .find(|feed| feed.name() == self.which)
+            .expect("a feed")
     }
 
     /// One batch: the records that are not known, and whether there is more.
@@ -146,6 +168,7 @@ impl Reader {
             }
         };
         self.cursor = Some(batch.cursor);
+        self.pause = batch.pause;
         let known = &mut self.known;
         let records = batch.records.into_iter();
         let records = records.filter(|one| known.insert(one.id.clone())).collect();

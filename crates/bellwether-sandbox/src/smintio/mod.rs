@@ -28,6 +28,7 @@ mod portals;
 mod pusher;
 mod record;
 mod requests;
+mod shelf;
 mod signing;
 mod socket;
 mod tenant;
