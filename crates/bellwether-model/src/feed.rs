@@ -11,8 +11,8 @@ use crate::time::{Millis, Time};
 
 /// A source of whole records, read in batches. A record that changed is handed out again.
 pub trait Feed: Send + Sync {
-    /// What tells the feeds of a connection apart: a word that stays, since the cursor is kept under
-    /// it; empty for the one that hints from outside are about.
+    /// What tells the feeds of a connection apart: a word that stays, since the cursor is kept
+    /// under it; empty for the one that hints from outside are about.
     fn name(&self) -> &'static str {
         ""
     }

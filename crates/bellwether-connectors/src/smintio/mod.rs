@@ -1,6 +1,6 @@
 //! Smint.io's licence side: the feed of licence purchase transactions, its push channel, a signed
-//! webhook for what the interface does not offer, and what follows from all of it for people. What is
-//! watched in portals is read in `portals`, by settings of its own.
+//! webhook for what the interface does not offer, and what follows from all of it for people. What
+//! is watched in portals is read in `portals`, by settings of its own.
 //!
 //! Written from public material: the vendor's own clients (github smintio/CLAPI-C-Integration-Core
 //! and its Java twin), the component documentation of its portals, and its base library. Base

@@ -194,6 +194,58 @@ async fn the_first_read_is_silent_and_everything_after_it_is_said_once() {
 }
 
 #[tokio::test]
+async fn what_is_withdrawn_before_its_time_is_not_published() {
+    let mut portal = Portal::start(everything()).await;
+    portal.mark(json!({"unpublished": true})).await;
+    let mut planned = Vec::new();
+    for n in 0..3 {
+        let uuid = portal.buy(&format!("Planned {n}")).await;
+        let from = json!({"uuid": uuid, "from": "2026-03-05T10:00:00Z"});
+        portal.world.deed("publish", from).await;
+        planned.push(uuid);
+    }
+    portal.scan().await;
+    for uuid in &planned {
+        portal.mark(json!({"uuid": uuid, "hidden": true})).await;
+    }
+    // A scan with a source that fails says nothing about what is gone.
+    portal.mark(json!({"errors": ["GetNotFound"]})).await;
+    for kinds_of in [vec!["link"], vec![], vec![]] {
+        assert_eq!(kinds(&portal.scan().await), kinds_of);
+    }
+    portal
+        .mark(json!({"errors": [], "uuid": planned[0], "hidden": false}))
+        .await;
+    assert_eq!(kinds(&portal.scan().await), ["link"]);
+    assert_eq!(
+        kinds(&portal.scan().await),
+        ["portal.asset", "portal.asset"]
+    );
+    assert_eq!(portal.scan().await, [], "told once");
+    portal
+        .mark(json!({"uuid": planned[1], "hidden": false}))
+        .await;
+    assert_eq!(kinds(&portal.scan().await), ["portal.asset"], "it is back");
+    portal.cells.news();
+    portal.clock.advance(Millis::days(3));
+    portal.pass_to("2026-03-05T10:00:00Z").await;
+    let all = portal.said("smintio.asset.published");
+    let mut names: Vec<_> = all
+        .iter()
+        .map(|data| data["asset"]["name"].clone())
+        .collect();
+    names.sort_by_key(Value::to_string);
+    assert_eq!(names, ["Planned 0", "Planned 1"]);
+    // The third one is found again when its time is over.
+    portal
+        .mark(json!({"uuid": planned[2], "hidden": false}))
+        .await;
+    portal.cells.news();
+    assert_eq!(portal.news().await, ["asset.published"]);
+    assert_eq!(portal.scan().await, []);
+}
+
+#[tokio::test]
 async fn only_a_newer_version_replaces() {
     let mut portal = Portal::start(everything()).await;
     let old = portal.buy("Old").await;

@@ -25,6 +25,8 @@ struct Kept {
     out: bool,
     /// Replacements that are settled.
     replaced: Vec<String>,
+    /// It was to be published and is not found any more: then it is not.
+    gone: bool,
     /// The end of a time in which it was published before.
     ended: Option<String>,
 }
@@ -34,9 +36,14 @@ struct Told {
     portal: PortalAsset,
     watch: String,
     /// The first read: nothing is said.
+    #[serde(default)]
     baseline: bool,
     /// Seeing it for the first time says nothing.
+    #[serde(default)]
     quiet: bool,
+    /// It is not found any more; nothing else is said.
+    #[serde(default)]
+    gone: bool,
 }
 
 struct Turn {
@@ -61,7 +68,12 @@ pub(super) fn turn(memory: &Memory<'_>) -> Reduced {
             let Ok(told) = told else {
                 return unchanged(memory);
             };
-            if first {
+            if told.gone {
+                if first {
+                    return unchanged(memory);
+                }
+                turn.kept.gone = true;
+            } else if first {
                 turn.meet(told);
             } else {
                 turn.take(told);
@@ -106,7 +118,7 @@ impl Turn {
     /// When it will be published, if that lies ahead.
     fn due(&self) -> Option<Time> {
         self.from()
-            .filter(|from| !self.kept.out && *from > self.now)
+            .filter(|from| !self.kept.out && !self.kept.gone && *from > self.now)
     }
 
     /// Seen for the first time: what it was replaced by before is no news.
@@ -122,6 +134,7 @@ impl Turn {
     }
 
     fn take(&mut self, told: Told) {
+        self.kept.gone = false;
         let before = std::mem::replace(&mut self.kept.asset, told.portal);
         let asset = &mut self.kept.asset;
         // What is not known now was not taken back.
@@ -158,7 +171,7 @@ impl Turn {
     }
 
     fn publish(&mut self) {
-        if self.kept.out || !self.is_visible() {
+        if self.kept.out || self.kept.gone || !self.is_visible() {
             return;
         }
         self.kept.out = true;

@@ -3,13 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_model::time::Time;
+use bellwether_model::time::{Millis, Time};
 use serde::{Deserialize, Serialize};
 
 use super::calls::Trouble;
 use super::setup::{Matter, Ready, Watch};
 use super::wire::{PortalAsset, level};
 
+/// Publications to come that are watched; of the others it is believed that they happen.
+const PLANS_MAX: usize = 200;
+/// After so many whole scans without it, an asset is not published at its time.
+const MISSED_MAX: u8 = 2;
+/// What was to be published and is gone for so long does not come back.
+const FORGOTTEN: Millis = Millis::days(60);
 /// Sources and watches in trouble that are remembered.
 const TROUBLES_MAX: usize = 100;
 
@@ -79,6 +85,17 @@ pub(super) struct Swallowed {
     pub(super) cut: u64,
 }
 
+/// A publication to come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Plan {
+    /// The scan that found it last.
+    seen: Time,
+    missed: u8,
+    /// How often it was missed for too long: what is found again is told again.
+    gone: u64,
+}
+
 /// Where reading is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -106,6 +123,9 @@ pub(super) struct Place {
     pub(super) troubles: BTreeMap<String, Trouble>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) told: BTreeMap<String, String>,
+    /// Publications to come, by the keys of their assets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) plans: BTreeMap<String, Plan>,
     /// Collections as they were told, by the prints of their watches.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) collections: BTreeMap<String, Told>,
@@ -175,6 +195,57 @@ impl Place {
             self.swallowed.replaced += u64::from(!asset.versions.is_empty());
             self.swallowed.assets += 1;
         }
+    }
+
+    /// Takes notice of when an asset will be published; how often it was gone meanwhile.
+    pub(super) fn plan(&mut self, asset: &PortalAsset, now: Time) -> u64 {
+        let key = asset.key();
+        let from = asset.publish_from.as_deref();
+        let from = from.and_then(|at| Time::parse(at).ok());
+        let ahead = from.is_some_and(|from| from > now);
+        let room = self.plans.len() < PLANS_MAX;
+        match self.plans.get_mut(&key) {
+            Some(plan) => {
+                (plan.seen, plan.missed) = (self.began, 0);
+                let gone = plan.gone;
+                if !ahead {
+                    self.plans.remove(&key);
+                }
+                gone
+            }
+            None if ahead && room => {
+                let seen = self.began;
+                let plan = Plan {
+                    seen,
+                    ..Plan::default()
+                };
+                self.plans.insert(key, plan);
+                0
+            }
+            None => 0,
+        }
+    }
+
+    /// At the end of a scan: assets that were to be published and are gone. A scan in which
+    /// anything failed says nothing about that.
+    pub(super) fn gone(&mut self) -> Vec<String> {
+        let mut gone = Vec::new();
+        if self.blind || !self.troubles.is_empty() {
+            return gone;
+        }
+        let began = self.began;
+        self.plans
+            .retain(|_, plan| began.since(plan.seen) < FORGOTTEN);
+        for (key, plan) in &mut self.plans {
+            if plan.seen != self.began && plan.missed < MISSED_MAX {
+                plan.missed += 1;
+                if plan.missed == MISSED_MAX {
+                    plan.gone += 1;
+                    gone.push(key.clone());
+                }
+            }
+        }
+        gone
     }
 
     /// Closes a watch that was read to its end. What was told of a collection is given back when it

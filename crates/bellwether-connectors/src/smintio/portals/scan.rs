@@ -264,7 +264,8 @@ impl Portals {
                 Ok(asset) => {
                     let asset = self.newer(asset);
                     place.count(&asset, watch, now);
-                    records.push(self.record(&place, watch, &asset));
+                    let gone = place.plan(&asset, now);
+                    records.push(self.record(&place, watch, &asset, gone));
                 }
                 Err(reason) => {
                     place.swallowed.unreadable += u64::from(first);
@@ -292,7 +293,7 @@ impl Portals {
         self.leave(place, records)
     }
 
-    fn record(&self, place: &Place, watch: &Watch, asset: &PortalAsset) -> Record {
+    fn record(&self, place: &Place, watch: &Watch, asset: &PortalAsset, gone: u64) -> Record {
         let since = place.known.get(&watch.print);
         // Where not everything is looked at, old things drift into view.
         let cut = place.seen + self.reading.page_size >= self.reading.items;
@@ -300,8 +301,12 @@ impl Portals {
             .zip(since)
             .is_some_and(|(age, since)| age < *since);
         let quiet = matches!(watch.matter, Matter::Collection { .. }) || (cut && old);
+        let mut id = format!("portal/{}/{}", asset.key(), asset.print());
+        if gone > 0 {
+            id.push_str(&format!("/back{gone}"));
+        }
         Record {
-            id: format!("portal/{}/{}", asset.key(), asset.print()),
+            id,
             subject: format!("portal/{}", asset.key()),
             body: json!({"portal": asset, "watch": watch.name, "baseline": since.is_none(),
                 "quiet": quiet}),
@@ -313,6 +318,13 @@ impl Portals {
         let more = place.next(&self.reading.watches);
         if !more {
             let scan = place.began;
+            for key in place.gone() {
+                records.push(Record {
+                    id: format!("portal/{key}/gone/{}", scan.0),
+                    subject: format!("portal/{key}"),
+                    body: json!({"portal": {}, "watch": "", "gone": true}),
+                });
+            }
             for (part, trouble) in place.turns() {
                 let link = match trouble {
                     None => json!({"part": part, "ok": true}),
