@@ -159,7 +159,8 @@ pub(super) const ALL: &[TriggerDef] = &[
     },
     TriggerDef {
         event: "smintio.asset.updated",
-        summary: "A file of an asset has a new version, or there is one more.",
+        summary: "A file of an asset has a new version, or there is one more; also of an asset that \
+                  is watched in a portal.",
         nouns: CHANGE,
         schema: || schema::of(CHANGE),
         sample: || sample("smintio.asset.updated", CHANGE),
@@ -168,8 +169,8 @@ pub(super) const ALL: &[TriggerDef] = &[
     },
     TriggerDef {
         event: "smintio.asset.replaced",
-        summary: "The files of an asset were replaced by others; by webhook also another \
-                  asset.",
+        summary: "The files of an asset were replaced by others; in a portal and by webhook the \
+                  asset by another one.",
         nouns: CHANGE,
         schema: || schema::of(CHANGE),
         sample: || sample("smintio.asset.replaced", CHANGE),
@@ -217,8 +218,8 @@ pub(super) const ALL: &[TriggerDef] = &[
     },
     TriggerDef {
         event: "smintio.campaign.finalized",
-        summary: "The whole set of a watched collection or project is there; a part of \
-                  it is not told.",
+        summary: "The whole set of a watched collection or project is there, or a portal's \
+                  collection is ready; a part of it is not told.",
         nouns: SEVERITY_CAMPAIGN,
         schema: || schema::of(SEVERITY_CAMPAIGN),
         sample: || sample("smintio.campaign.finalized", SEVERITY_CAMPAIGN),

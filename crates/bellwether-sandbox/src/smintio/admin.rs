@@ -91,7 +91,7 @@ async fn show(State(world): State<Arc<World>>, Path(id): Path<String>) -> Respon
         json!({"info": info, "settings": t.knobs, "count": t.ledger.count(),
             "transactions": newest, "requests": requests, "buyers": buyers.collect::<Vec<_>>(),
             "hints": t.hints.sent, "subscribers": world.smintio.hub.subscribers(&t.channel()),
-            "hasty_polls": t.tasks.hasty, "executions": t.tasks.executed,
+            "hasty_polls": t.tasks.hasty, "executions": t.tasks.executed, "looks": t.tasks.looks,
             "troubles": trouble::going_on(&world, t)})
     });
     shown.map_or_else(|| nobody(&id), |shown| Json(shown).into_response())

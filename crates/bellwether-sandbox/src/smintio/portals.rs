@@ -69,8 +69,9 @@ impl Task {
 pub(crate) struct Tasks {
     made: u64,
     all: VecDeque<Task>,
-    /// How many times a method was executed.
+    /// How many times a method was executed, and a task was asked for.
     pub(crate) executed: u64,
+    pub(crate) looks: u64,
     /// Calls that came too soon after the one before.
     pub(crate) hasty: u64,
 }
@@ -195,6 +196,7 @@ async fn task(
     }
     let now = real_now();
     let found = world.smintio.with(&tenant, |t| {
+        t.tasks.looks += 1;
         let task = t.tasks.all.iter_mut().find(|task| task.uuid == uuid)?;
         if now.duration_since(task.asked) < PATIENCE {
             t.tasks.hasty += 1;

@@ -5,6 +5,7 @@
 //! `LIFE=17` plays one seed alone.
 
 mod expected;
+mod portal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -378,6 +379,22 @@ fn process(
     database: &Arc<Database>,
     vault: &Arc<Kept>,
     clock: &Arc<StoryClock>,
+    how: (u8, i64),
+) -> Engine {
+    let settings = json!({
+        "tenant": TENANT, "client_id": info["client_id"], "client_secret": info["client_secret"],
+        "refresh_token": info["refresh_token"], "base_url": info["feed_url"],
+        "token_url": info["token_url"], "zone": "UTC", "stuck_hours": 0, "limit": 5,
+    });
+    process_with(ground, &settings, database, vault, clock, how)
+}
+
+fn process_with(
+    ground: &Ground,
+    settings: &Json,
+    database: &Arc<Database>,
+    vault: &Arc<Kept>,
+    clock: &Arc<StoryClock>,
     (number, writes): (u8, i64),
 ) -> Engine {
     let ends = Ends(AtomicI64::new(writes));
@@ -394,11 +411,6 @@ fn process(
     });
     let mut all = bellwether_connectors::all().iter();
     let def = all.find(|def| def.name == "smintio").unwrap();
-    let settings = json!({
-        "tenant": TENANT, "client_id": info["client_id"], "client_secret": info["client_secret"],
-        "refresh_token": info["refresh_token"], "base_url": info["feed_url"],
-        "token_url": info["token_url"], "zone": "UTC", "stuck_hours": 0, "limit": 5,
-    });
     let settings = (def.settings)()
         .read(settings.as_object().unwrap())
         .unwrap();
