@@ -93,7 +93,9 @@ impl Portal {
     }
 
     async fn executions(&self) -> u64 {
-        self.world.shown().await["executions"].as_u64().unwrap()
+        self.world.shown().await["executions"]
+            .as_u64()
+            .expect("a number")
     }
 }
 
@@ -419,21 +421,12 @@ async fn a_source_that_fails_is_told_and_keeps_the_first_read_silent() {
     assert_eq!(portal.news().await, ["asset.published"]);
 }
 
-#[tokio::test]
-async fn troubles_in_the_middle_of_a_task_lose_and_repeat_nothing() {
-    let mut portal = Portal::start(everything()).await;
-    portal.scan().await;
-    portal
-        .world
-        .deed("settings", json!({"task_polls": 9}))
-        .await;
-    portal.buy("One").await;
-    portal.reader.batch().await.unwrap();
-    let executions = portal.executions().await;
+/// Troubles of the portal, and what they are to the engine.
+fn troubles() -> Vec<(Value, FailureClass, &'static str)> {
     let pace = Some(Millis::seconds(5));
     let long = Some(Millis::seconds(40));
     let waits = |after| FailureClass::Retry { after };
-    let table = [
+    vec![
         (
             json!({"kind": "too_many", "retry_after": 40}),
             waits(long),
@@ -461,14 +454,27 @@ async fn troubles_in_the_middle_of_a_task_lose_and_repeat_nothing() {
             FailureClass::Misconfigured,
             "permission_denied",
         ),
-    ];
-    for (mut trouble, class, code) in table {
+    ]
+}
+
+#[tokio::test]
+async fn troubles_in_the_middle_of_a_task_lose_and_repeat_nothing() {
+    let mut portal = Portal::start(everything()).await;
+    portal.scan().await;
+    portal
+        .world
+        .deed("settings", json!({"task_polls": 9}))
+        .await;
+    portal.buy("One").await;
+    portal.reader.batch().await.unwrap();
+    let executions = portal.executions().await;
+    for (mut trouble, class, code) in troubles() {
         trouble["area"] = json!("portals");
         let cursor = portal.reader.cursor.clone();
         portal.world.deed("outage", trouble.clone()).await;
         let failure = portal.reader.batch().await.expect_err(&trouble.to_string());
         assert_eq!(
-            (failure.class.clone(), failure.code.as_str()),
+            (failure.class, failure.code.as_str()),
             (class, code),
             "{trouble}"
         );

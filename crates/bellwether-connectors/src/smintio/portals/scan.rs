@@ -17,6 +17,8 @@ use super::place::{Pending, Place, Told};
 use super::setup::{Matter, OFFSET_MAX, Watch};
 use super::wire::{self, Page, PortalAsset};
 
+/// What reading related assets is called when it fails.
+const RELATED: &str = "portals:related";
 /// Related assets that one step reads.
 const LOOKUPS: usize = 20;
 /// Related assets whose age is remembered within this process.
@@ -201,12 +203,16 @@ impl Portals {
                 }
                 Ran::Pending(uuid) => match self.wait(place, uuid, Some(id.clone()), now) {
                     Step::Later(pause) => return Ok(Some(pause)),
-                    _ => None,
+                    Step::Off(trouble) => {
+                        place.trouble(RELATED.to_owned(), trouble);
+                        None
+                    }
+                    Step::Page(_) => None,
                 },
                 Ran::Failed(trouble) => {
                     // Nobody may see it: then it replaces nothing yet.
-                    if !trouble.code.to_lowercase().contains("not_found") {
-                        place.trouble("portals:related".to_owned(), trouble);
+                    if !is_hidden(&trouble.code) {
+                        place.trouble(RELATED.to_owned(), trouble);
                     }
                     None
                 }
@@ -353,6 +359,12 @@ impl Portals {
             ..Batch::default()
         }
     }
+}
+
+/// Whether a code says that an asset is not there for us; that a task is gone says nothing of it.
+fn is_hidden(code: &str) -> bool {
+    let plain = code.replace('_', "").to_lowercase();
+    plain.ends_with("notfound") && plain != "tasknotfound"
 }
 
 fn created(asset: &PortalAsset) -> Option<Time> {
