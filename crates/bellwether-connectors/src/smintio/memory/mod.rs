@@ -1,6 +1,7 @@
 //! What is remembered of a tenant, as pure functions over records and timers: one cell for each
-//! transaction, watched campaign, part of our own link, and each asset and watched collection of a
-//! portal. From these come the events that flows use. Nothing is asked of anybody here, and no clock is read.
+//! transaction, watched campaign, part of our own link, and each asset and watched collection of
+//! a portal. From these come the events that flows use. Nothing is asked of anybody here, and no
+//! clock is read.
 
 mod campaign;
 mod days;
