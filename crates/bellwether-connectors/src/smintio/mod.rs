@@ -29,9 +29,7 @@ use bellwether_model::connector::{
 use bellwether_model::failure::Failure;
 use bellwether_model::feed::Feed;
 use bellwether_model::http::{RawAnswer, RawRequest};
-use bellwether_model::id::{hash, hex};
 use bellwether_model::spec::Settings;
-use serde_json::json;
 
 use self::client::Client;
 use self::settings::Setup;
@@ -76,6 +74,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
         scopes: settings::SCOPES,
     },
     triggers: triggers::ALL,
+    thresholds: triggers::THRESHOLDS,
     actions: &[],
     inlets: &[InletDef {
         name: "",
@@ -95,17 +94,13 @@ struct Smintio {
     host: Host,
     client: Client,
     webhook: Webhook,
-    /// Tells records apart that were judged by other rules.
-    rules_print: String,
 }
 
 fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failure> {
     let setup = Setup::read(&settings)?;
     let client = Client::new(&setup, settings.secret("refresh_token"), &host);
     let webhook = Webhook::read(&settings, &host)?;
-    let rules = json!([setup.rules, setup.watched, setup.files]).to_string();
     Ok(Arc::new(Smintio {
-        rules_print: hex(&hash(&[rules.as_bytes()])[..8]),
         setup,
         client,
         webhook,

@@ -2,10 +2,37 @@
 //! `verified` says: whether the provider's public documents have it; most are rules of ours over
 //! public fields. When they happen is decided in `memory`.
 
-use bellwether_model::connector::TriggerDef;
+use bellwether_model::connector::{ThresholdDef, TriggerDef};
 use serde_json::Value;
 
-use super::schema;
+use super::{EXPIRING, FIRST_USE_DUE, LIMIT_NEAR, LIMIT_REACHED, schema};
+
+/// Days before a date of a licence.
+pub(super) const DAYS: &str = "days";
+/// Per cent of a limit.
+pub(super) const PERCENT: &str = "percent";
+
+/// What flows may hand over.
+pub(super) const THRESHOLDS: &[ThresholdDef] = &[
+    ThresholdDef {
+        name: DAYS,
+        summary: "How many days before the end of a licence, or before its first use is due, it is \
+                  told of; each once.",
+        events: &[EXPIRING, FIRST_USE_DUE],
+        default: &[1, 7, 30, 90],
+        most: 3_650,
+        passed: "/license/passed",
+    },
+    ThresholdDef {
+        name: PERCENT,
+        summary: "At how many per cent of a limit it is told of, each once; from 100 on the limit is \
+                  reached.",
+        events: &[LIMIT_NEAR, LIMIT_REACHED],
+        default: &[80, 95, 100],
+        most: 1_000,
+        passed: "/limit/passed",
+    },
+];
 
 const ACTION: &[&str] = &["asset", "transaction", "actor", "severity", "action"];
 const CHANGE: &[&str] = &["asset", "transaction", "actor", "severity", "change"];

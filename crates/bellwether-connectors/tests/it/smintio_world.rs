@@ -9,7 +9,7 @@ use bellwether_model::clock::Clock;
 use bellwether_model::connector::{Connection, Host};
 use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::failure::Failure;
-use bellwether_model::feed::{Feed, Handed, Record};
+use bellwether_model::feed::{Feed, Handed, Judging, Record};
 use bellwether_model::http::{Http, HttpRequest};
 use bellwether_model::reduce::{Cause, Derived, Memory, Reducer};
 use bellwether_model::time::Time;
@@ -120,6 +120,18 @@ pub(crate) struct Reader {
     pub(crate) connection: Arc<dyn Connection>,
     pub(crate) cursor: Option<String>,
     known: BTreeSet<String>,
+    judging: Judging,
+}
+
+/// How the engine judges when no flow hands over anything.
+fn judging() -> Judging {
+    let all = connector("smintio").thresholds.iter();
+    Judging {
+        generation: 1,
+        thresholds: all
+            .map(|def| (def.name.to_owned(), def.default.to_vec()))
+            .collect(),
+    }
 }
 
 impl Reader {
@@ -128,6 +140,7 @@ impl Reader {
             connection,
             cursor: None,
             known: BTreeSet::new(),
+            judging: judging(),
         }
     }
 
@@ -138,7 +151,7 @@ impl Reader {
     /// One batch: the records that are not known, and whether there is more.
     pub(crate) async fn batch(&mut self) -> Result<(Vec<Record>, bool), Failure> {
         let cursor = self.cursor.clone();
-        let batch = match self.feed().read(cursor.as_deref()).await? {
+        let batch = match self.feed().read(cursor.as_deref(), &self.judging).await? {
             Handed::Batch(batch) => batch,
             Handed::Expired => {
                 self.cursor = Some(self.feed().start());

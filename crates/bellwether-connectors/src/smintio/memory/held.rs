@@ -112,7 +112,7 @@ impl Turn {
                     continue;
                 }
                 let said = self.kept.terms[at].say(which, &look);
-                if (which, said) == (Which::End, Some(Said::Over)) {
+                if (which, &said) == (Which::End, &Some(Said::Over)) {
                     // What was used before this end was used by right.
                     (self.kept.ended_with, self.kept.used_after_end) = (None, false);
                 }
@@ -129,6 +129,7 @@ impl Turn {
         let Ok(at) = Time::parse(until) else { return };
         let last = days::last_day(at, &zone).to_string();
         let mut fields = vec![
+            ("id", format!("{}/{number}", self.kept.tx.uuid).into()),
             ("sequence_number", json!(number)),
             ("term_name", json!(name)),
             ("last_day", json!(last)),
@@ -137,15 +138,12 @@ impl Turn {
             (Which::End, Said::Over) => (EXPIRED, "expired", Severity::Critical, String::new()),
             // That the time for a first use is over says nothing: nobody knows whether it was used.
             (Which::FirstUse, Said::Over) => return,
-            (
-                which,
-                Said::Nearing {
-                    threshold,
-                    days_left,
-                },
-            ) => {
+            (which, Said::Nearing { passed, days_left }) => {
+                // What was passed unseen is told by its tightest.
+                let threshold = passed.first().copied().unwrap_or_default();
                 fields.push(("days_left", days_left.into()));
                 fields.push(("threshold", threshold.into()));
+                fields.push(("passed", json!(passed)));
                 let severity = if threshold <= 1 {
                     Severity::Critical
                 } else {
@@ -225,7 +223,7 @@ impl Turn {
             let Some(said) = said else { continue };
             let mut matter = json!({"counter": name, "current": said.current, "max": said.max,
                 "percent": said.percent});
-            if let Some(threshold) = said.threshold {
+            if let Some(threshold) = said.passed.last().copied() {
                 let reached = threshold >= 100;
                 let kind = if reached { LIMIT_REACHED } else { LIMIT_NEAR };
                 let severity = if reached {
@@ -234,6 +232,7 @@ impl Turn {
                     Severity::Warning
                 };
                 matter["threshold"] = threshold.into();
+                matter["passed"] = json!(said.passed);
                 let id = format!("limit/{name}/{}/{threshold}", said.max);
                 self.say(kind, &id, severity, Some(("limit", matter.clone())));
             }

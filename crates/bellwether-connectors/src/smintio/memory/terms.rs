@@ -38,10 +38,10 @@ pub(super) struct TermMemory {
 }
 
 /// Something to say of a date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// It comes nearer.
-    Nearing { threshold: i64, days_left: i64 },
+    /// It comes nearer: every threshold that was passed, and the days that are left.
+    Nearing { passed: Vec<i64>, days_left: i64 },
     /// It is over.
     Over,
 }
@@ -127,21 +127,18 @@ impl TermMemory {
             return Some(Said::Over);
         }
         let days_left = days::between(days::day(look.now, look.zone), last);
-        let mut tightest = None;
-        for threshold in look.rules.days.iter().rev().copied() {
+        let mut passed = Vec::new();
+        for threshold in look.rules.days.iter().copied() {
             if threshold < days_left || dated.done.contains(&threshold) {
                 continue;
             }
             dated.done.push(threshold);
             let day = days::days_before(last, threshold);
             if dated.from.is_none_or(|from| day > from) {
-                tightest = Some(threshold);
+                passed.push(threshold);
             }
         }
-        tightest.map(|threshold| Said::Nearing {
-            threshold,
-            days_left,
-        })
+        (!passed.is_empty()).then_some(Said::Nearing { passed, days_left })
     }
 
     /// When the next thing of a date is due.
@@ -181,9 +178,10 @@ pub(super) struct LimitMemory {
 }
 
 /// Something to say of a counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SaidLimit {
-    pub(super) threshold: Option<i64>,
+    /// Ascending; empty when none was passed.
+    pub(super) passed: Vec<i64>,
     pub(super) exceeded: bool,
     pub(super) percent: i64,
     pub(super) current: i64,
@@ -215,12 +213,11 @@ pub(super) fn say_limit(
     }
     let passed = percents.iter().copied().filter(|p| percent >= *p);
     let fresh: Vec<i64> = passed.filter(|p| !kept.done.contains(p)).collect();
-    let threshold = fresh.iter().copied().max();
-    kept.done.extend(fresh);
+    kept.done.extend(&fresh);
     let exceeded = current > max && !kept.exceeded;
     kept.exceeded |= exceeded;
-    (threshold.is_some() || exceeded).then_some(SaidLimit {
-        threshold,
+    (!fresh.is_empty() || exceeded).then_some(SaidLimit {
+        passed: fresh,
         exceeded,
         percent,
         current,
