@@ -87,7 +87,9 @@ fn noun(name: &str) -> Value {
                 "last_day": text("The last day, in the connection's zone."),
                 "days_left": number("Days until then; 0 is today."),
                 "threshold": number("The threshold that was passed, in days."), "passed": passed(),
-                "valid_until": text(date), "to_be_used_until": text(date)}),
+                "valid_until": text(date), "to_be_used_until": text(date),
+                "renewed_by": text("The transaction whose licence takes over."),
+                "renewed_until": text("Until when that one holds; absent when it does not end.")}),
         ),
         "limit" => object(
             "The counter and its limit.",
@@ -96,6 +98,18 @@ fn noun(name: &str) -> Value {
                 "percent": number("Per cent of the limit."),
                 "threshold": number("The threshold that was passed, in per cent."),
                 "passed": passed()}),
+        ),
+        "licensed" => object(
+            "A licence of an asset.",
+            json!({"asset": text("The asset."), "transaction": text("The licence's transaction."),
+                "licence": {"description": "How far it reaches and how wide it is; null when it \
+                    is no longer held."}}),
+        ),
+        "covered" => object(
+            "A licence and the one that takes over from it.",
+            json!({"transaction": text("The licence's transaction."),
+                "cover": {"description": "The other one's transaction, with from and until; null \
+                    when there is none."}}),
         ),
         _ => matter(name),
     }
@@ -182,6 +196,10 @@ fn example(name: &str) -> Value {
             "days_left": 7, "threshold": 7, "passed": [7], "valid_until": "2026-03-31T20:00:00Z"}),
         "limit" => json!({"counter": "downloads", "current": 8, "max": 10, "percent": 80,
             "threshold": 80, "passed": [80]}),
+        "licensed" => json!({"asset": "2:0:61019726", "transaction": "t-2",
+            "licence": {"until": "2027-03-31T20:00:00Z", "kind": "royalty_free"}}),
+        "covered" => json!({"transaction": "t-1",
+            "cover": {"by": "t-2", "until": "2027-03-31T20:00:00Z"}}),
         "request" => json!({"kind": "purchase", "state_from": "submitted", "state_to": "approved"}),
         "violation" => json!({"rule": "limit_exceeded", "fields": ["current_downloads"],
             "counter": "downloads", "current": 11, "max": 10}),

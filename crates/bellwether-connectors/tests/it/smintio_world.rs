@@ -282,7 +282,7 @@ impl Cells {
         let new = &self.happened[self.shown..];
         self.shown = self.happened.len();
         new.iter()
-            .filter(|derived| derived.kind != "smintio.campaign.member")
+            .filter(|derived| !INNER.contains(&derived.kind))
             .map(|derived| {
                 let data = &derived.data;
                 let point = ["license", "limit"]
@@ -294,10 +294,24 @@ impl Cells {
             .collect()
     }
 
+    /// The data of all that was said of a type.
+    pub(crate) fn of(&self, kind: &str) -> Vec<Value> {
+        let all = self.happened.iter();
+        let of_kind = all.filter(|derived| derived.kind == kind);
+        of_kind.map(|derived| (*derived.data).clone()).collect()
+    }
+
     pub(crate) fn timers(&self) -> usize {
         self.timers.len()
     }
 }
+
+/// Events that parts of the memory tell each other.
+const INNER: [&str; 3] = [
+    "smintio.campaign.member",
+    "smintio.asset.licensed",
+    "smintio.license.covered",
+];
 
 /// A transaction's event as the feed makes it, with changes of the record.
 pub(crate) fn transaction(version: i64, changes: &Value) -> NewEvent {

@@ -7,10 +7,12 @@ use bellwether_model::id::{hash, hex};
 use bellwether_model::time::Time;
 use serde_json::json;
 
-use super::super::record::{File, Transaction};
+use super::super::record::{File, Term, Transaction};
 use super::super::{
-    EXPIRED, EXPIRING, FIRST_USE_DUE, LIMIT_NEAR, LIMIT_REACHED, REPLACED, UPDATED, VIOLATION,
+    EXPIRED, EXPIRING, FIRST_USE_DUE, LIMIT_NEAR, LIMIT_REACHED, RENEWED, REPLACED, UPDATED,
+    VIOLATION,
 };
+use super::asset::Cover;
 use super::days;
 use super::licence::Turn;
 use super::payload::{Severity, known};
@@ -106,27 +108,80 @@ impl Turn {
                 self.kept.terms.len() - 1
             });
             for which in [Which::FirstUse, Which::End] {
-                let until = which.of(term);
-                self.kept.terms[at].notice(which, until, &look);
-                if !self.is_held() {
-                    continue;
+                let later = self.kept.terms[at].notice(which, which.of(term), &look);
+                if later && self.is_held() {
+                    self.say_renewed(which, term, None);
                 }
-                let said = self.kept.terms[at].say(which, &look);
-                if (which, &said) == (Which::End, &Some(Said::Over)) {
-                    // What was used before this end was used by right.
-                    (self.kept.ended_with, self.kept.used_after_end) = (None, false);
+            }
+            if !self.is_held() {
+                continue;
+            }
+            if self.is_covered(&self.kept.terms[at]) {
+                if self.kept.terms[at].take_told() {
+                    let cover = self.kept.cover.clone();
+                    self.say_renewed(Which::End, term, cover.as_ref());
                 }
-                if let (Some(said), Some(until)) = (said, until) {
-                    self.say_date(which, said, term.number, until, term.name.as_deref());
-                }
+                continue;
+            }
+            for which in [Which::FirstUse, Which::End] {
+                self.say_of_term(which, at, term, &look);
             }
         }
         self.after_the_end();
     }
 
-    fn say_date(&mut self, which: Which, said: Said, number: i64, until: &str, name: Option<&str>) {
+    fn say_of_term(&mut self, which: Which, at: usize, term: &Term, look: &Look<'_>) {
+        let said = self.kept.terms[at].say(which, look);
+        if (which, &said) == (Which::End, &Some(Said::Over)) {
+            // What was used before this end was used by right.
+            (self.kept.ended_with, self.kept.used_after_end) = (None, false);
+        }
+        let (Some(said), Some(until)) = (said, which.of(term)) else {
+            return;
+        };
+        if self.say_date(which, said, term.number, until, term.name.as_deref()) && !self.silent {
+            self.kept.terms[at].tell(which);
+        }
+    }
+
+    /// What was told of a term no longer holds: its date is later now, or another licence takes
+    /// over from it.
+    fn say_renewed(&mut self, which: Which, term: &Term, cover: Option<&Cover>) {
+        let number = term.number;
+        let until = which.of(term).unwrap_or_default();
+        let mut fields = vec![
+            ("id", format!("{}/{number}", self.kept.tx.uuid).into()),
+            ("sequence_number", json!(number)),
+            ("term_name", json!(term.name)),
+            (which.field(), until.into()),
+        ];
+        let mut id = format!("term/{number}/{until}/{}/renewed", which.field());
+        if let Some(cover) = cover {
+            id.push_str(&format!("/{}/{}", cover.by, self.kept.covers));
+            fields.push(("renewed_by", json!(cover.by)));
+            fields.push(("renewed_until", json!(cover.until)));
+        }
+        self.say(
+            RENEWED,
+            &id,
+            Severity::Info,
+            Some(("license", known(fields))),
+        );
+    }
+
+    /// Whether there was anything to say.
+    fn say_date(
+        &mut self,
+        which: Which,
+        said: Said,
+        number: i64,
+        until: &str,
+        name: Option<&str>,
+    ) -> bool {
         let zone = days::zone(&self.kept.rules.zone);
-        let Ok(at) = Time::parse(until) else { return };
+        let Ok(at) = Time::parse(until) else {
+            return false;
+        };
         let last = days::last_day(at, &zone).to_string();
         let mut fields = vec![
             ("id", format!("{}/{number}", self.kept.tx.uuid).into()),
@@ -137,7 +192,7 @@ impl Turn {
         let (kind, word, severity, point) = match (which, said) {
             (Which::End, Said::Over) => (EXPIRED, "expired", Severity::Critical, String::new()),
             // That the time for a first use is over says nothing: nobody knows whether it was used.
-            (Which::FirstUse, Said::Over) => return,
+            (Which::FirstUse, Said::Over) => return false,
             (which, Said::Nearing { passed, days_left }) => {
                 // What was passed unseen is told by its tightest.
                 let threshold = passed.first().copied().unwrap_or_default();
@@ -156,13 +211,10 @@ impl Turn {
                 }
             }
         };
-        let date = match which {
-            Which::End => "valid_until",
-            Which::FirstUse => "to_be_used_until",
-        };
-        fields.push((date, until.into()));
+        fields.push((which.field(), until.into()));
         let id = format!("term/{number}/{until}/{word}{point}");
         self.say(kind, &id, severity, Some(("license", known(fields))));
+        true
     }
 
     /// Use that grows after every term has ended.

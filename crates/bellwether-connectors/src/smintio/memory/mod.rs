@@ -1,7 +1,9 @@
 //! What is remembered of a tenant, as pure functions over records and timers: one cell for each
-//! transaction, one for each watched campaign, one for each part of our own link. From these come
+//! transaction, one for each asset that it is about, one for each watched campaign and for each
+//! part of our own link. From these come
 //! the events that flows use. Nothing is asked of anybody here, and no clock is read.
 
+mod asset;
 mod campaign;
 mod days;
 mod held;
@@ -17,7 +19,7 @@ use bellwether_model::reduce::{Memory, Reduced, Reducer};
 use bellwether_model::time::Time;
 
 use super::record::{Phase, Rules, Transaction};
-use super::{CAMPAIGN_MEMBER, LINK, TRANSACTION};
+use super::{CAMPAIGN_MEMBER, COVERED, LICENSED, LINK, TRANSACTION};
 
 /// The memory of a tenant.
 pub(super) const REDUCER: Reducer = Reducer {
@@ -32,6 +34,8 @@ fn key(event: &NewEvent) -> Option<String> {
     match event.kind.as_str() {
         TRANSACTION => Some(format!("transaction/{}", text("/transaction/uuid")?)),
         CAMPAIGN_MEMBER => Some(format!("campaign/{}", text("/campaign/key")?)),
+        LICENSED => Some(format!("asset/{}", text("/licensed/asset")?)),
+        COVERED => Some(format!("transaction/{}", text("/covered/transaction")?)),
         LINK => Some(format!("link/{}", text("/link/part")?)),
         _ => None,
     }
@@ -40,6 +44,7 @@ fn key(event: &NewEvent) -> Option<String> {
 fn reduce(memory: &Memory<'_>) -> Reduced {
     match memory.key.split('/').next() {
         Some("campaign") => campaign::turn(memory),
+        Some("asset") => asset::turn(memory),
         Some("link") => link::turn(memory),
         _ => licence::turn(memory),
     }

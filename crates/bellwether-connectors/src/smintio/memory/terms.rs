@@ -21,6 +21,9 @@ pub(super) struct Dated {
     done: Vec<i64>,
     /// Whether its end is settled.
     over: bool,
+    /// Whether anything of it was told to somebody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    told: bool,
     /// Thresholds that lie on or before this day were never ahead: at purchase or renewal.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Date>,
@@ -64,6 +67,14 @@ pub(super) enum Which {
 }
 
 impl Which {
+    /// The feed's field.
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            Self::End => "valid_until",
+            Self::FirstUse => "to_be_used_until",
+        }
+    }
+
     pub(super) fn of(self, term: &Term) -> Option<&str> {
         match self {
             Self::End => term.valid_until.as_deref(),
@@ -87,16 +98,18 @@ impl TermMemory {
         }
     }
 
-    /// Takes notice of a date, which may have changed.
-    pub(super) fn notice(&mut self, which: Which, until: Option<&str>, look: &Look<'_>) {
+    /// Takes notice of a date, which may have changed; tells whether something that was told of it
+    /// no longer holds, because it is later now.
+    pub(super) fn notice(&mut self, which: Which, until: Option<&str>, look: &Look<'_>) -> bool {
         let before = self.dated(which);
         let Some(until) = until else {
             *before = None;
-            return;
+            return false;
         };
         if before.as_ref().is_some_and(|dated| dated.until == until) {
-            return;
+            return false;
         }
+        let told = before.as_ref().is_some_and(|dated| dated.told);
         let earlier = before
             .as_ref()
             .and_then(|dated| Time::parse(&dated.until).ok());
@@ -113,6 +126,14 @@ impl TermMemory {
             from,
             ..Dated::default()
         });
+        renewed && told
+    }
+
+    /// Notes that something of a date was told.
+    pub(super) fn tell(&mut self, which: Which) {
+        if let Some(dated) = self.dated(which) {
+            dated.told = true;
+        }
     }
 
     /// What is to be said of a date now; it is settled by asking.
@@ -159,6 +180,22 @@ impl TermMemory {
             .map(|threshold| days::begins(days::days_before(last, *threshold), look.zone));
         let end = days::ends(last, look.zone);
         ahead.chain([end]).filter(|due| *due > look.now).min()
+    }
+
+    /// Its end, as the feed wrote it.
+    pub(super) fn ends_at(&self) -> Option<&str> {
+        self.end.as_ref().map(|dated| dated.until.as_str())
+    }
+
+    /// Whether anything was told of its end or of its first use and is still so; it is not once
+    /// this was asked.
+    pub(super) fn take_told(&mut self) -> bool {
+        let both = [&mut self.end, &mut self.first_use];
+        let told = both
+            .into_iter()
+            .flatten()
+            .map(|dated| std::mem::take(&mut dated.told));
+        told.fold(false, |any, one| any | one)
     }
 
     /// Whether the term's end is past.
