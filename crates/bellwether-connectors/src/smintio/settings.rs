@@ -221,7 +221,8 @@ fn ways_in() -> Vec<Field> {
             "mapping",
             Tree,
             "Where a webhook's body has what flows use, for senders with other names: `type`, `id`, \
-             `time`, and under `data` the names of nouns and fields, each with a dotted path.",
+             `time`, and under `data` the names of nouns and fields, each with a dotted path or a \
+             text of several: `{task.id}/{task.state}`. Under `types`, their words for ours.",
         )
         .example("{\"type\": \"event.kind\", \"id\": \"event.id\"}"),
     ]
