@@ -133,12 +133,12 @@ fn time(text: Option<&str>) -> Option<Time> {
 }
 
 impl Cover {
-    /// Whether it takes over from a date: it reaches further, and begins before.
-    pub(super) fn takes_over(&self, until: &str) -> bool {
+    /// Whether it takes over from a date: it reaches further, and has begun or does so before.
+    pub(super) fn takes_over(&self, until: &str, now: Time) -> bool {
         let Ok(until) = Time::parse(until) else {
             return false;
         };
-        let begins = time(self.from.as_deref()).is_none_or(|from| from <= until);
+        let begins = time(self.from.as_deref()).is_none_or(|from| from <= until.max(now));
         begins && time(self.until.as_deref()).is_none_or(|end| end > until)
     }
 }

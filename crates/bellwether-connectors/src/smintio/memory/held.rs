@@ -212,7 +212,11 @@ impl Turn {
             }
         };
         fields.push((which.field(), until.into()));
-        let id = format!("term/{number}/{until}/{word}{point}");
+        let mut id = format!("term/{number}/{until}/{word}{point}");
+        if self.kept.covers > 0 {
+            // Another licence took over in between: what was taken back may be so again.
+            id.push_str(&format!("/{}", self.kept.covers));
+        }
         self.say(kind, &id, severity, Some(("license", known(fields))));
         true
     }
@@ -225,7 +229,9 @@ impl Turn {
             .iter()
             .filter(|term| term.is_over())
             .collect();
-        let all = !ends.is_empty() && ends.len() == self.kept.terms.len() && self.is_held();
+        let covered = self.kept.terms.iter().any(|term| self.is_covered(term));
+        let all = !ends.is_empty() && ends.len() == self.kept.terms.len();
+        let all = all && self.is_held() && !covered;
         if !all {
             self.kept.ended_with = None;
             self.kept.used_after_end = false;

@@ -217,7 +217,7 @@ impl Turn {
     /// Whether another licence takes over from a term. A term without an end is on its own.
     pub(super) fn is_covered(&self, term: &TermMemory) -> bool {
         let cover = self.kept.cover.as_ref().zip(term.ends_at());
-        cover.is_some_and(|(cover, until)| cover.takes_over(until))
+        cover.is_some_and(|(cover, until)| cover.takes_over(until, self.now))
     }
 
     /// The next moment at which something may have to be said.

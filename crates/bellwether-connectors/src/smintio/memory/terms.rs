@@ -187,15 +187,17 @@ impl TermMemory {
         self.end.as_ref().map(|dated| dated.until.as_str())
     }
 
-    /// Whether anything was told of its end or of its first use and is still so; it is not once
-    /// this was asked.
+    /// Whether anything was told of its end or of its first use and is still so. It is not once
+    /// this was asked: should it be so again, it is told again.
     pub(super) fn take_told(&mut self) -> bool {
         let both = [&mut self.end, &mut self.first_use];
-        let told = both
-            .into_iter()
-            .flatten()
-            .map(|dated| std::mem::take(&mut dated.told));
-        told.fold(false, |any, one| any | one)
+        let mut any = false;
+        for dated in both.into_iter().flatten().filter(|dated| dated.told) {
+            any = true;
+            dated.done.clear();
+            (dated.told, dated.over) = (false, false);
+        }
+        any
     }
 
     /// Whether the term's end is past.
