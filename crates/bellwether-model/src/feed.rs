@@ -2,6 +2,8 @@
 //! the other way of reading beside `Source`. How often it is read, and what is committed when, is
 //! the engine's.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::BoxFuture;
@@ -24,12 +26,22 @@ pub trait Feed: Send + Sync {
     /// None when every read is of everything, so that there is nothing to find.
     fn reread_every(&self) -> Option<Millis>;
 
+    /// What its settings say about how records are judged, as a text to compare: when it changes,
+    /// everything is read again under a new generation.
+    fn judged_by(&self) -> String {
+        String::new()
+    }
+
     /// The records behind `cursor`; without one this is the first read of all. The engine commits
     /// the new cursor only after every record of the batch, so a crash brings a batch again.
     ///
     /// # Errors
     /// As for any call; nothing is lost, the same cursor is asked again.
-    fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>>;
+    fn read<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        judging: &'a Judging,
+    ) -> BoxFuture<'a, Result<Handed, Failure>>;
 
     /// A cursor before all records, for somebody who has read them to the end before: what came
     /// since is news, also when the provider no longer knows the cursor.
@@ -63,6 +75,16 @@ pub trait Feed: Send + Sync {
         let _ = ear;
         Box::pin(std::future::pending())
     }
+}
+
+/// By what records are judged besides themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judging {
+    /// Grows with every change of settings or thresholds. A record judged anew is another record:
+    /// the generation belongs into its id where the judgement depends on what follows.
+    pub generation: u64,
+    /// By name, ascending: every threshold that a flow wants, else the connector's defaults.
+    pub thresholds: BTreeMap<String, Vec<i64>>,
 }
 
 /// Where a feed that listens says what it hears.

@@ -30,9 +30,7 @@ use bellwether_model::connector::{
 use bellwether_model::failure::Failure;
 use bellwether_model::feed::Feed;
 use bellwether_model::http::{RawAnswer, RawRequest};
-use bellwether_model::id::{hash, hex};
 use bellwether_model::spec::Settings;
-use serde_json::json;
 
 use self::client::Client;
 use self::portals::Portals;
@@ -51,6 +49,9 @@ const EXPIRED: &str = "smintio.license.expired";
 const FIRST_USE_DUE: &str = "smintio.license.first_use_due";
 const LIMIT_NEAR: &str = "smintio.license.usage_limit_near";
 const LIMIT_REACHED: &str = "smintio.license.usage_limit_reached";
+const RENEWED: &str = "smintio.license.renewed";
+const LICENSED: &str = "smintio.asset.licensed";
+const COVERED: &str = "smintio.license.covered";
 const VIOLATION: &str = "smintio.compliance.violation";
 const UPDATED: &str = "smintio.asset.updated";
 const REPLACED: &str = "smintio.asset.replaced";
@@ -83,6 +84,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
         scopes: settings::SCOPES,
     },
     triggers: triggers::ALL,
+    thresholds: triggers::THRESHOLDS,
     actions: &[],
     inlets: &[InletDef {
         name: "",
@@ -103,8 +105,6 @@ struct Smintio {
     client: Client,
     webhook: Webhook,
     portals: Option<Portals>,
-    /// Tells records apart that were judged by other rules.
-    rules_print: String,
 }
 
 fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failure> {
@@ -112,9 +112,7 @@ fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failur
     let client = Client::new(setup.interface(), settings.secret("refresh_token"), &host);
     let portals = Portals::read(&settings, &setup, &host)?;
     let webhook = Webhook::read(&settings, &host)?;
-    let rules = json!([setup.rules, setup.watched, setup.files]).to_string();
     Ok(Arc::new(Smintio {
-        rules_print: hex(&hash(&[rules.as_bytes()])[..8]),
         setup,
         client,
         webhook,

@@ -82,18 +82,34 @@ fn noun(name: &str) -> Value {
         ),
         "license" => object(
             "The term that ends.",
-            json!({"sequence_number": number("Which term."), "term_name": text("Its name."),
+            json!({"id": text("The term: the same in all that is told of it."),
+                "sequence_number": number("Which term."), "term_name": text("Its name."),
                 "last_day": text("The last day, in the connection's zone."),
                 "days_left": number("Days until then; 0 is today."),
-                "threshold": number("The threshold that was passed, in days."),
-                "valid_until": text(date), "to_be_used_until": text(date)}),
+                "threshold": number("The threshold that was passed, in days."), "passed": passed(),
+                "valid_until": text(date), "to_be_used_until": text(date),
+                "renewed_by": text("The transaction whose licence takes over."),
+                "renewed_until": text("Until when that one holds; absent when it does not end.")}),
         ),
         "limit" => object(
             "The counter and its limit.",
             json!({"counter": text("`downloads`, `users` or `reuses`."),
                 "current": number("How much is used."), "max": number("The limit."),
                 "percent": number("Per cent of the limit."),
-                "threshold": number("The threshold that was passed, in per cent.")}),
+                "threshold": number("The threshold that was passed, in per cent."),
+                "passed": passed()}),
+        ),
+        "licensed" => object(
+            "A licence of an asset.",
+            json!({"asset": text("The asset."), "transaction": text("The licence's transaction."),
+                "licence": {"description": "How far it reaches and how wide it is; null when it \
+                    is no longer held."}}),
+        ),
+        "covered" => object(
+            "A licence and the one that takes over from it.",
+            json!({"transaction": text("The licence's transaction."),
+                "cover": {"description": "The other one's transaction, with from and until; null \
+                    when there is none."}}),
         ),
         "portal" | "collection" | "swallowed" | "watch" => watched(name),
         _ => matter(name),
@@ -140,6 +156,11 @@ fn watched(name: &str) -> Value {
         ),
         _ => text("The name of the search or collection."),
     }
+}
+
+fn passed() -> Value {
+    json!({"type": "array", "items": {"type": "integer"}, "description": "Every threshold that \
+        was passed at once, ascending. A flow hears of those that it handed over with `with:`."})
 }
 
 fn matter(name: &str) -> Value {
@@ -216,10 +237,15 @@ fn example(name: &str) -> Value {
         "review" => json!({"reasons": [{"code": "ai_content", "kind": "brand",
                 "field": "content_element.is_ai", "detail": "made with artificial intelligence"}],
             "new": ["ai_content"], "kinds": ["brand"]}),
-        "license" => json!({"sequence_number": 1, "term_name": "Print", "last_day": "2026-03-31",
-            "days_left": 7, "threshold": 7, "valid_until": "2026-03-31T20:00:00Z"}),
+        "license" => json!({"id": "0b6a2f6e-6f0e-4f5e-8a44-0d6f3a1b2c3d/1",
+            "sequence_number": 1, "term_name": "Print", "last_day": "2026-03-31",
+            "days_left": 7, "threshold": 7, "passed": [7], "valid_until": "2026-03-31T20:00:00Z"}),
         "limit" => json!({"counter": "downloads", "current": 8, "max": 10, "percent": 80,
-            "threshold": 80}),
+            "threshold": 80, "passed": [80]}),
+        "licensed" => json!({"asset": "2:0:61019726", "transaction": "t-2",
+            "licence": {"until": "2027-03-31T20:00:00Z", "kind": "royalty_free"}}),
+        "covered" => json!({"transaction": "t-1",
+            "cover": {"by": "t-2", "until": "2027-03-31T20:00:00Z"}}),
         "request" => json!({"kind": "purchase", "state_from": "submitted", "state_to": "approved"}),
         "violation" => json!({"rule": "limit_exceeded", "fields": ["current_downloads"],
             "counter": "downloads", "current": 11, "max": 10}),

@@ -20,8 +20,6 @@ pub(super) const TOKEN: &str = "https://{tenant}.smint.io/connect/token";
 const LIMIT_MAX: i64 = 50;
 /// Campaigns that one connection watches.
 const CAMPAIGNS_MAX: usize = 100;
-/// Thresholds in one list.
-const THRESHOLDS_MAX: usize = 12;
 
 /// The fields of a connection.
 pub(super) fn spec() -> Spec {
@@ -166,18 +164,6 @@ fn meaning() -> Vec<Field> {
         )
         .or("\"Europe/Vienna\""),
         Field::new(
-            "days",
-            Tree,
-            "How many days before its end a licence is told of, each once.",
-        )
-        .or("[90, 30, 7, 1]"),
-        Field::new(
-            "percents",
-            Tree,
-            "At how many per cent of a limit it is told of; from 100 on it is reached.",
-        )
-        .or("[80, 95, 100]"),
-        Field::new(
             "stuck_hours",
             Integer,
             "After how many hours in the same phase a purchase waits for somebody; 0 for never.",
@@ -237,7 +223,8 @@ fn ways_in() -> Vec<Field> {
             "mapping",
             Tree,
             "Where a webhook's body has what flows use, for senders with other names: `type`, `id`, \
-             `time`, and under `data` the names of nouns and fields, each with a dotted path.",
+             `time`, and under `data` the names of nouns and fields, each with a dotted path or a \
+             text of several: `{task.id}/{task.state}`. Under `types`, their words for ours.",
         )
         .example("{\"type\": \"event.kind\", \"id\": \"event.id\"}"),
     ]
@@ -321,27 +308,6 @@ fn within(
         .ok_or_else(|| wrong(field, format!("a number from {least} to {most} is needed")))
 }
 
-fn thresholds(settings: &Settings, field: &str, most: i64) -> Result<Vec<i64>, Failure> {
-    let words = || {
-        let text = format!("a list of up to {THRESHOLDS_MAX} numbers from 1 to {most} is needed");
-        wrong(field, text)
-    };
-    let list = match settings.tree(field) {
-        Value::Array(list) => list.as_slice(),
-        _ => return Err(words()),
-    };
-    let numbers: Option<Vec<i64>> = list
-        .iter()
-        .map(|one| one.as_i64().filter(|n| (1..=most).contains(n)))
-        .collect();
-    let mut numbers = numbers
-        .filter(|all| all.len() <= THRESHOLDS_MAX)
-        .ok_or_else(words)?;
-    numbers.sort_unstable();
-    numbers.dedup();
-    Ok(numbers)
-}
-
 fn campaigns(settings: &Settings) -> Result<Vec<Watched>, Failure> {
     let list = match settings.tree("campaigns") {
         Value::Null => return Ok(Vec::new()),
@@ -421,9 +387,8 @@ impl Setup {
             files: settings.flag("files"),
             rules: Rules {
                 zone: zone.to_owned(),
-                days: thresholds(settings, "days", 3_650)?,
-                percents: thresholds(settings, "percents", 1_000)?,
                 stuck_hours: within(settings, "stuck_hours", (0, 8_760), 48)?,
+                ..Rules::default()
             },
             watched: campaigns(settings)?,
             web_url: url("web_url", "https://{tenant}.smint.io"),

@@ -2,14 +2,43 @@
 //! `verified` says: whether the provider's public documents have it; most are rules of ours over
 //! public fields. When they happen is decided in `memory`.
 
-use bellwether_model::connector::TriggerDef;
+use bellwether_model::connector::{ThresholdDef, TriggerDef};
 use serde_json::Value;
 
-use super::schema;
+use super::{EXPIRING, FIRST_USE_DUE, LIMIT_NEAR, LIMIT_REACHED, schema};
+
+/// Days before a date of a licence.
+pub(super) const DAYS: &str = "days";
+/// Per cent of a limit.
+pub(super) const PERCENT: &str = "percent";
+
+/// What flows may hand over.
+pub(super) const THRESHOLDS: &[ThresholdDef] = &[
+    ThresholdDef {
+        name: DAYS,
+        summary: "How many days before the end of a licence, or before its first use is due, it is \
+                  told of; each once.",
+        events: &[EXPIRING, FIRST_USE_DUE],
+        default: &[1, 7, 30, 90],
+        most: 3_650,
+        passed: "/license/passed",
+    },
+    ThresholdDef {
+        name: PERCENT,
+        summary: "At how many per cent of a limit it is told of, each once; from 100 on the limit is \
+                  reached.",
+        events: &[LIMIT_NEAR, LIMIT_REACHED],
+        default: &[80, 95, 100],
+        most: 1_000,
+        passed: "/limit/passed",
+    },
+];
 
 const ACTION: &[&str] = &["asset", "transaction", "actor", "severity", "action"];
 const CHANGE: &[&str] = &["asset", "transaction", "actor", "severity", "change"];
 const LICENSE: &[&str] = &["asset", "transaction", "actor", "severity", "license"];
+const LICENSED: &[&str] = &["severity", "licensed"];
+const COVERED: &[&str] = &["severity", "covered"];
 const LIMIT: &[&str] = &["asset", "transaction", "actor", "severity", "limit"];
 const REQUEST: &[&str] = &["asset", "transaction", "actor", "severity", "request"];
 const REVIEW: &[&str] = &["asset", "transaction", "actor", "severity", "review"];
@@ -69,6 +98,16 @@ pub(super) const ALL: &[TriggerDef] = &[
         sample: || sample("smintio.license.first_use_due", LICENSE),
         sentence: "{{ asset.name or transaction.uuid }} must be used first by {{ \
                    license.last_day }}",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.license.renewed",
+        summary: "What was told of a term no longer holds: its date is later now, or another \
+                  licence of the same asset, as wide as far as is known, takes over from it.",
+        nouns: LICENSE,
+        schema: || schema::of(LICENSE),
+        sample: || sample("smintio.license.renewed", LICENSE),
+        sentence: "{{ asset.name or transaction.uuid }} was renewed",
         verified: false,
     },
     TriggerDef {
@@ -287,6 +326,27 @@ pub(super) const ALL: &[TriggerDef] = &[
         verified: false,
     },
     TriggerDef {
+        event: "smintio.asset.licensed",
+        summary: "A licence of an asset came, changed or is no longer held; the memory of the \
+                  asset reads this.",
+        nouns: LICENSED,
+        schema: || schema::of(LICENSED),
+        sample: || sample("smintio.asset.licensed", LICENSED),
+        sentence: "A licence of {{ licensed.asset }}",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.license.covered",
+        summary: "A licence takes over from another one of the same asset, or no longer does; the \
+                  memory of the licence reads this.",
+        nouns: COVERED,
+        schema: || schema::of(COVERED),
+        sample: || sample("smintio.license.covered", COVERED),
+        sentence: "{{ covered.transaction }} is covered by {{ covered.cover.by if covered.cover \
+                   else 'no other licence' }}",
+        verified: false,
+    },
+    TriggerDef {
         event: "smintio.campaign.member",
         summary: "An asset of a watched campaign came, changed or left; the memory of \
                   the campaign reads this.",
@@ -353,6 +413,12 @@ fn sample(event: &str, nouns: &[&str]) -> Value {
     let mut sample = schema::sample(nouns);
     if let Some(word) = event.strip_prefix("smintio.request.") {
         sample["request"]["state_to"] = word.into();
+    }
+    if event == super::RENEWED {
+        sample["license"] = serde_json::json!({"id": "0b6a2f6e-6f0e-4f5e-8a44-0d6f3a1b2c3d/1",
+            "sequence_number": 1, "term_name": "Print", "valid_until": "2026-03-31T20:00:00Z",
+            "renewed_by": "7c1d9e04-2b6f-4a55-9f7e-52c0a7f5d8e1",
+            "renewed_until": "2027-03-31T20:00:00Z"});
     }
     if event == super::CAMPAIGN_MEMBER {
         sample["campaign"] = serde_json::json!({"kind": "collection", "name": "Spring images",

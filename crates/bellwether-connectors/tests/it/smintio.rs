@@ -359,8 +359,6 @@ async fn settings_that_cannot_work_are_named() {
         ("zone", json!("Mars/Olympus")),
         ("limit", json!(51)),
         ("poll_seconds", json!(59)),
-        ("days", json!([0])),
-        ("percents", json!("80")),
         ("campaigns", json!([{"size": 3}])),
         ("tenant", json!("a/b")),
         ("webhook_secret", json!("not base64!")),

@@ -2,14 +2,14 @@
 //! after everything of its batch; what comes again is a known repeat by its id. Once in a while
 //! everything is read again, which finds what the cursor did not bring and moves no cursor.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use bellwether_model::failure::Failure;
-use bellwether_model::feed::{Batch, Feed, Handed, Record};
-use bellwether_model::id::Id;
+use bellwether_model::feed::{Batch, Feed, Handed, Judging, Record};
+use bellwether_model::id::{Id, hash, hex};
 use bellwether_model::time::Millis;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
@@ -31,8 +31,8 @@ const TOGETHER: usize = 8;
 pub(super) struct Memory {
     /// How often each record of the present batch was tried.
     attempts: HashMap<String, u32>,
-    /// Where reading everything again has come to.
-    again: Option<String>,
+    /// Where reading everything again has come to, and how it judges.
+    again: Option<(Judging, String)>,
     /// What the link was said to be: None before the first read, else the failure's code.
     pub(super) link: Option<Option<String>>,
 }
@@ -73,8 +73,9 @@ impl Engine {
                 failed => failed,
             };
             let settled = inlet.settled.load(Ordering::Relaxed) > before;
+            let failed = result.is_err();
             let wait = rhythm.wait(name, result, settled, feed.poll_every());
-            self.until_next_read(&inlet, wait).await;
+            self.until_next_read(&inlet, wait, failed).await;
         }
     }
 
@@ -99,10 +100,11 @@ impl Engine {
     async fn read_on(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
         let store = self.store();
         let key = place(&link.name, feed.name());
+        let judging = self.judging(link, feed).await?;
         let mut state = store.inlet(&key, InletStep::TakeHint).await?;
         let mut expired = false;
         loop {
-            match feed.read(state.cursor.as_deref()).await? {
+            match feed.read(state.cursor.as_deref(), &judging).await? {
                 Handed::Batch(batch) => {
                     self.take_batch(link, feed, &batch).await?;
                     let (more, pause) = (batch.more, batch.pause);
@@ -135,6 +137,27 @@ impl Engine {
                 () = self.stopped() => {}
             }
         }
+    }
+
+    /// By what records are judged now. Recorded before the first of them is read that way.
+    async fn judging(&self, link: &Link, feed: &dyn Feed) -> Result<Judging, StoreError> {
+        let setup = self.setup();
+        let thresholds = link.def.thresholds.iter();
+        let thresholds: BTreeMap<String, Vec<i64>> = thresholds
+            .map(|def| (def.name.to_owned(), setup.flows.thresholds(def, &link.name)))
+            .collect();
+        let by = serde_json::json!([feed.judged_by(), thresholds]).to_string();
+        let by = hex(&hash(&[by.as_bytes()])[..16]);
+        let key = place(&link.name, feed.name());
+        let mut state = self.store().inlet(&key, InletStep::Look).await?;
+        if state.judged_by.as_ref() != Some(&by) {
+            let step = InletStep::Judged { by };
+            state = self.store().inlet(&key, step).await?;
+        }
+        Ok(Judging {
+            generation: state.generation,
+            thresholds,
+        })
     }
 
     async fn move_cursor(&self, key: &str, cursor: String) -> Result<InletState, StoreError> {
@@ -290,7 +313,8 @@ impl Engine {
         let begun = self.inlet_of(&key).memory().again.is_some();
         let now = self.now();
         let last = state.counted_at.or(state.since).unwrap_or(now);
-        if !begun && now.since(last) < every {
+        let judged_anew = state.reread < state.generation;
+        if !begun && !judged_anew && now.since(last) < every {
             return Ok(());
         }
         self.reread(link, feed).await.map(|_| ())
@@ -301,17 +325,20 @@ impl Engine {
     async fn reread(&self, link: &Link, feed: &dyn Feed) -> Result<u64, NotRead> {
         let key = place(&link.name, feed.name());
         let inlet = self.inlet_of(&key);
+        let judging = self.judging(link, feed).await?;
         let begun = inlet.memory().again.take();
-        let mut cursor = begun.unwrap_or_else(|| feed.start());
+        // What was judged by other rules is judged again.
+        let begun = begun.filter(|(before, _)| *before == judging);
+        let mut cursor = begun.map_or_else(|| feed.start(), |(_, cursor)| cursor);
         let mut found = 0;
         loop {
-            let step = self.reread_batch(link, feed, &cursor).await;
+            let step = self.reread_batch(link, feed, &cursor, &judging).await;
             let (taken, next) = match step {
                 Ok(Some(step)) => step,
                 // Where it had come to is no longer known; the next time begins at the start.
                 Ok(None) => return Err(no_start(link)),
                 Err(error) => {
-                    inlet.memory().again = Some(cursor);
+                    inlet.memory().again = Some((judging, cursor));
                     return Err(error);
                 }
             };
@@ -324,7 +351,7 @@ impl Engine {
             }
             if inlet.hint.notified().now_or_never().is_some() {
                 self.read_feed(link, feed).await.inspect_err(|_| {
-                    inlet.memory().again = Some(cursor.clone());
+                    inlet.memory().again = Some((judging.clone(), cursor.clone()));
                 })?;
             }
         }
@@ -332,7 +359,8 @@ impl Engine {
             tracing::info!(connection.name = %link.name, found, "reading everything again found changes");
         }
         let at = self.now();
-        let step = InletStep::Counted { gaps: 0, at };
+        let generation = judging.generation;
+        let step = InletStep::Reread { generation, at };
         self.store().inlet(&key, step).await?;
         Ok(found)
     }
@@ -344,10 +372,11 @@ impl Engine {
         link: &Link,
         feed: &dyn Feed,
         cursor: &str,
+        judging: &Judging,
     ) -> Result<Option<(u64, Option<(String, Millis)>)>, NotRead> {
         let inlet = self.inlet_of(&place(&link.name, feed.name()));
         let _reading = inlet.reading.lock().await;
-        match feed.read(Some(cursor)).await? {
+        match feed.read(Some(cursor), judging).await? {
             Handed::Batch(batch) => {
                 let taken = self.take_batch(link, feed, &batch).await?;
                 inlet.memory().attempts.clear();
@@ -379,10 +408,11 @@ impl Engine {
             return Ok(0);
         }
         self.read_feed(link, feed).await?;
+        let judging = self.judging(link, feed).await?;
         let mut cursor = feed.start();
         let mut gaps = 0;
         loop {
-            let Handed::Batch(batch) = feed.read(Some(&cursor)).await? else {
+            let Handed::Batch(batch) = feed.read(Some(&cursor), &judging).await? else {
                 return Err(no_start(link));
             };
             gaps += self.unknown(link, &batch).await?.len() as u64;

@@ -16,7 +16,7 @@ use bellwether_model::BoxFuture;
 use bellwether_model::connector::{Action, AuthSpec, Checked, Connection, ConnectorDef, Outcome};
 use bellwether_model::event::{DATA_MAX, NewEvent};
 use bellwether_model::failure::Failure;
-use bellwether_model::feed::{Batch, Ear, Feed, Handed, Record};
+use bellwether_model::feed::{Batch, Ear, Feed, Handed, Judging, Record};
 use bellwether_model::id::Id;
 use bellwether_model::spec::Spec;
 use bellwether_model::time::{Millis, Time};
@@ -38,6 +38,7 @@ static SHELF: ConnectorDef = ConnectorDef {
     basis: "Made for tests.",
     auth: AuthSpec::None,
     triggers: &[],
+    thresholds: &[],
     actions: &[],
     inlets: &[],
     reduce: None,
@@ -56,6 +57,7 @@ struct Shelf {
     reads: Mutex<Vec<Option<String>>>,
     fetched: AtomicUsize,
     hint: tokio::sync::Notify,
+    judged_by: Mutex<String>,
 }
 
 impl Shelf {
@@ -72,7 +74,7 @@ impl Shelf {
         thing.1 = content;
     }
 
-    fn page(&self, cursor: Option<&str>) -> Handed {
+    fn page(&self, cursor: Option<&str>, generation: u64) -> Handed {
         let epoch = *self.epoch.lock().unwrap();
         let from = match cursor {
             None | Some("start") => 0,
@@ -82,7 +84,7 @@ impl Shelf {
         let things = self.things.lock().unwrap();
         let page: Vec<_> = things.iter().skip(from).take(BATCH).collect();
         let record = |(id, content): &&(String, Json)| Record {
-            id: format!("{id}/{content}"),
+            id: format!("{id}/{content}/g{generation}"),
             subject: id.clone(),
             body: content.clone(),
         };
@@ -118,10 +120,18 @@ impl Feed for Shelf {
         Some(Millis::hours(24))
     }
 
-    fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>> {
+    fn judged_by(&self) -> String {
+        self.judged_by.lock().unwrap().clone()
+    }
+
+    fn read<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        judging: &'a Judging,
+    ) -> BoxFuture<'a, Result<Handed, Failure>> {
         self.reads.lock().unwrap().push(cursor.map(str::to_owned));
         let refused = self.refused.lock().unwrap().clone();
-        let answer = refused.map_or_else(|| Ok(self.page(cursor)), Err);
+        let answer = refused.map_or_else(|| Ok(self.page(cursor, judging.generation)), Err);
         Box::pin(std::future::ready(answer))
     }
 
@@ -398,6 +408,34 @@ async fn once_a_day_everything_is_read_again_and_only_changes_are_told() {
 }
 
 #[tokio::test]
+async fn what_is_judged_anew_is_read_again_and_each_judgement_once() {
+    let room = Room::new();
+    for n in 0..4 {
+        room.shelf.put(&format!("t{n}"), json!(n));
+    }
+    room.engine.start().await;
+    let say = async |words: &str, judged: usize| {
+        *room.shelf.judged_by.lock().unwrap() = words.to_owned();
+        room.shelf.hint.notify_one();
+        until(words, async || {
+            let state = room.inlet().await;
+            let all = state.generation == state.reread && room.things().await == judged;
+            all.then_some(())
+        })
+        .await;
+    };
+    say("", 4).await;
+    say("strictly", 8).await;
+    // Back to what was before is a third judgement, not a repeat of the first.
+    say("", 12).await;
+    room.engine.stop(std::time::Duration::from_secs(5)).await;
+    assert_eq!(room.inlet().await.generation, 3);
+    let room = Room::process(room.shelf, room.database, 2);
+    room.read().await;
+    assert_eq!(room.things().await, 12, "a new process judges as before");
+}
+
+#[tokio::test]
 async fn hints_wake_the_reader_at_once() {
     let room = Room::new();
     room.engine.start().await;
@@ -424,7 +462,12 @@ async fn a_provider_that_wants_to_be_left_alone_is_whatever_it_hints() {
     *room.shelf.refused.lock().unwrap() = Some(limited);
     room.engine.start().await;
     let reads = || room.shelf.reads.lock().unwrap().len();
-    until("the first read", async || (reads() == 1).then_some(())).await;
+    let due = room.engine.now() + Millis::minutes(7);
+    until("the first read is refused", async || {
+        room.clock.is_awaited(due).then_some(())
+    })
+    .await;
+    assert_eq!(reads(), 1);
     *room.shelf.refused.lock().unwrap() = None;
     room.shelf.put("t0", json!(0));
     room.shelf.hint.notify_one();
@@ -432,7 +475,8 @@ async fn a_provider_that_wants_to_be_left_alone_is_whatever_it_hints() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(reads(), 1, "the wait is not over");
+    assert!(room.clock.is_awaited(due), "the wait is not over");
+    assert_eq!(reads(), 1);
     room.clock.move_to(room.engine.now() + Millis::minutes(1));
     until("the read after the wait", async || {
         (room.things().await == 1).then_some(())

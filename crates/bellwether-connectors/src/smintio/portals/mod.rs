@@ -20,7 +20,7 @@ use bellwether_model::BoxFuture;
 use bellwether_model::connector::Host;
 use bellwether_model::event::NewEvent;
 use bellwether_model::failure::Failure;
-use bellwether_model::feed::{Feed, Handed, Record};
+use bellwether_model::feed::{Feed, Handed, Judging, Record};
 use bellwether_model::spec::Settings;
 use bellwether_model::time::{Millis, Time};
 use serde_json::{Value, json};
@@ -123,7 +123,11 @@ impl Feed for Portals {
         None
     }
 
-    fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>> {
+    fn read<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        _: &'a Judging,
+    ) -> BoxFuture<'a, Result<Handed, Failure>> {
         Box::pin(async move { self.step(cursor).await.map(Handed::Batch) })
     }
 

@@ -38,9 +38,13 @@ impl Feed for Second {
     }
 
     /// One record at a time, and two minutes between them.
-    fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>> {
+    fn read<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        judging: &'a Judging,
+    ) -> BoxFuture<'a, Result<Handed, Failure>> {
         Box::pin(async move {
-            let mut handed = self.0.read(cursor).await?;
+            let mut handed = self.0.read(cursor, judging).await?;
             if let Handed::Batch(batch) = &mut handed {
                 batch.pause = Millis::minutes(2);
             }

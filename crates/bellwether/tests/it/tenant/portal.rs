@@ -2,37 +2,50 @@
 //! the middle of one and after each of its writes, licences that do not wait for any of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::*;
+use bellwether_engine::run::Engine;
+use bellwether_engine::seam::Connections as _;
+use bellwether_engine::store::{EventQuery, InletStep, Store as _, Views};
+use bellwether_engine::story::StoryClock;
+use bellwether_model::clock::Clock as _;
+use bellwether_model::event::Event;
+use bellwether_model::time::{Millis, Time};
+use bellwether_store::Database;
+use serde_json::{Value as Json, json};
+
+use super::ground::{Ground, Kept, Steps};
+use super::life::{BEGINS, NAME, TENANT, process_with};
 use crate::support::until;
 
 const PACE: Millis = Millis::seconds(5);
 
 /// A portal with the server that watches it.
-struct Watch<'a> {
-    ground: &'a Ground,
+struct Watch {
+    ground: Arc<Ground>,
     info: Json,
     database: Arc<Database>,
-    vault: Arc<Kept>,
+    kept: Arc<Kept>,
     clock: Arc<StoryClock>,
 }
 
-impl<'a> Watch<'a> {
-    async fn begin(ground: &'a Ground) -> Self {
+impl Watch {
+    async fn begin() -> Self {
+        let ground = Arc::new(Ground::tcp().await);
         let tenant = json!({"id": TENANT, "seed": 5, "transactions": 0});
         let watch = Self {
-            ground,
-            info: ground.at.set("smintio", tenant).await,
+            info: ground.set("smintio", tenant).await,
             database: Arc::new(bellwether_store::open("sqlite::memory:").unwrap()),
-            vault: Arc::new(Kept::default()),
+            kept: Arc::new(Kept::default()),
             clock: Arc::new(StoryClock::at(Time::parse(BEGINS).unwrap())),
+            ground,
         };
         let clock = json!({"start": BEGINS, "rate": 0.0});
-        ground.at.set("clock", clock).await;
+        watch.ground.set("clock", clock).await;
         watch
     }
 
-    async fn start(&self, how: (u8, i64)) -> Engine {
+    async fn start(&self, how: (u8, Arc<Steps>)) -> Engine {
         let (info, portals) = (&self.info, &self.info["portals"]);
         let settings = json!({
             "tenant": TENANT, "client_id": info["client_id"],
@@ -42,15 +55,15 @@ impl<'a> Watch<'a> {
                 "searches": [{"name": "Everything", "query": ""}], "page_size": 25},
             "portals_refresh_token": portals["refresh_token"],
         });
-        let parts = (&self.database, &self.vault, &self.clock);
-        let engine = process_with(self.ground, &settings, parts.0, parts.1, parts.2, how);
+        let parts = (&self.database, &self.kept, &self.clock);
+        let engine = process_with(&self.ground, &settings, parts, how);
         engine.start().await;
         engine
     }
 
     async fn deed(&self, deed: &str, body: Json) -> Json {
         let path = format!("smintio/{TENANT}/{deed}");
-        self.ground.at.set(&path, body).await
+        self.ground.set(&path, body).await
     }
 
     async fn buy(&self, name: &str) -> Json {
@@ -59,7 +72,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn shown(&self) -> Json {
-        self.ground.at.admin(&format!("smintio/{TENANT}")).await
+        self.ground.show(TENANT).await
     }
 
     async fn cursor(&self) -> Json {
@@ -106,9 +119,8 @@ impl<'a> Watch<'a> {
 
 #[tokio::test]
 async fn a_task_is_asked_for_at_one_pace_and_outlives_the_process() {
-    let ground = Ground::new().await;
-    let watch = Watch::begin(&ground).await;
-    let engine = watch.start((1, i64::MAX)).await;
+    let watch = Watch::begin().await;
+    let engine = watch.start((1, Steps::endless())).await;
     watch.buy("Before").await;
     watch.scan().await;
     watch.buy("After").await;
@@ -144,7 +156,7 @@ async fn a_task_is_asked_for_at_one_pace_and_outlives_the_process() {
     let ledger = watch.database.ledger(NAME).await.unwrap();
     assert!(ledger.received >= 3, "{ledger:?}");
     watch.stop(engine).await;
-    let engine = watch.start((2, i64::MAX)).await;
+    let engine = watch.start((2, Steps::endless())).await;
     assert_eq!(watch.cursor().await["task"]["uuid"], task);
     until("the end of the scan", async || {
         watch.clock.move_to(watch.clock.now() + PACE);
@@ -162,37 +174,36 @@ async fn a_task_is_asked_for_at_one_pace_and_outlives_the_process() {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_after_any_write_loses_and_repeats_nothing() {
-    let ground = Ground::new().await;
-    let watch = Watch::begin(&ground).await;
+async fn a_process_that_ends_after_any_step_loses_and_repeats_nothing() {
+    let watch = Watch::begin().await;
     watch.deed("settings", json!({"task_polls": 1})).await;
     watch.buy("Before").await;
     let mut number = 1;
-    let engine = watch.start((number, i64::MAX)).await;
+    let engine = watch.start((number, Steps::endless())).await;
     watch.scan().await;
     watch.stop(engine).await;
     let mut expected = BTreeSet::new();
-    for writes in 0..12 {
+    for ends in 0..24 {
         for half in ["a", "b"] {
-            let name = format!("Asset {writes:02} {half}");
+            let name = format!("Asset {ends:02} {half}");
             watch.buy(&name).await;
             expected.insert(name);
         }
         number += 1;
-        let engine = watch.start((number, writes)).await;
-        let steps = AtomicI64::new(0);
+        let steps = Steps::after(ends);
+        let engine = watch.start((number, Arc::clone(&steps))).await;
         until("the process has ended", async || {
             watch.clock.move_to(watch.clock.now() + Millis::minutes(1));
-            (steps.fetch_add(1, Ordering::Relaxed) > 10).then_some(())
+            steps.are_over().then_some(())
         })
         .await;
         // It can write nothing any more, so nobody waits for its end.
         engine.stop(std::time::Duration::ZERO).await;
         number += 1;
-        let engine = watch.start((number, i64::MAX)).await;
+        let engine = watch.start((number, Steps::endless())).await;
         watch.scan().await;
         watch.stop(engine).await;
         let wanted: Vec<String> = expected.iter().cloned().collect();
-        assert_eq!(watch.published().await, wanted, "after {writes} writes");
+        assert_eq!(watch.published().await, wanted, "after {ends} steps");
     }
 }
