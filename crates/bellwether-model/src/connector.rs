@@ -40,6 +40,8 @@ pub struct ConnectorDef {
     pub auth: AuthSpec,
     /// The event types that it brings.
     pub triggers: &'static [TriggerDef],
+    /// Numbers that a flow may hand over to some of them with `with:`.
+    pub thresholds: &'static [ThresholdDef],
     /// What it can do.
     pub actions: &'static [ActionDef],
     /// The inlets under `/hooks/{connection}/…`.
@@ -89,6 +91,24 @@ pub struct TriggerDef {
     /// Whether the provider's public documents say that it is like this; false where it is our
     /// convention.
     pub verified: bool,
+}
+
+/// Numbers at which something is told, such as days before an end. Each flow hands over its own;
+/// the connector tells of all that any flow wants, and each flow hears of its own alone.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ThresholdDef {
+    /// The name under `with:`.
+    pub name: &'static str,
+    /// What they are, in a sentence.
+    pub summary: &'static str,
+    /// The event types that tell of them.
+    pub events: &'static [&'static str],
+    /// For a flow that hands over none.
+    pub default: &'static [i64],
+    /// The greatest that may be asked for; the least is 1.
+    pub most: i64,
+    /// Where the payload lists the thresholds that were passed, as a JSON pointer.
+    pub passed: &'static str,
 }
 
 /// What an action is for; flows speak of roles (`push`, `reply`), never of providers.
@@ -191,9 +211,10 @@ pub trait Connection: Send + Sync + Debug {
         None
     }
 
-    /// The source of whole records, if this connection has one instead.
-    fn feed(&self) -> Option<&dyn Feed> {
-        None
+    /// The sources of whole records, if this connection has such instead. Each has a name of its
+    /// own and is read by itself: one that waits or fails stops no other.
+    fn feeds(&self) -> Vec<&dyn Feed> {
+        Vec::new()
     }
 
     /// Performs an action once. Called only after `started` was committed for this attempt.

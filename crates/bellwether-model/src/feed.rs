@@ -2,6 +2,8 @@
 //! the other way of reading beside `Source`. How often it is read, and what is committed when, is
 //! the engine's.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::BoxFuture;
@@ -11,18 +13,35 @@ use crate::time::{Millis, Time};
 
 /// A source of whole records, read in batches. A record that changed is handed out again.
 pub trait Feed: Send + Sync {
+    /// What tells the feeds of a connection apart: a word that stays, since the cursor is kept
+    /// under it; empty for the one that hints from outside are about.
+    fn name(&self) -> &'static str {
+        ""
+    }
+
     /// How often to look when nothing hints.
     fn poll_every(&self) -> Millis;
 
-    /// How often to read everything again from the start, to find what the cursor did not bring.
-    fn reread_every(&self) -> Millis;
+    /// How often to read everything again from the start, to find what the cursor did not bring;
+    /// None when every read is of everything, so that there is nothing to find.
+    fn reread_every(&self) -> Option<Millis>;
+
+    /// What its settings say about how records are judged, as a text to compare: when it changes,
+    /// everything is read again under a new generation.
+    fn judged_by(&self) -> String {
+        String::new()
+    }
 
     /// The records behind `cursor`; without one this is the first read of all. The engine commits
     /// the new cursor only after every record of the batch, so a crash brings a batch again.
     ///
     /// # Errors
     /// As for any call; nothing is lost, the same cursor is asked again.
-    fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>>;
+    fn read<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        judging: &'a Judging,
+    ) -> BoxFuture<'a, Result<Handed, Failure>>;
 
     /// A cursor before all records, for somebody who has read them to the end before: what came
     /// since is news, also when the provider no longer knows the cursor.
@@ -58,6 +77,16 @@ pub trait Feed: Send + Sync {
     }
 }
 
+/// By what records are judged besides themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judging {
+    /// Grows with every change of settings or thresholds. A record judged anew is another record:
+    /// the generation belongs into its id where the judgement depends on what follows.
+    pub generation: u64,
+    /// By name, ascending: every threshold that a flow wants, else the connector's defaults.
+    pub thresholds: BTreeMap<String, Vec<i64>>,
+}
+
 /// Where a feed that listens says what it hears.
 pub trait Ear: Send + Sync {
     /// Something new may be there: the feed is read soon. Several hints are one.
@@ -87,8 +116,11 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// The cursor that is right once they are recorded.
     pub cursor: String,
-    /// Whether there is more to read at once.
+    /// Whether there is more to read.
     pub more: bool,
+    /// How long the provider is to be left alone before it is read, in transport time: always the
+    /// same while it works on an answer. Nothing else than reading this feed waits for it.
+    pub pause: Millis,
 }
 
 /// One record as it was handed out.

@@ -29,6 +29,7 @@ mod admin;
 mod clock;
 mod faults;
 mod google;
+mod mounted;
 mod opentext;
 mod page;
 mod people;
@@ -51,6 +52,7 @@ use tokio::task::JoinSet;
 
 pub use clock::{ClockSetting, RATE_LIMIT};
 pub use google::MAILBOX_BYTES_LIMIT;
+pub use mounted::{Answered, Mounted};
 pub use people::{PEOPLE_LIMIT, Person, default_people};
 
 use clock::Clock;

@@ -27,6 +27,14 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// A connection that is none: nothing can be reset.
+    pub(crate) fn of(peer: SocketAddr) -> Self {
+        Self {
+            peer,
+            cut: Arc::default(),
+        }
+    }
+
     /// Makes the connection end with a TCP reset, without an answer.
     pub(crate) fn reset(&self) {
         self.cut.notify_one();

@@ -53,6 +53,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
         token: settings::TOKEN,
         scopes: settings::SCOPES,
     },
+    thresholds: &[],
     triggers: &[
         TriggerDef {
             event: RECEIVED,

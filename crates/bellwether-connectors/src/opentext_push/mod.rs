@@ -45,6 +45,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
     settings: settings::spec,
     auth: AuthSpec::ClientCredentials,
     triggers: &[],
+    thresholds: &[],
     actions: &[ActionDef {
         name: "push",
         role: Role::Push,

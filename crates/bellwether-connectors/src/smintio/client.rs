@@ -1,5 +1,5 @@
-//! Calls of the licence API, and what its refusals mean for the engine. Tokens are made in `oauth`;
-//! what an answer says about a licence is read in `wire.rs`.
+//! Calls of one of the tenant's interfaces, and what its refusals mean for the engine. Tokens are
+//! made in `oauth`; what an answer says is read in `wire.rs` and `portals/wire.rs`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,9 +11,8 @@ use bellwether_model::secret::Secret;
 use bellwether_model::time::{Millis, Time};
 use serde_json::Value;
 
-use super::settings::Setup;
 use crate::http::retry_after;
-use crate::oauth::{Grant, TokenSource, encoded};
+use crate::oauth::{self, Grant, TokenSource, encoded};
 
 /// A page of fifty records with long texts is far below this.
 const ANSWER_MAX: usize = 8 << 20;
@@ -21,35 +20,51 @@ const ANSWER_MAX: usize = 8 << 20;
 pub(super) const CURSOR_UNKNOWN: &str = "continuation_uuid_invalid";
 /// The code for too many calls.
 pub(super) const RATE_LIMITED: &str = "rate_limited";
+/// The codes for what this one request asks and the interface does not do, whoever asks.
+pub(super) const NOT_IMPLEMENTED: &str = "not_implemented";
+pub(super) const BAD_REQUEST: &str = "bad_request";
+/// The code for something that is not there.
+pub(super) const NOT_FOUND: &str = "not_found";
 /// Waits after "too many requests" without a time: 2, 4, 8, 16 and then 32 seconds, as the vendor's
 /// own client has it.
 const CURVE_MAX: u32 = 5;
 
-/// The way to one tenant.
+/// One of the tenant's interfaces.
+#[derive(Clone, Debug)]
+pub(super) struct Interface {
+    /// The tenant's id, for messages.
+    pub(super) tenant: String,
+    /// What the paths are below.
+    pub(super) base_url: String,
+    /// Where its tokens are made, and for whom.
+    pub(super) client: oauth::Client,
+    /// What the user behind the connection must be allowed, for messages.
+    pub(super) may: &'static str,
+}
+
+/// The way to one interface of a tenant.
 #[derive(Debug)]
 pub(super) struct Client {
     host: Host,
     tokens: TokenSource,
-    tenant: String,
-    base_url: String,
+    interface: Interface,
     /// How many answers in a row were "too many requests".
     limited: AtomicU32,
 }
 
 impl Client {
-    pub(super) fn new(setup: &Setup, refresh: Secret, host: &Host) -> Self {
+    pub(super) fn new(interface: Interface, refresh: Secret, host: &Host) -> Self {
         Self {
-            tokens: TokenSource::new(host, setup.client.clone(), Grant::Refresh(refresh)),
+            tokens: TokenSource::new(host, interface.client.clone(), Grant::Refresh(refresh)),
             host: host.clone(),
-            tenant: setup.tenant.clone(),
-            base_url: setup.base_url.clone(),
+            interface,
             limited: AtomicU32::new(0),
         }
     }
 
     /// A read of `path` under the API's address.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
-        let mut url = format!("{}/{path}", self.base_url);
+        let mut url = format!("{}/{path}", self.interface.base_url);
         for (at, (name, value)) in query.iter().enumerate() {
             url.push(if at == 0 && !path.contains('?') {
                 '?'
@@ -66,7 +81,7 @@ impl Client {
 
     /// Sends a form, for the push channel's proof.
     pub(super) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Value, Failure> {
-        let url = format!("{}/{path}", self.base_url);
+        let url = format!("{}/{path}", self.interface.base_url);
         let pairs: Vec<_> = fields
             .iter()
             .map(|(name, value)| format!("{name}={}", encoded(value)))
@@ -75,6 +90,27 @@ impl Client {
         let request = || {
             HttpRequest::new("POST", url.as_str())
                 .body("application/x-www-form-urlencoded", body.as_str())
+        };
+        let answer = self.with_token(&request).await?;
+        self.json(&answer)
+    }
+
+    /// Sends JSON to a method that only reads.
+    pub(super) async fn ask(
+        &self,
+        path: &str,
+        headers: &[(&'static str, String)],
+        body: &Value,
+    ) -> Result<Value, Failure> {
+        let url = format!("{}/{path}", self.interface.base_url);
+        let body = body.to_string();
+        let request = || {
+            let request = HttpRequest::new("POST", url.as_str());
+            let request = request.body("application/json", body.as_str());
+            let with = |request: HttpRequest, (name, value): &(&'static str, String)| {
+                request.header(name, value.as_str())
+            };
+            headers.iter().fold(request, with)
         };
         let answer = self.with_token(&request).await?;
         self.json(&answer)
@@ -113,14 +149,14 @@ impl Client {
         serde_json::from_slice(&answer.body).map_err(|_| {
             let message = format!(
                 "Smint.io's answer for {} is no JSON; it is asked again",
-                self.tenant
+                self.interface.tenant
             );
             Failure::retry("bad_answer", message, None)
         })
     }
 
     fn judge(&self, answer: HttpResponse) -> Result<HttpResponse, Failure> {
-        let tenant = &self.tenant;
+        let tenant = &self.interface.tenant;
         let media = answer.header("content-type").unwrap_or_default();
         let page = media.starts_with("text/html");
         if (300..400).contains(&answer.status) || (page && answer.status < 500) {
@@ -140,7 +176,7 @@ impl Client {
     }
 
     fn refusal(&self, answer: &HttpResponse, code: &str) -> Failure {
-        let (tenant, status) = (&self.tenant, answer.status);
+        let (tenant, status) = (&self.interface.tenant, answer.status);
         let now = self.host.clock.now();
         match (status, code) {
             (400, CURSOR_UNKNOWN | "scroll_uuid_invalid") => {
@@ -152,14 +188,17 @@ impl Client {
             ),
             (403, _) => Failure::misconfigured(
                 "permission_denied",
-                format!("the user behind the connection to {tenant} may not read licences"),
+                format!(
+                    "the user behind the connection to {tenant} may not {}",
+                    self.interface.may
+                ),
             ),
             (404, "tenant_not_found") => Failure::misconfigured(
                 "tenant_not_found",
                 format!("Smint.io knows no tenant {tenant}; check `tenant` and `base_url`"),
             ),
             (404, _) => Failure::misconfigured(
-                "not_found",
+                NOT_FOUND,
                 format!(
                     "Smint.io has nothing at this path for {tenant}; check the paths of the connection"
                 ),
@@ -170,12 +209,17 @@ impl Client {
                     format!("Smint.io limits the calls of {tenant}; it goes on by itself");
                 Failure::retry(RATE_LIMITED, message, Some(after))
             }
+            (501, _) => {
+                let message =
+                    format!("Smint.io has no such operation for {tenant}; check its name");
+                Failure::retry(NOT_IMPLEMENTED, message, retry_after(answer, now))
+            }
             (408 | 409 | 424 | 428 | 500.., _) => {
                 let message = format!("Smint.io answered {status} for {tenant}");
                 Failure::retry("provider_error", message, retry_after(answer, now))
             }
             _ => Failure::misconfigured(
-                "bad_request",
+                BAD_REQUEST,
                 format!("Smint.io does not take the request for {tenant} ({status} {code})"),
             ),
         }

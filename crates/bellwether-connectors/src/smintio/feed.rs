@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use bellwether_model::BoxFuture;
 use bellwether_model::event::NewEvent;
 use bellwether_model::failure::{Failure, FailureClass};
-use bellwether_model::feed::{Batch, Ear, Feed, Handed, Record};
+use bellwether_model::feed::{Batch, Ear, Feed, Handed, Judging, Record};
 use bellwether_model::time::{Millis, Time};
 use serde_json::{Map, Value, json};
 
 use super::client::{CURSOR_UNKNOWN, RATE_LIMITED};
-use super::record::{Phase, Transaction};
+use super::record::{Phase, Rules, Transaction};
+use super::triggers::{DAYS, PERCENT};
 use super::{BASELINE, LINK, Smintio, TRANSACTION, UNREADABLE, memory, wire};
 use crate::oauth::encoded;
 
@@ -63,13 +64,12 @@ impl Swallowed {
         }
     }
 
-    fn count(&mut self, record: &Value, smintio: &Smintio, now: Time) {
+    fn count(&mut self, record: &Value, rules: &Rules, now: Time) {
         self.transactions += 1;
         let Ok(read) = wire::transaction(record, "") else {
             self.unreadable += 1;
             return;
         };
-        let rules = &smintio.setup.rules;
         let said = memory::swallows(&read, rules, now);
         self.expired += u64::from(said.expired);
         self.limits += u64::from(said.limit);
@@ -136,7 +136,7 @@ impl Smintio {
         Ok(Some(page))
     }
 
-    async fn handed(&self, cursor: Option<&str>) -> Result<Handed, Failure> {
+    async fn handed(&self, cursor: Option<&str>, judging: &Judging) -> Result<Handed, Failure> {
         let place = Place::read(cursor);
         let Some(page) = self.page(place.cursor()).await? else {
             return Ok(match place {
@@ -156,20 +156,24 @@ impl Smintio {
         let more = !records.is_empty() && next.as_ref().is_some_and(|next| *next != old);
         let next = next.unwrap_or(old);
         let now = self.host.clock.now();
+        let rules = self.rules(judging);
+        let generation = judging.generation;
         Ok(Handed::Batch(match place {
             Place::Later(_) => Batch {
-                records: self.records(records, false),
+                records: self.records(records, false, &rules, generation),
                 cursor: format!("l:{next}"),
                 more,
+                ..Batch::default()
             },
             Place::First(mut swallowed, _) => {
                 for record in &records {
-                    swallowed.count(record, self, now);
+                    swallowed.count(record, &rules, now);
                 }
                 let mut batch = Batch {
-                    records: self.records(records, true),
+                    records: self.records(records, true, &rules, generation),
                     cursor: format!("b:{}:{next}", swallowed.write()),
                     more,
+                    ..Batch::default()
                 };
                 if !more {
                     batch.records.push(self.summary(swallowed));
@@ -180,13 +184,31 @@ impl Smintio {
         }))
     }
 
-    fn records(&self, records: Vec<Value>, baseline: bool) -> Vec<Record> {
+    /// What the connection says of times, with the thresholds that flows want.
+    fn rules(&self, judging: &Judging) -> Rules {
+        let of = |name: &str| judging.thresholds.get(name).cloned().unwrap_or_default();
+        Rules {
+            days: of(DAYS),
+            percents: of(PERCENT),
+            ..self.setup.rules.clone()
+        }
+    }
+
+    fn records(
+        &self,
+        records: Vec<Value>,
+        baseline: bool,
+        rules: &Rules,
+        generation: u64,
+    ) -> Vec<Record> {
+        let generation = format!("g{generation}");
         let of = |record: Value| {
-            let (id, subject) = wire::identity(&record, &self.rules_print);
+            let (id, subject) = wire::identity(&record, &generation);
             // Moved, not copied: a first read has very many of them.
             let mut body = Map::new();
             body.insert("baseline".to_owned(), baseline.into());
             body.insert("record".to_owned(), record);
+            body.insert("rules".to_owned(), json!(rules));
             Record {
                 id,
                 subject,
@@ -228,7 +250,7 @@ impl Smintio {
         let watched = self.setup.watched.iter().find(|one| one.holds(&read));
         let mut data = json!({
             "transaction": read,
-            "rules": self.setup.rules,
+            "rules": record.body["rules"],
             "baseline": record.body["baseline"],
         });
         if let Some(watched) = watched {
@@ -297,12 +319,20 @@ impl Feed for Smintio {
         self.setup.poll
     }
 
-    fn reread_every(&self) -> Millis {
-        self.setup.reread
+    fn reread_every(&self) -> Option<Millis> {
+        Some(self.setup.reread)
     }
 
-    fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>> {
-        Box::pin(self.handed(cursor))
+    fn judged_by(&self) -> String {
+        json!([self.setup.rules, self.setup.watched, self.setup.files]).to_string()
+    }
+
+    fn read<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        judging: &'a Judging,
+    ) -> BoxFuture<'a, Result<Handed, Failure>> {
+        Box::pin(self.handed(cursor, judging))
     }
 
     fn start(&self) -> String {

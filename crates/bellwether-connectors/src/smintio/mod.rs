@@ -1,6 +1,6 @@
 //! Smint.io's licence side: the feed of licence purchase transactions, its push channel, a signed
-//! webhook for what the interface does not offer, and what follows from all of it for people.
-//! Portals are not read.
+//! webhook for what the interface does not offer, and what follows from all of it for people. What
+//! is watched in portals is read in `portals`, by settings of its own.
 //!
 //! Written from public material: the vendor's own clients (github smintio/CLAPI-C-Integration-Core
 //! and its Java twin), the component documentation of its portals, and its base library. Base
@@ -13,6 +13,7 @@ mod client;
 mod feed;
 mod hints;
 mod memory;
+mod portals;
 mod record;
 mod schema;
 mod settings;
@@ -29,11 +30,10 @@ use bellwether_model::connector::{
 use bellwether_model::failure::Failure;
 use bellwether_model::feed::Feed;
 use bellwether_model::http::{RawAnswer, RawRequest};
-use bellwether_model::id::{hash, hex};
 use bellwether_model::spec::Settings;
-use serde_json::json;
 
 use self::client::Client;
+use self::portals::Portals;
 use self::settings::Setup;
 use self::webhook::Webhook;
 
@@ -49,10 +49,18 @@ const EXPIRED: &str = "smintio.license.expired";
 const FIRST_USE_DUE: &str = "smintio.license.first_use_due";
 const LIMIT_NEAR: &str = "smintio.license.usage_limit_near";
 const LIMIT_REACHED: &str = "smintio.license.usage_limit_reached";
+const RENEWED: &str = "smintio.license.renewed";
+const LICENSED: &str = "smintio.asset.licensed";
+const COVERED: &str = "smintio.license.covered";
 const VIOLATION: &str = "smintio.compliance.violation";
 const UPDATED: &str = "smintio.asset.updated";
 const REPLACED: &str = "smintio.asset.replaced";
 const CAMPAIGN_FINALIZED: &str = "smintio.campaign.finalized";
+const PUBLISHED: &str = "smintio.asset.published";
+const PORTAL_ASSET: &str = "smintio.portal.asset";
+const PORTAL_COLLECTION: &str = "smintio.portal.collection";
+const PORTAL_BASELINE: &str = "smintio.portal.baseline";
+const PORTAL_UNREADABLE: &str = "smintio.portal.unreadable";
 const SYNC_FAILED: &str = "smintio.sync.failed";
 const SYNC_RECOVERED: &str = "smintio.sync.recovered";
 const ACTION_REQUIRED: &str = "smintio.action.required";
@@ -62,8 +70,8 @@ const ACTION_COMPLETED: &str = "smintio.action.completed";
 pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
     name: "smintio",
     title: "Smint.io",
-    summary: "A Smint.io tenant: purchases, licences that end, limits that are reached, new files, and \
-              whether the link works.",
+    summary: "A Smint.io tenant: purchases, licences that end, limits that are reached, new files, what \
+              is published in its portals, and whether the link works.",
     needs: "From Smint.io: an OAuth client, the number of the push channel and the paths of the \
             integration interface. Then the consent of one user who may read licences.",
     basis: "Written from the vendor's public clients and documentation and run against our stand-in. \
@@ -76,6 +84,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
         scopes: settings::SCOPES,
     },
     triggers: triggers::ALL,
+    thresholds: triggers::THRESHOLDS,
     actions: &[],
     inlets: &[InletDef {
         name: "",
@@ -95,20 +104,19 @@ struct Smintio {
     host: Host,
     client: Client,
     webhook: Webhook,
-    /// Tells records apart that were judged by other rules.
-    rules_print: String,
+    portals: Option<Portals>,
 }
 
 fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failure> {
     let setup = Setup::read(&settings)?;
-    let client = Client::new(&setup, settings.secret("refresh_token"), &host);
+    let client = Client::new(setup.interface(), settings.secret("refresh_token"), &host);
+    let portals = Portals::read(&settings, &setup, &host)?;
     let webhook = Webhook::read(&settings, &host)?;
-    let rules = json!([setup.rules, setup.watched, setup.files]).to_string();
     Ok(Arc::new(Smintio {
-        rules_print: hex(&hash(&[rules.as_bytes()])[..8]),
         setup,
         client,
         webhook,
+        portals,
         host,
     }))
 }
@@ -123,14 +131,21 @@ impl Connection for Smintio {
                 let words = "the answer is no page of the licence feed; check `transactions_path`";
                 return Err(Failure::misconfigured("bad_page", words));
             }
-            Ok(Checked {
-                identity: format!("tenant {}", self.setup.tenant),
-            })
+            let tenant = format!("tenant {}", self.setup.tenant);
+            let identity = match &self.portals {
+                None => tenant,
+                Some(portals) => {
+                    portals.check().await?;
+                    format!("{tenant} and its portal")
+                }
+            };
+            Ok(Checked { identity })
         })
     }
 
-    fn feed(&self) -> Option<&dyn Feed> {
-        Some(self)
+    fn feeds(&self) -> Vec<&dyn Feed> {
+        let portals = self.portals.iter().map(|portals| portals as &dyn Feed);
+        [self as &dyn Feed].into_iter().chain(portals).collect()
     }
 
     fn perform<'a>(&'a self, action: &'a Action<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {

@@ -141,8 +141,8 @@ pub(super) struct File {
     pub(super) version: Option<i64>,
 }
 
-/// What a connection says about times and limits; it goes with each record, because the memory
-/// looks at nothing else.
+/// What connection and flows say about times and limits; it goes with each record, because the
+/// memory looks at nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Rules {

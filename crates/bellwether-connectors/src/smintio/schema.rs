@@ -82,21 +82,85 @@ fn noun(name: &str) -> Value {
         ),
         "license" => object(
             "The term that ends.",
-            json!({"sequence_number": number("Which term."), "term_name": text("Its name."),
+            json!({"id": text("The term: the same in all that is told of it."),
+                "sequence_number": number("Which term."), "term_name": text("Its name."),
                 "last_day": text("The last day, in the connection's zone."),
                 "days_left": number("Days until then; 0 is today."),
-                "threshold": number("The threshold that was passed, in days."),
-                "valid_until": text(date), "to_be_used_until": text(date)}),
+                "threshold": number("The threshold that was passed, in days."), "passed": passed(),
+                "valid_until": text(date), "to_be_used_until": text(date),
+                "renewed_by": text("The transaction whose licence takes over."),
+                "renewed_until": text("Until when that one holds; absent when it does not end.")}),
         ),
         "limit" => object(
             "The counter and its limit.",
             json!({"counter": text("`downloads`, `users` or `reuses`."),
                 "current": number("How much is used."), "max": number("The limit."),
                 "percent": number("Per cent of the limit."),
-                "threshold": number("The threshold that was passed, in per cent.")}),
+                "threshold": number("The threshold that was passed, in per cent."),
+                "passed": passed()}),
         ),
+        "licensed" => object(
+            "A licence of an asset.",
+            json!({"asset": text("The asset."), "transaction": text("The licence's transaction."),
+                "licence": {"description": "How far it reaches and how wide it is; null when it \
+                    is no longer held."}}),
+        ),
+        "covered" => object(
+            "A licence and the one that takes over from it.",
+            json!({"transaction": text("The licence's transaction."),
+                "cover": {"description": "The other one's transaction, with from and until; null \
+                    when there is none."}}),
+        ),
+        "portal" | "collection" | "swallowed" | "watch" => watched(name),
         _ => matter(name),
     }
+}
+
+/// What is watched in a portal.
+fn watched(name: &str) -> Value {
+    let ids =
+        |about: &str| json!({"type": "array", "items": {"type": "string"}, "description": about});
+    match name {
+        "portal" => object(
+            "The asset as the portal shows it. What is not known is absent.",
+            json!({"id": text("Its id in the portal."), "name": text("Its name."),
+                "content_type": text("What it is, such as `image`; any word may come."),
+                "version": text("Its version."), "etag": text("The mark of its content."),
+                "created_at": text("When it was made."), "modified_at": text("When it was changed."),
+                "modified_by": text("Who changed it."),
+                "publish_from": text("From when it is published."),
+                "publish_until": text("Until when it is published."),
+                "flag": text("Its flag, such as level_7; any word may come."),
+                "versions": ids("Newer versions of it, the newest first."),
+                "variations": ids("Variations of it."), "thumbnail_url": text("A small picture."),
+                "url": text("Its page in the portal.")}),
+        ),
+        "collection" => object(
+            "The collection.",
+            json!({"uuid": text("Its uuid."), "key": text("The name under which it is remembered."),
+                "name": text("Its name in the settings."),
+                "ready": {"type": "object", "description": "When it is ready, by the settings."},
+                "sum": object("What it adds up to.", json!({"assets": number("Assets in it."),
+                    "flag": number("The lowest flag in it."),
+                    "from": number("When its last asset is published, in microseconds since 1970."),
+                    "until": number("When its first asset is not published any more.")}))}),
+        ),
+        "swallowed" => object(
+            "What the first read kept to itself.",
+            json!({"watches": number("Searches and collections that were read."),
+                "assets": number("Assets in them."),
+                "planned": number("Assets that will be published later; that will be told."),
+                "replaced": number("Assets with a newer version."),
+                "collections": number("Collections."), "unreadable": number("Unreadable records."),
+                "cut": number("Watches that have more assets than are looked at.")}),
+        ),
+        _ => text("The name of the search or collection."),
+    }
+}
+
+fn passed() -> Value {
+    json!({"type": "array", "items": {"type": "integer"}, "description": "Every threshold that \
+        was passed at once, ascending. A flow hears of those that it handed over with `with:`."})
 }
 
 fn matter(name: &str) -> Value {
@@ -119,13 +183,16 @@ fn matter(name: &str) -> Value {
         ),
         "change" => object(
             "What changed.",
-            json!({"what": text("file_version, files_added or files_replaced; or a webhook's word."),
+            json!({"what": text("file_version, files_added or files_replaced; in a portal asset_version, \
+                    asset_replaced or asset_published; or a webhook's word."),
                 "file_uuid": text("The file."), "file_name": text("Its name."),
                 "old_version": number("Its version before."), "new_version": number("Its version now."),
                 "old_files": {"type": "array", "description": "Files that are gone."},
                 "new_files": {"type": "array", "description": "Files that are new."},
                 "replacement_asset_id": text("What replaces the asset."),
-                "publish_from": text("From when it is published.")}),
+                "publish_from": text("From when it is published."),
+                "publish_until": text("Until when it is published."),
+                "modified_at": text("When it was changed, as the portal says.")}),
         ),
         "use" => object(
             "Where the asset is used.",
@@ -133,16 +200,16 @@ fn matter(name: &str) -> Value {
         ),
         "campaign" => object(
             "The campaign.",
-            json!({"kind": text("`collection` or `project`."), "name": text("Its uuid or name."),
-                "key": text("Both together."), "asset_count": number("Assets in it."),
+            json!({"kind": text("`collection`, `project` or `portal_collection`."), "name": text("Its uuid or name."),
+                "key": text("Both together."), "collection_uuid": text("A portal's collection."), "asset_count": number("Assets in it."),
                 "size": number("Assets that it was to have."),
                 "quiet_hours": number("Hours without a change until it is final."),
                 "member": {"type": "object", "description": "The asset whose state changed."}}),
         ),
         "sync" => object(
             "The part that fails or works again.",
-            json!({"component": text("smintio_api, smintio_auth, pusher, provider:NAME; a webhook's \
-                word."), "code": text("A short stable word."), "message": text("In words."),
+            json!({"component": text("smintio_api, smintio_auth, pusher, provider:NAME; in portals \
+                portals, portals:WATCH, dam:SOURCE; a webhook's word."), "code": text("A short stable word."), "message": text("In words."),
                 "since": text("Since when it fails."), "lasted_minutes": number("For how long."),
                 "needs_person": flag("Whether it waits for somebody.")}),
         ),
@@ -170,10 +237,15 @@ fn example(name: &str) -> Value {
         "review" => json!({"reasons": [{"code": "ai_content", "kind": "brand",
                 "field": "content_element.is_ai", "detail": "made with artificial intelligence"}],
             "new": ["ai_content"], "kinds": ["brand"]}),
-        "license" => json!({"sequence_number": 1, "term_name": "Print", "last_day": "2026-03-31",
-            "days_left": 7, "threshold": 7, "valid_until": "2026-03-31T20:00:00Z"}),
+        "license" => json!({"id": "0b6a2f6e-6f0e-4f5e-8a44-0d6f3a1b2c3d/1",
+            "sequence_number": 1, "term_name": "Print", "last_day": "2026-03-31",
+            "days_left": 7, "threshold": 7, "passed": [7], "valid_until": "2026-03-31T20:00:00Z"}),
         "limit" => json!({"counter": "downloads", "current": 8, "max": 10, "percent": 80,
-            "threshold": 80}),
+            "threshold": 80, "passed": [80]}),
+        "licensed" => json!({"asset": "2:0:61019726", "transaction": "t-2",
+            "licence": {"until": "2027-03-31T20:00:00Z", "kind": "royalty_free"}}),
+        "covered" => json!({"transaction": "t-1",
+            "cover": {"by": "t-2", "until": "2027-03-31T20:00:00Z"}}),
         "request" => json!({"kind": "purchase", "state_from": "submitted", "state_to": "approved"}),
         "violation" => json!({"rule": "limit_exceeded", "fields": ["current_downloads"],
             "counter": "downloads", "current": 11, "max": 10}),
@@ -190,6 +262,15 @@ fn example(name: &str) -> Value {
         "baseline" => json!({"transactions": 4000, "open": 3, "expired": 210, "limits": 12,
             "reviews": 96, "unreadable": 1}),
         "link" => json!({"part": "feed", "ok": true}),
+        "portal" => json!({"id": "99:image:a-17", "name": "Alpine sunrise", "version": "2",
+            "etag": "\"17-2\"", "created_at": "2026-02-01T08:00:00Z",
+            "publish_from": "2026-03-02T08:00:00Z", "flag": "level_3"}),
+        "collection" => json!({"uuid": "c-1", "key": "c-1", "name": "Spring",
+            "ready": {"flag": 10, "published": false, "size": 12},
+            "sum": {"assets": 12, "flag": 10}}),
+        "swallowed" => json!({"watches": 2, "assets": 340, "planned": 4, "replaced": 7,
+            "collections": 1, "unreadable": 0, "cut": 0}),
+        "watch" => json!("Everything"),
         "unreadable" => json!({"uuid": "", "reason": "the record has no uuid", "record": "{}"}),
         "webhook" => json!({"reason": "the body is no JSON", "body": "{", "bytes": 1}),
         "rules" => json!({"zone": "Europe/Vienna", "days": [1, 7, 30, 90],

@@ -7,6 +7,7 @@ use bellwether_model::time::Millis;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::client::Interface;
 use super::record::{Rules, Watched};
 use crate::oauth::{Client, ClientAuth};
 
@@ -19,8 +20,6 @@ pub(super) const TOKEN: &str = "https://{tenant}.smint.io/connect/token";
 const LIMIT_MAX: i64 = 50;
 /// Campaigns that one connection watches.
 const CAMPAIGNS_MAX: usize = 100;
-/// Thresholds in one list.
-const THRESHOLDS_MAX: usize = 12;
 
 /// The fields of a connection.
 pub(super) fn spec() -> Spec {
@@ -29,6 +28,7 @@ pub(super) fn spec() -> Spec {
     fields.extend(reading());
     fields.extend(meaning());
     fields.extend(ways_in());
+    fields.extend(portals());
     Spec::of(fields)
 }
 
@@ -164,18 +164,6 @@ fn meaning() -> Vec<Field> {
         )
         .or("\"Europe/Vienna\""),
         Field::new(
-            "days",
-            Tree,
-            "How many days before its end a licence is told of, each once.",
-        )
-        .or("[90, 30, 7, 1]"),
-        Field::new(
-            "percents",
-            Tree,
-            "At how many per cent of a limit it is told of; from 100 on it is reached.",
-        )
-        .or("[80, 95, 100]"),
-        Field::new(
             "stuck_hours",
             Integer,
             "After how many hours in the same phase a purchase waits for somebody; 0 for never.",
@@ -235,9 +223,48 @@ fn ways_in() -> Vec<Field> {
             "mapping",
             Tree,
             "Where a webhook's body has what flows use, for senders with other names: `type`, `id`, \
-             `time`, and under `data` the names of nouns and fields, each with a dotted path.",
+             `time`, and under `data` the names of nouns and fields, each with a dotted path or a \
+             text of several: `{task.id}/{task.state}`. Under `types`, their words for ours.",
         )
         .example("{\"type\": \"event.kind\", \"id\": \"event.id\"}"),
+    ]
+}
+
+fn portals() -> Vec<Field> {
+    use FieldKind::{Secret, Tree};
+    vec![
+        Field::new(
+            "portals",
+            Tree,
+            "What is watched in a portal; without it no portal is read. `portal_uuid` (with \
+             `page_uuid` for a page's own executor), `searches` (each a `name` and a `query`, with \
+             `content_type`, `mode` and `filters` as the portal has them) and `collections` (each a \
+             `name`, a `uuid` and `ready_when`: the `flag` that every asset must have, such as \
+             level_10, or `all_published` with `size`). `poll_seconds` (60 to 43200, 900), \
+             `task_poll_seconds` (5 to 10, 5), `task_patience_minutes` (1 to 240, 30), `page_size` \
+             (1 to 50, 50), `items` of one watch (1 to 5000, 1000). `base_url` (default: \
+             https://{tenant}.portalsapife.smint.io/frontend/v1), `context_url` (the portal's own \
+             address), `culture`, `asset_url` (the page of an asset, with {assetId}). Not public, \
+             and to be taken from the tenant: `token_url` and `client_id` (default: those of the \
+             licences), `executor_path` (with {portal} and {page}), `methods` (`search`, \
+             `collection`, `asset`).",
+        )
+        .example(
+            "{\"portal_uuid\": \"8f2c6f0e-1f6b-4b57-9d53-0b6f2a1c9e10\", \"searches\": \
+             [{\"name\": \"Everything\", \"query\": \"\"}]}",
+        )
+        .unverified(),
+        Field::new(
+            "portals_refresh_token",
+            Secret,
+            "The refresh token of the portal user who searches, with the scope \
+             smintio.portals.frontend: the consent for licences does not cover portals.",
+        ),
+        Field::new(
+            "portals_client_secret",
+            Secret,
+            "The secret of `client_id` in `portals`; empty when it is the licences' client.",
+        ),
     ]
 }
 
@@ -262,7 +289,7 @@ pub(super) struct Setup {
     pub(super) push_key: String,
 }
 
-fn wrong(field: &str, message: impl std::fmt::Display) -> Failure {
+pub(super) fn wrong(field: &str, message: impl std::fmt::Display) -> Failure {
     Failure::misconfigured("bad_setting", format!("`{field}`: {message}"))
 }
 
@@ -279,27 +306,6 @@ fn within(
         .ok()
         .filter(|_| (least..=most).contains(&value))
         .ok_or_else(|| wrong(field, format!("a number from {least} to {most} is needed")))
-}
-
-fn thresholds(settings: &Settings, field: &str, most: i64) -> Result<Vec<i64>, Failure> {
-    let words = || {
-        let text = format!("a list of up to {THRESHOLDS_MAX} numbers from 1 to {most} is needed");
-        wrong(field, text)
-    };
-    let list = match settings.tree(field) {
-        Value::Array(list) => list.as_slice(),
-        _ => return Err(words()),
-    };
-    let numbers: Option<Vec<i64>> = list
-        .iter()
-        .map(|one| one.as_i64().filter(|n| (1..=most).contains(n)))
-        .collect();
-    let mut numbers = numbers
-        .filter(|all| all.len() <= THRESHOLDS_MAX)
-        .ok_or_else(words)?;
-    numbers.sort_unstable();
-    numbers.dedup();
-    Ok(numbers)
 }
 
 fn campaigns(settings: &Settings) -> Result<Vec<Watched>, Failure> {
@@ -336,6 +342,16 @@ fn campaigns(settings: &Settings) -> Result<Vec<Watched>, Failure> {
 }
 
 impl Setup {
+    /// The licence interface.
+    pub(super) fn interface(&self) -> Interface {
+        Interface {
+            tenant: self.tenant.clone(),
+            base_url: self.base_url.clone(),
+            client: self.client.clone(),
+            may: "read licences",
+        }
+    }
+
     pub(super) fn read(settings: &Settings) -> Result<Self, Failure> {
         let tenant = settings.require("tenant")?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
@@ -371,9 +387,8 @@ impl Setup {
             files: settings.flag("files"),
             rules: Rules {
                 zone: zone.to_owned(),
-                days: thresholds(settings, "days", 3_650)?,
-                percents: thresholds(settings, "percents", 1_000)?,
                 stuck_hours: within(settings, "stuck_hours", (0, 8_760), 48)?,
+                ..Rules::default()
             },
             watched: campaigns(settings)?,
             web_url: url("web_url", "https://{tenant}.smint.io"),

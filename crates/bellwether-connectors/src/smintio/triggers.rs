@@ -2,14 +2,43 @@
 //! `verified` says: whether the provider's public documents have it; most are rules of ours over
 //! public fields. When they happen is decided in `memory`.
 
-use bellwether_model::connector::TriggerDef;
+use bellwether_model::connector::{ThresholdDef, TriggerDef};
 use serde_json::Value;
 
-use super::schema;
+use super::{EXPIRING, FIRST_USE_DUE, LIMIT_NEAR, LIMIT_REACHED, schema};
+
+/// Days before a date of a licence.
+pub(super) const DAYS: &str = "days";
+/// Per cent of a limit.
+pub(super) const PERCENT: &str = "percent";
+
+/// What flows may hand over.
+pub(super) const THRESHOLDS: &[ThresholdDef] = &[
+    ThresholdDef {
+        name: DAYS,
+        summary: "How many days before the end of a licence, or before its first use is due, it is \
+                  told of; each once.",
+        events: &[EXPIRING, FIRST_USE_DUE],
+        default: &[1, 7, 30, 90],
+        most: 3_650,
+        passed: "/license/passed",
+    },
+    ThresholdDef {
+        name: PERCENT,
+        summary: "At how many per cent of a limit it is told of, each once; from 100 on the limit is \
+                  reached.",
+        events: &[LIMIT_NEAR, LIMIT_REACHED],
+        default: &[80, 95, 100],
+        most: 1_000,
+        passed: "/limit/passed",
+    },
+];
 
 const ACTION: &[&str] = &["asset", "transaction", "actor", "severity", "action"];
 const CHANGE: &[&str] = &["asset", "transaction", "actor", "severity", "change"];
 const LICENSE: &[&str] = &["asset", "transaction", "actor", "severity", "license"];
+const LICENSED: &[&str] = &["severity", "licensed"];
+const COVERED: &[&str] = &["severity", "covered"];
 const LIMIT: &[&str] = &["asset", "transaction", "actor", "severity", "limit"];
 const REQUEST: &[&str] = &["asset", "transaction", "actor", "severity", "request"];
 const REVIEW: &[&str] = &["asset", "transaction", "actor", "severity", "review"];
@@ -18,6 +47,9 @@ const VIOLATION: &[&str] = &["asset", "transaction", "actor", "severity", "viola
 const BASELINE: &[&str] = &["baseline"];
 const CAMPAIGN_SEVERITY: &[&str] = &["campaign", "severity"];
 const LINK: &[&str] = &["link"];
+const PORTAL_ASSET: &[&str] = &["portal", "watch"];
+const PORTAL_COLLECTION: &[&str] = &["collection"];
+const SWALLOWED: &[&str] = &["swallowed"];
 const SEVERITY_CAMPAIGN: &[&str] = &["severity", "campaign"];
 const SEVERITY_SYNC: &[&str] = &["severity", "sync"];
 const TRANSACTION_RULES: &[&str] = &["transaction", "rules"];
@@ -66,6 +98,16 @@ pub(super) const ALL: &[TriggerDef] = &[
         sample: || sample("smintio.license.first_use_due", LICENSE),
         sentence: "{{ asset.name or transaction.uuid }} must be used first by {{ \
                    license.last_day }}",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.license.renewed",
+        summary: "What was told of a term no longer holds: its date is later now, or another \
+                  licence of the same asset, as wide as far as is known, takes over from it.",
+        nouns: LICENSE,
+        schema: || schema::of(LICENSE),
+        sample: || sample("smintio.license.renewed", LICENSE),
+        sentence: "{{ asset.name or transaction.uuid }} was renewed",
         verified: false,
     },
     TriggerDef {
@@ -156,7 +198,8 @@ pub(super) const ALL: &[TriggerDef] = &[
     },
     TriggerDef {
         event: "smintio.asset.updated",
-        summary: "A file of an asset has a new version, or there is one more.",
+        summary: "A file of an asset has a new version, or there is one more; also of an asset that \
+                  is watched in a portal.",
         nouns: CHANGE,
         schema: || schema::of(CHANGE),
         sample: || sample("smintio.asset.updated", CHANGE),
@@ -165,8 +208,8 @@ pub(super) const ALL: &[TriggerDef] = &[
     },
     TriggerDef {
         event: "smintio.asset.replaced",
-        summary: "The files of an asset were replaced by others; by webhook also another \
-                  asset.",
+        summary: "The files of an asset were replaced by others; in a portal and by webhook the \
+                  asset by another one.",
         nouns: CHANGE,
         schema: || schema::of(CHANGE),
         sample: || sample("smintio.asset.replaced", CHANGE),
@@ -175,7 +218,8 @@ pub(super) const ALL: &[TriggerDef] = &[
     },
     TriggerDef {
         event: "smintio.asset.published",
-        summary: "An asset was published; comes by webhook only.",
+        summary: "An asset of a watched search was published or seen for the first time, told once \
+                  when its time has come; else by webhook.",
         nouns: CHANGE,
         schema: || schema::of(CHANGE),
         sample: || sample("smintio.asset.published", CHANGE),
@@ -213,8 +257,8 @@ pub(super) const ALL: &[TriggerDef] = &[
     },
     TriggerDef {
         event: "smintio.campaign.finalized",
-        summary: "The whole set of a watched collection or project is there; a part of \
-                  it is not told.",
+        summary: "The whole set of a watched collection or project is there, or a portal's \
+                  collection is ready; a part of it is not told.",
         nouns: SEVERITY_CAMPAIGN,
         schema: || schema::of(SEVERITY_CAMPAIGN),
         sample: || sample("smintio.campaign.finalized", SEVERITY_CAMPAIGN),
@@ -282,6 +326,27 @@ pub(super) const ALL: &[TriggerDef] = &[
         verified: false,
     },
     TriggerDef {
+        event: "smintio.asset.licensed",
+        summary: "A licence of an asset came, changed or is no longer held; the memory of the \
+                  asset reads this.",
+        nouns: LICENSED,
+        schema: || schema::of(LICENSED),
+        sample: || sample("smintio.asset.licensed", LICENSED),
+        sentence: "A licence of {{ licensed.asset }}",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.license.covered",
+        summary: "A licence takes over from another one of the same asset, or no longer does; the \
+                  memory of the licence reads this.",
+        nouns: COVERED,
+        schema: || schema::of(COVERED),
+        sample: || sample("smintio.license.covered", COVERED),
+        sentence: "{{ covered.transaction }} is covered by {{ covered.cover.by if covered.cover \
+                   else 'no other licence' }}",
+        verified: false,
+    },
+    TriggerDef {
         event: "smintio.campaign.member",
         summary: "An asset of a watched campaign came, changed or left; the memory of \
                   the campaign reads this.",
@@ -290,6 +355,45 @@ pub(super) const ALL: &[TriggerDef] = &[
         sample: || sample("smintio.campaign.member", CAMPAIGN_SEVERITY),
         sentence: "{{ campaign.name }}: {{ campaign.member.status if campaign.member else \
                    'changed' }}",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.portal.asset",
+        summary: "An asset that is watched in a portal came or changed: the record from which the \
+                  other events follow.",
+        nouns: PORTAL_ASSET,
+        schema: || schema::of(PORTAL_ASSET),
+        sample: || sample("smintio.portal.asset", PORTAL_ASSET),
+        sentence: "{{ portal.name or portal.id }} is as {{ watch }} shows it",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.portal.collection",
+        summary: "A watched collection of a portal has other contents than before; the memory of \
+                  the collection reads this.",
+        nouns: PORTAL_COLLECTION,
+        schema: || schema::of(PORTAL_COLLECTION),
+        sample: || sample("smintio.portal.collection", PORTAL_COLLECTION),
+        sentence: "{{ collection.name }} has {{ collection.sum.assets }} assets",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.portal.baseline",
+        summary: "What is watched in a portal was read for the first time; this many things were \
+                  taken notice of in silence.",
+        nouns: SWALLOWED,
+        schema: || schema::of(SWALLOWED),
+        sample: || sample("smintio.portal.baseline", SWALLOWED),
+        sentence: "{{ swallowed.assets }} assets of the portal were read for the first time",
+        verified: false,
+    },
+    TriggerDef {
+        event: "smintio.portal.unreadable",
+        summary: "A record of a portal could not be read; it stopped nothing.",
+        nouns: UNREADABLE,
+        schema: || schema::of(UNREADABLE),
+        sample: || sample("smintio.portal.unreadable", UNREADABLE),
+        sentence: "A record of the portal could not be read: {{ unreadable.reason }}",
         verified: false,
     },
     TriggerDef {
@@ -309,6 +413,12 @@ fn sample(event: &str, nouns: &[&str]) -> Value {
     let mut sample = schema::sample(nouns);
     if let Some(word) = event.strip_prefix("smintio.request.") {
         sample["request"]["state_to"] = word.into();
+    }
+    if event == super::RENEWED {
+        sample["license"] = serde_json::json!({"id": "0b6a2f6e-6f0e-4f5e-8a44-0d6f3a1b2c3d/1",
+            "sequence_number": 1, "term_name": "Print", "valid_until": "2026-03-31T20:00:00Z",
+            "renewed_by": "7c1d9e04-2b6f-4a55-9f7e-52c0a7f5d8e1",
+            "renewed_until": "2027-03-31T20:00:00Z"});
     }
     if event == super::CAMPAIGN_MEMBER {
         sample["campaign"] = serde_json::json!({"kind": "collection", "name": "Spring images",

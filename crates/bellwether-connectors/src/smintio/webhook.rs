@@ -183,7 +183,7 @@ impl Webhook {
         }
         let field = |name: &str, path: &'static str| {
             let path = self.mapping[name].as_str().unwrap_or(path);
-            look_up(&body, path).cloned().unwrap_or_default()
+            told(&body, path).unwrap_or_default()
         };
         let word = field("type", "type");
         let word = word.as_str().unwrap_or_default();
@@ -254,10 +254,10 @@ impl Webhook {
         if let Some(nouns) = self.mapping["data"].as_object() {
             for (noun, fields) in nouns {
                 for (name, path) in fields.as_object().into_iter().flatten() {
-                    let found = path.as_str().and_then(|path| look_up(body, path));
+                    let found = path.as_str().and_then(|path| told(body, path));
                     if let (Some(found), Some(noun)) = (found, data[noun.as_str()].as_object_mut())
                     {
-                        noun.insert(name.clone(), found.clone());
+                        noun.insert(name.clone(), found);
                     }
                 }
             }
@@ -277,6 +277,28 @@ impl Webhook {
         let id = format!("hook/undecodable/{}", hex(&hash(&[body])[..12]));
         NewEvent::new(&self.connection, id, UNDECODABLE, at, data)
     }
+}
+
+/// What a body says at a path, or a text that is made of several: `{task.id}/{task.state}`. Nothing
+/// when a part of it is not there.
+fn told(body: &Value, path: &str) -> Option<Value> {
+    if !path.contains('{') {
+        return look_up(body, path).cloned();
+    }
+    let mut text = String::new();
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (path, after) = after.split_once('}')?;
+        text.push_str(before);
+        match look_up(body, path)? {
+            Value::String(part) => text.push_str(part),
+            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+            part => text.push_str(&part.to_string()),
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    Some(text.into())
 }
 
 /// A value at a path with dots.

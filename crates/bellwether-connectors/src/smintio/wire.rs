@@ -310,7 +310,7 @@ pub(super) fn files(list: &Value) -> Option<Vec<File>> {
 }
 
 /// A localized text: the English one, else the first.
-fn text_of(value: &Value) -> Option<String> {
+pub(super) fn text_of(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.as_str(),
         Value::Array(all) => {
@@ -337,7 +337,7 @@ fn keys_of(value: &Value) -> Vec<String> {
     keys
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.trim().chars().take(TEXT_MAX).collect()
 }
 

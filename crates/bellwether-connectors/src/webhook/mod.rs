@@ -30,6 +30,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
             with the published example of a signature.",
     settings,
     auth: AuthSpec::None,
+    thresholds: &[],
     triggers: &[TriggerDef {
         event: envelope::RECEIVED,
         summary: "A signed JSON object came in.",

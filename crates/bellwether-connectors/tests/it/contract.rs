@@ -107,6 +107,29 @@ fn samples_fit_their_schemas_and_bring_their_nouns() {
     }
 }
 
+#[test]
+fn thresholds_belong_to_events_that_list_what_was_passed() {
+    for def in all() {
+        for one in def.thresholds {
+            is_sentence(one.summary);
+            assert!(
+                one.default.is_sorted() && one.default.iter().all(|n| (1..=one.most).contains(n))
+            );
+            assert!(!one.default.is_empty(), "{}", one.name);
+            for event in one.events {
+                let trigger = def.triggers.iter().find(|trigger| trigger.event == *event);
+                let sample = (trigger.expect(event).sample)();
+                let passed = sample.pointer(one.passed).and_then(Value::as_array);
+                assert!(
+                    passed.is_some_and(|all| !all.is_empty()),
+                    "{event}: {}",
+                    one.passed
+                );
+            }
+        }
+    }
+}
+
 /// As much of JSON Schema as our schemas use to say what must be there.
 fn fits(schema: &Value, value: &Value, at: &str) {
     let kinds: Vec<&str> = match &schema["type"] {

@@ -16,6 +16,8 @@ mod sandbox;
 mod smintio;
 mod smintio_hints;
 mod smintio_memory;
+mod smintio_portals;
+mod smintio_renewals;
 mod smintio_webhook;
 mod smintio_world;
 mod webhook;

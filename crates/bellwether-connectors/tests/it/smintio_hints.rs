@@ -78,7 +78,7 @@ impl Listening {
         let ear = TestEar::default();
         let hears = ear.clone();
         let task = tokio::spawn(async move {
-            connection.feed().expect("a feed").listen(&hears).await;
+            connection.feeds()[0].listen(&hears).await;
         });
         Self { world, ear, task }
     }

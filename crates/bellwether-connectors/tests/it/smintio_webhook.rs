@@ -157,6 +157,31 @@ async fn a_webhook_becomes_an_event_with_our_nouns() {
     assert_eq!(event.data["use"]["document"], "Brochure");
 }
 
+/// A sender whose events have no id of their own: a task and its state are one.
+#[tokio::test]
+async fn a_body_can_be_put_together_from_several_fields() {
+    let receiver = Receiver::start().await;
+    let mapping = json!({"type": "task.{task.kind}.{task.state}", "id": "{task.nr}/{task.state}",
+        "types": {"task.access.Approved": "request.approved"},
+        "data": {"request": {"kind": "task.kind", "title": "{task.kind}: {task.who.name}"}}});
+    let task = json!({"kind": "access", "state": "Approved", "nr": 7, "who": {"name": "Carla"}});
+    let event = |task: &serde_json::Value| json!({"event": {"task": task}});
+    let settings = json!({ "mapping": mapping });
+    let said = receiver
+        .event("right", event(&task), settings.clone())
+        .await;
+    assert_eq!(
+        (said.kind.as_str(), said.id.as_str()),
+        ("smintio.request.approved", "hook/7/Approved")
+    );
+    assert_eq!(said.data["request"]["title"], "access: Carla");
+    // What is not there makes no id.
+    let mut nameless = task.clone();
+    nameless["nr"] = json!(null);
+    let said = receiver.event("right", event(&nameless), settings).await;
+    assert_eq!(said.kind, "smintio.webhook.undecodable");
+}
+
 #[tokio::test]
 async fn what_is_signed_and_makes_no_sense_is_kept() {
     let receiver = Receiver::start().await;

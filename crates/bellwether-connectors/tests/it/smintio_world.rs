@@ -9,10 +9,10 @@ use bellwether_model::clock::Clock;
 use bellwether_model::connector::{Connection, Host};
 use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::failure::Failure;
-use bellwether_model::feed::{Feed, Handed, Record};
+use bellwether_model::feed::{Feed, Handed, Judging, Record};
 use bellwether_model::http::{Http, HttpRequest};
 use bellwether_model::reduce::{Cause, Derived, Memory, Reducer};
-use bellwether_model::time::Time;
+use bellwether_model::time::{Millis, Time};
 use bellwether_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
@@ -119,7 +119,23 @@ impl World {
 pub(crate) struct Reader {
     pub(crate) connection: Arc<dyn Connection>,
     pub(crate) cursor: Option<String>,
+    /// The feed's name.
+    which: &'static str,
+    /// How long the latest batch leaves the provider alone.
+    pub(crate) pause: Millis,
     known: BTreeSet<String>,
+    judging: Judging,
+}
+
+/// How the engine judges when no flow hands over anything.
+fn judging() -> Judging {
+    let all = connector("smintio").thresholds.iter();
+    Judging {
+        generation: 1,
+        thresholds: all
+            .map(|def| (def.name.to_owned(), def.default.to_vec()))
+            .collect(),
+    }
 }
 
 impl Reader {
@@ -127,18 +143,37 @@ impl Reader {
         Self {
             connection,
             cursor: None,
+            which: "",
+            pause: Millis(0),
             known: BTreeSet::new(),
+            judging: judging(),
         }
     }
 
+    /// A reader of what is watched in portals.
+    pub(crate) fn of_portals(connection: Arc<dyn Connection>) -> Self {
+        Self {
+            which: "portals",
+            ..Self::of(connection)
+        }
+    }
+
+    /// The same reader in another process.
+    pub(crate) fn restart(&mut self, connection: Arc<dyn Connection>) {
+        self.connection = connection;
+    }
+
     pub(crate) fn feed(&self) -> &dyn Feed {
-        self.connection.feed().expect("a feed")
+        let mut feeds = self.connection.feeds().into_iter();
+        feeds
+            .find(|feed| feed.name() == self.which)
+            .expect("a feed")
     }
 
     /// One batch: the records that are not known, and whether there is more.
     pub(crate) async fn batch(&mut self) -> Result<(Vec<Record>, bool), Failure> {
         let cursor = self.cursor.clone();
-        let batch = match self.feed().read(cursor.as_deref()).await? {
+        let batch = match self.feed().read(cursor.as_deref(), &self.judging).await? {
             Handed::Batch(batch) => batch,
             Handed::Expired => {
                 self.cursor = Some(self.feed().start());
@@ -146,6 +181,7 @@ impl Reader {
             }
         };
         self.cursor = Some(batch.cursor);
+        self.pause = batch.pause;
         let known = &mut self.known;
         let records = batch.records.into_iter();
         let records = records.filter(|one| known.insert(one.id.clone())).collect();
@@ -269,7 +305,7 @@ impl Cells {
         let new = &self.happened[self.shown..];
         self.shown = self.happened.len();
         new.iter()
-            .filter(|derived| derived.kind != "smintio.campaign.member")
+            .filter(|derived| !INNER.contains(&derived.kind))
             .map(|derived| {
                 let data = &derived.data;
                 let point = ["license", "limit"]
@@ -281,10 +317,24 @@ impl Cells {
             .collect()
     }
 
+    /// The data of all that was said of a type.
+    pub(crate) fn of(&self, kind: &str) -> Vec<Value> {
+        let all = self.happened.iter();
+        let of_kind = all.filter(|derived| derived.kind == kind);
+        of_kind.map(|derived| (*derived.data).clone()).collect()
+    }
+
     pub(crate) fn timers(&self) -> usize {
         self.timers.len()
     }
 }
+
+/// Events that parts of the memory tell each other.
+const INNER: [&str; 3] = [
+    "smintio.campaign.member",
+    "smintio.asset.licensed",
+    "smintio.license.covered",
+];
 
 /// A transaction's event as the feed makes it, with changes of the record.
 pub(crate) fn transaction(version: i64, changes: &Value) -> NewEvent {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bellwether_model::connector::ThresholdDef;
 use bellwether_model::time::Millis;
 
 use crate::lang::{Expr, Text};
@@ -91,6 +92,28 @@ pub struct Trigger {
     pub source: Option<Expr>,
     /// The condition.
     pub condition: Option<Expr>,
+    /// The thresholds at which its events are heard, for each kind of threshold that they have.
+    pub thresholds: Vec<Wanted>,
+}
+
+/// Thresholds of one kind that a trigger hears of.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The kind.
+    pub def: &'static ThresholdDef,
+    /// Which.
+    pub numbers: Numbers,
+}
+
+/// Where the numbers come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// The flow hands over none: the connector's.
+    Default,
+    /// They are written in the flow.
+    Written(Vec<i64>),
+    /// They are filled in as this input.
+    Input(String),
 }
 
 /// Steps that run one after the other.

@@ -105,8 +105,12 @@ fn literal_test(flow: &Flow, trigger: &Trigger, inputs: &Value) -> Option<(Teste
     if let Some((path, literals)) = tests.next() {
         return Some((Tested::Payload(path), literals));
     }
-    let source = literal(trigger.source.as_ref()?.ast(), inputs)?;
-    Some((Tested::Source, vec![source]))
+    Some((Tested::Source, vec![source(trigger, inputs)?]))
+}
+
+/// The one connection that a trigger listens to, when it is fixed.
+pub(super) fn source(trigger: &Trigger, inputs: &Value) -> Option<String> {
+    literal(trigger.source.as_ref()?.ast(), inputs)
 }
 
 /// `path == 'literal'` in either order, or `path in ['a', 'b']`.

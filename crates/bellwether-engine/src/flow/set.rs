@@ -2,13 +2,16 @@
 //! pure in event and flow set, so that "why not" can be answered later by asking again.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bellwether_model::connector::ThresholdDef;
 use bellwether_model::event::{HOP_MAX, NewEvent};
+use serde_json::Value as Json;
 
-use super::def::{Flow, Trigger};
-use super::match_index::MatchIndex;
-use crate::lang::{EvalError, Scope, Value, World, value_of};
+use super::def::{Flow, Numbers, Trigger, Wanted};
+use super::match_index::{self, MatchIndex};
+use crate::lang::{EvalError, Scope, Value, World, json_of, value_of};
 
 /// Whether a flow acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,9 +42,17 @@ pub struct Active {
 pub struct FlowSet {
     version: u64,
     flows: Vec<Active>,
-    /// Trigger number → flow and trigger.
-    triggers: Vec<(u32, u32)>,
+    /// Trigger number → flow, trigger and what it hears of.
+    triggers: Vec<Known>,
     index: MatchIndex,
+}
+
+/// A trigger of a flow that acts.
+#[derive(Clone, Debug)]
+struct Known {
+    flow: u32,
+    trigger: u32,
+    thresholds: Vec<(&'static ThresholdDef, Vec<i64>)>,
 }
 
 /// A flow that an event starts or continues.
@@ -81,7 +92,11 @@ impl FlowSet {
             }
             for (trigger_number, trigger) in (0..).zip(&active.flow.when) {
                 let number = u32::try_from(triggers.len()).unwrap_or(u32::MAX);
-                triggers.push((flow_number, trigger_number));
+                triggers.push(Known {
+                    flow: flow_number,
+                    trigger: trigger_number,
+                    thresholds: resolved(trigger, &active.inputs),
+                });
                 index.add(number, &active.flow, trigger, &active.inputs);
             }
         }
@@ -113,6 +128,25 @@ impl FlowSet {
         self.flows.iter().find(|active| active.flow.hash == *hash)
     }
 
+    /// Every threshold of this kind that a flow wants of a connection, ascending; the connector's
+    /// own when none does.
+    pub(crate) fn thresholds(&self, def: &'static ThresholdDef, source: &str) -> Vec<i64> {
+        let mut all = BTreeSet::new();
+        for known in &self.triggers {
+            let active = &self.flows[known.flow as usize];
+            let trigger = &active.flow.when[known.trigger as usize];
+            if match_index::source(trigger, &active.inputs).is_some_and(|of| of != source) {
+                continue;
+            }
+            let wanted = known.thresholds.iter().filter(|(known, _)| *known == def);
+            all.extend(wanted.flat_map(|(_, numbers)| numbers));
+        }
+        if all.is_empty() {
+            all.extend(def.default);
+        }
+        all.into_iter().collect()
+    }
+
     /// The triggers that are asked about an event.
     #[cfg(test)]
     pub(super) fn asked(&self, event: &NewEvent) -> Vec<u32> {
@@ -129,16 +163,16 @@ impl FlowSet {
         let data = OnceCell::new();
         let mut done = None;
         for number in self.index.candidates(event) {
-            let (flow_number, trigger_number) = self.triggers[number as usize];
-            if done == Some(flow_number) {
+            let known = &self.triggers[number as usize];
+            if done == Some(known.flow) || !known.hears(event) {
                 continue;
             }
-            let active = &self.flows[flow_number as usize];
-            let trigger = &active.flow.when[trigger_number as usize];
+            let active = &self.flows[known.flow as usize];
+            let trigger = &active.flow.when[known.trigger as usize];
             let data = data.get_or_init(|| value_of(&event.data)).clone();
             match attempt(active, trigger, event, data, world) {
                 Ok(Some(hit)) => {
-                    done = Some(flow_number);
+                    done = Some(known.flow);
                     out.hits.push(hit);
                 }
                 Ok(None) => {}
@@ -147,6 +181,40 @@ impl FlowSet {
         }
         out
     }
+}
+
+impl Known {
+    /// Whether the event passed a threshold of this flow's. What lists none was not judged by
+    /// thresholds.
+    fn hears(&self, event: &NewEvent) -> bool {
+        let of_it = self.thresholds.iter();
+        let mut of_it = of_it.filter(|(def, _)| def.events.contains(&&*event.kind));
+        of_it.all(|(def, wanted)| {
+            let passed = event.data.pointer(def.passed).and_then(Json::as_array);
+            passed.is_none_or(|passed| {
+                let mut passed = passed.iter().filter_map(Json::as_i64);
+                passed.any(|number| wanted.contains(&number))
+            })
+        })
+    }
+}
+
+/// The thresholds of a trigger, with what was filled in.
+fn resolved(trigger: &Trigger, inputs: &Value) -> Vec<(&'static ThresholdDef, Vec<i64>)> {
+    let numbers = |wanted: &Wanted| match &wanted.numbers {
+        Numbers::Default => wanted.def.default.to_vec(),
+        Numbers::Written(numbers) => numbers.clone(),
+        Numbers::Input(name) => match inputs.get_attr(name).map(|value| json_of(&value)) {
+            // They were checked when the flow was switched on.
+            Ok(Json::Array(all)) => all.iter().filter_map(Json::as_i64).collect(),
+            Ok(one) => one.as_i64().into_iter().collect(),
+            Err(_) => Vec::new(),
+        },
+    };
+    let thresholds = trigger.thresholds.iter();
+    thresholds
+        .map(|wanted| (wanted.def, numbers(wanted)))
+        .collect()
 }
 
 fn attempt(

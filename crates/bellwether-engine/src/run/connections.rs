@@ -22,7 +22,7 @@ impl Connections for Engine {
                         .as_ref()
                         .map_or(ConnectionHealth::Unknown, |lane| lane.health()),
                     has_source: link.connection.source().is_some()
-                        || link.connection.feed().is_some(),
+                        || !link.connection.feeds().is_empty(),
                     in_flight: lane.as_ref().map_or(0, |lane| lane.in_flight()),
                     waiting: lane.as_ref().map_or(0, |lane| lane.waiting()),
                 }
@@ -51,23 +51,36 @@ impl Connections for Engine {
             let Ok(link) = self.link(name) else {
                 return false;
             };
-            let read = match (link.connection.source(), link.connection.feed()) {
-                (Some(source), _) => self.read(&link, source).await,
-                (None, Some(feed)) => self.read_feed(&link, feed).await,
-                (None, None) => return false,
-            };
-            if let Err(error) = read {
+            let mut reads = Vec::new();
+            let feeds = link.connection.feeds();
+            if let Some(source) = link.connection.source() {
+                reads.push(self.read(&link, source).await);
+            }
+            for feed in feeds {
+                if feed.reread_every().is_none() {
+                    self.hint_feed(&link, feed);
+                    reads.push(Ok(()));
+                } else {
+                    reads.push(self.read_feed(&link, feed).await);
+                }
+            }
+            for error in reads.iter().filter_map(|read| read.as_ref().err()) {
                 tracing::warn!(connection.name = name, "could not be read: {error}");
             }
-            true
+            !reads.is_empty()
         })
     }
 
     fn recount<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
         Box::pin(async move {
             let link = self.link(name)?;
-            if let Some(feed) = link.connection.feed() {
-                return self.count_feed_gaps(&link, feed).await.map_err(failure);
+            let feeds = link.connection.feeds();
+            if !feeds.is_empty() {
+                let mut gaps = 0;
+                for feed in feeds {
+                    gaps += self.count_feed_gaps(&link, feed).await.map_err(failure)?;
+                }
+                return Ok(gaps);
             }
             let source = link.connection.source().ok_or_else(no_source)?;
             self.count_gaps(&link, source).await.map_err(failure)
@@ -77,8 +90,13 @@ impl Connections for Engine {
     fn sweep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
         Box::pin(async move {
             let link = self.link(name)?;
-            if let Some(feed) = link.connection.feed() {
-                return self.sweep_feed(&link, feed).await.map_err(failure);
+            let feeds = link.connection.feeds();
+            if !feeds.is_empty() {
+                let mut found = 0;
+                for feed in feeds {
+                    found += self.sweep_feed(&link, feed).await.map_err(failure)?;
+                }
+                return Ok(found);
             }
             let source = link.connection.source().ok_or_else(no_source)?;
             let state = self.store().inlet(name, InletStep::Look).await;

@@ -2,14 +2,15 @@
 //! after everything of its batch; what comes again is a known repeat by its id. Once in a while
 //! everything is read again, which finds what the cursor did not bring and moves no cursor.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use bellwether_model::failure::Failure;
-use bellwether_model::feed::{Batch, Feed, Handed, Record};
-use bellwether_model::id::Id;
+use bellwether_model::feed::{Batch, Feed, Handed, Judging, Record};
+use bellwether_model::id::{Id, hash, hex};
+use bellwether_model::time::Millis;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
@@ -33,8 +34,8 @@ const ASKING: usize = 8;
 pub(super) struct Memory {
     /// How often each record of the present batch was tried.
     attempts: HashMap<String, u32>,
-    /// Where reading everything again has come to.
-    again: Option<String>,
+    /// Where reading everything again has come to, and how it judges.
+    again: Option<(Judging, String)>,
     /// What the link was said to be: None before the first read, else the failure's code.
     pub(super) link: Option<Option<String>>,
 }
@@ -46,26 +47,27 @@ impl Inlet {
 }
 
 impl Engine {
-    /// Starts two loops for every connection that has a feed: one reads, one listens for hints.
+    /// Starts two loops for every feed: one reads, one listens for hints.
     pub(crate) fn start_feeds(&self) {
         for link in self.setup().links.values() {
-            if link.connection.feed().is_some() {
+            for feed in link.connection.feeds() {
+                let which = feed.name();
                 let (engine, name) = (self.clone(), link.name.clone());
-                tokio::spawn(async move { engine.feed_loop(&name).await });
+                tokio::spawn(async move { engine.feed_loop(&name, which).await });
                 let (engine, name) = (self.clone(), link.name.clone());
-                tokio::spawn(async move { engine.listen_loop(&name).await });
+                tokio::spawn(async move { engine.listen_loop(&name, which).await });
             }
         }
     }
 
-    async fn feed_loop(&self, name: &str) {
-        let inlet = self.inlet_of(name);
+    async fn feed_loop(&self, name: &str, which: &'static str) {
+        let inlet = self.inlet_of(&place(name, which));
         let mut rhythm = Rhythm::default();
         while !self.stopping() {
             let Some(link) = self.setup().links.get(name).cloned() else {
                 return;
             };
-            let Some(feed) = link.connection.feed() else {
+            let Some(feed) = named(&link, which) else {
                 return;
             };
             let before = inlet.settled.load(Ordering::Relaxed);
@@ -74,14 +76,15 @@ impl Engine {
                 failed => failed,
             };
             let settled = inlet.settled.load(Ordering::Relaxed) > before;
+            let failed = result.is_err();
             let wait = rhythm.wait(name, result, settled, feed.poll_every());
-            self.until_next_read(&inlet, wait).await;
+            self.until_next_read(&inlet, wait, failed).await;
         }
     }
 
     /// Reads a feed to its present end.
     pub(crate) async fn read_feed(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
-        let inlet = self.inlet_of(&link.name);
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
         let result = {
             let _reading = inlet.reading.lock().await;
             self.read_on(link, feed).await
@@ -90,20 +93,30 @@ impl Engine {
         result
     }
 
+    /// Lets a feed's loop read soon. A feed may have to wait for its provider for minutes: nobody
+    /// who looks at a page waits with it.
+    pub(crate) fn hint_feed(&self, link: &Link, feed: &dyn Feed) {
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
+        inlet.hint.notify_one();
+    }
+
     async fn read_on(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
         let store = self.store();
-        let mut state = store.inlet(&link.name, InletStep::TakeHint).await?;
+        let key = place(&link.name, feed.name());
+        let judging = self.judging(link, feed).await?;
+        let mut state = store.inlet(&key, InletStep::TakeHint).await?;
         let mut expired = false;
         loop {
-            match feed.read(state.cursor.as_deref()).await? {
+            match feed.read(state.cursor.as_deref(), &judging).await? {
                 Handed::Batch(batch) => {
                     self.take_batch(link, feed, &batch).await?;
-                    let more = batch.more;
-                    state = self.move_cursor(link, batch.cursor).await?;
+                    let (more, pause) = (batch.more, batch.pause);
+                    state = self.move_cursor(&key, batch.cursor).await?;
                     expired = false;
                     if !more || self.stopping() {
                         return Ok(());
                     }
+                    self.pause(pause).await;
                 }
                 Handed::Expired if expired => return Err(no_start(link)),
                 Handed::Expired => {
@@ -111,21 +124,53 @@ impl Engine {
                         connection.name = %link.name,
                         "the cursor is no longer known; everything is read again"
                     );
-                    state = self.move_cursor(link, feed.start()).await?;
+                    state = self.move_cursor(&key, feed.start()).await?;
                     expired = true;
                 }
             }
         }
     }
 
-    async fn move_cursor(&self, link: &Link, cursor: String) -> Result<InletState, StoreError> {
+    /// Leaves the provider alone for so long, or until the engine stops.
+    async fn pause(&self, pause: Millis) {
+        let due = self.transport_now() + pause;
+        while self.transport_now() < due && !self.stopping() {
+            tokio::select! {
+                () = self.inner.parts.transport_clock.wait_until(due) => {}
+                () = self.stopped() => {}
+            }
+        }
+    }
+
+    /// By what records are judged now. Recorded before the first of them is read that way.
+    async fn judging(&self, link: &Link, feed: &dyn Feed) -> Result<Judging, StoreError> {
+        let setup = self.setup();
+        let thresholds = link.def.thresholds.iter();
+        let thresholds: BTreeMap<String, Vec<i64>> = thresholds
+            .map(|def| (def.name.to_owned(), setup.flows.thresholds(def, &link.name)))
+            .collect();
+        let by = serde_json::json!([feed.judged_by(), thresholds]).to_string();
+        let by = hex(&hash(&[by.as_bytes()])[..16]);
+        let key = place(&link.name, feed.name());
+        let mut state = self.store().inlet(&key, InletStep::Look).await?;
+        if state.judged_by.as_ref() != Some(&by) {
+            let step = InletStep::Judged { by };
+            state = self.store().inlet(&key, step).await?;
+        }
+        Ok(Judging {
+            generation: state.generation,
+            thresholds,
+        })
+    }
+
+    async fn move_cursor(&self, key: &str, cursor: String) -> Result<InletState, StoreError> {
         let step = InletStep::Discovered {
             ids: Vec::new(),
             cursor: Some(cursor),
             at: self.now(),
         };
-        let state = self.store().inlet(&link.name, step).await?;
-        self.inlet_of(&link.name).memory().attempts.clear();
+        let state = self.store().inlet(key, step).await?;
+        self.inlet_of(key).memory().attempts.clear();
         Ok(state)
     }
 
@@ -188,7 +233,7 @@ impl Engine {
         record: &Record,
         asking: &Semaphore,
     ) -> Result<(), NotRead> {
-        let inlet = self.inlet_of(&link.name);
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
         // Nobody closes it; without a permit it would merely be asked at once.
         let permit = asking.acquire().await.ok();
         let attempt = {
@@ -271,11 +316,16 @@ impl Engine {
     // ---- everything again ------------------------------------------------------------------
 
     async fn reread_if_due(&self, link: &Link, feed: &dyn Feed) -> Result<(), NotRead> {
-        let state = self.store().inlet(&link.name, InletStep::Look).await?;
-        let begun = self.inlet_of(&link.name).memory().again.is_some();
+        let Some(every) = feed.reread_every() else {
+            return Ok(());
+        };
+        let key = place(&link.name, feed.name());
+        let state = self.store().inlet(&key, InletStep::Look).await?;
+        let begun = self.inlet_of(&key).memory().again.is_some();
         let now = self.now();
         let last = state.counted_at.or(state.since).unwrap_or(now);
-        if !begun && now.since(last) < feed.reread_every() {
+        let judged_anew = state.reread < state.generation;
+        if !begun && !judged_anew && now.since(last) < every {
             return Ok(());
         }
         self.reread(link, feed).await.map(|_| ())
@@ -284,30 +334,35 @@ impl Engine {
     /// Reads everything again and takes in what the ledger lacks; how many records that were. Goes
     /// on where an earlier try stopped. Hints are read in between.
     async fn reread(&self, link: &Link, feed: &dyn Feed) -> Result<u64, NotRead> {
-        let inlet = self.inlet_of(&link.name);
+        let key = place(&link.name, feed.name());
+        let inlet = self.inlet_of(&key);
+        let judging = self.judging(link, feed).await?;
         let begun = inlet.memory().again.take();
-        let mut cursor = begun.unwrap_or_else(|| feed.start());
+        // What was judged by other rules is judged again.
+        let begun = begun.filter(|(before, _)| *before == judging);
+        let mut cursor = begun.map_or_else(|| feed.start(), |(_, cursor)| cursor);
         let mut found = 0;
         loop {
-            let step = self.reread_batch(link, feed, &cursor).await;
+            let step = self.reread_batch(link, feed, &cursor, &judging).await;
             let (taken, next) = match step {
                 Ok(Some(step)) => step,
                 // Where it had come to is no longer known; the next time begins at the start.
                 Ok(None) => return Err(no_start(link)),
                 Err(error) => {
-                    inlet.memory().again = Some(cursor);
+                    inlet.memory().again = Some((judging, cursor));
                     return Err(error);
                 }
             };
             found += taken;
-            let Some(next) = next else { break };
+            let Some((next, pause)) = next else { break };
             cursor = next;
+            self.pause(pause).await;
             if self.stopping() {
                 return Ok(found);
             }
             if inlet.hint.notified().now_or_never().is_some() {
                 self.read_feed(link, feed).await.inspect_err(|_| {
-                    inlet.memory().again = Some(cursor.clone());
+                    inlet.memory().again = Some((judging.clone(), cursor.clone()));
                 })?;
             }
         }
@@ -315,32 +370,41 @@ impl Engine {
             tracing::info!(connection.name = %link.name, found, "reading everything again found changes");
         }
         let at = self.now();
-        let step = InletStep::Counted { gaps: 0, at };
-        self.store().inlet(&link.name, step).await?;
+        let generation = judging.generation;
+        let step = InletStep::Reread { generation, at };
+        self.store().inlet(&key, step).await?;
         Ok(found)
     }
 
-    /// One batch of it, with the next cursor if there is more; None when the cursor is not known.
+    /// One batch of it, with the next cursor and the wait before it if there is more; None when
+    /// the cursor is not known.
     async fn reread_batch(
         &self,
         link: &Link,
         feed: &dyn Feed,
         cursor: &str,
-    ) -> Result<Option<(u64, Option<String>)>, NotRead> {
-        let inlet = self.inlet_of(&link.name);
+        judging: &Judging,
+    ) -> Result<Option<(u64, Option<(String, Millis)>)>, NotRead> {
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
         let _reading = inlet.reading.lock().await;
-        match feed.read(Some(cursor)).await? {
+        match feed.read(Some(cursor), judging).await? {
             Handed::Batch(batch) => {
                 let taken = self.take_batch(link, feed, &batch).await?;
                 inlet.memory().attempts.clear();
-                Ok(Some((taken, batch.more.then_some(batch.cursor))))
+                let next = batch.more.then_some((batch.cursor, batch.pause));
+                Ok(Some((taken, next)))
             }
             Handed::Expired => Ok(None),
         }
     }
 
-    /// Reads on, then everything again; how much of it was missing.
+    /// Reads on, then everything again; how much of it was missing. What reads everything each time
+    /// is only told to do so.
     pub(crate) async fn sweep_feed(&self, link: &Link, feed: &dyn Feed) -> Result<u64, NotRead> {
+        if feed.reread_every().is_none() {
+            self.hint_feed(link, feed);
+            return Ok(0);
+        }
         self.read_feed(link, feed).await?;
         self.reread(link, feed).await
     }
@@ -351,11 +415,15 @@ impl Engine {
         link: &Link,
         feed: &dyn Feed,
     ) -> Result<u64, NotRead> {
+        if feed.reread_every().is_none() {
+            return Ok(0);
+        }
         self.read_feed(link, feed).await?;
+        let judging = self.judging(link, feed).await?;
         let mut cursor = feed.start();
         let mut gaps = 0;
         loop {
-            let Handed::Batch(batch) = feed.read(Some(&cursor)).await? else {
+            let Handed::Batch(batch) = feed.read(Some(&cursor), &judging).await? else {
                 return Err(no_start(link));
             };
             gaps += self.unknown(link, &batch).await?.len() as u64;
@@ -363,12 +431,28 @@ impl Engine {
                 break;
             }
             cursor = batch.cursor;
+            self.pause(batch.pause).await;
         }
         let at = self.now();
         let step = InletStep::Counted { gaps, at };
-        self.store().inlet(&link.name, step).await?;
+        let key = place(&link.name, feed.name());
+        self.store().inlet(&key, step).await?;
         Ok(gaps)
     }
+}
+
+/// Under what the cursor of a feed is kept. Its records share the connection's ledger.
+pub(super) fn place(connection: &str, feed: &str) -> String {
+    match feed {
+        "" => connection.to_owned(),
+        feed => format!("{connection}/{feed}"),
+    }
+}
+
+/// The feed of this name.
+pub(super) fn named<'a>(link: &'a Link, which: &str) -> Option<&'a dyn Feed> {
+    let mut feeds = link.connection.feeds().into_iter();
+    feeds.find(|feed| feed.name() == which)
 }
 
 fn entry(link: &Link, record: &Record, state: LedgerState, reason: &str) -> LedgerWrite {

@@ -126,17 +126,19 @@ impl Engine {
                 self.sweep_if_due(&link, source).await;
             }
             let settled = inlet.settled.load(Ordering::Relaxed) > before;
+            let failed = result.is_err();
             let wait = rhythm.wait(name, result, settled, source.poll_every());
-            self.until_next_read(&inlet, wait).await;
+            self.until_next_read(&inlet, wait, failed).await;
         }
     }
 
-    /// Waits until it is time to read again, or a hint says that there is something.
-    pub(super) async fn until_next_read(&self, inlet: &Inlet, wait: Millis) {
+    /// Waits until it is time to read again, or a hint says that there is something. A provider
+    /// that wants to be left alone is, whatever it hints; no hint is lost.
+    pub(super) async fn until_next_read(&self, inlet: &Inlet, wait: Millis, failed: bool) {
         let due = self.transport_now() + wait;
         tokio::select! {
             () = self.inner.parts.transport_clock.wait_until(due) => {}
-            () = inlet.hint.notified() => {}
+            () = inlet.hint.notified(), if !failed => {}
             () = self.stopped() => {}
         }
     }

@@ -10,6 +10,7 @@ use bellwether_model::time::{Millis, Time};
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
+use super::feed::{named, place};
 use super::inlet::NotRead;
 use super::intake::Arriving;
 use super::{Engine, Link};
@@ -35,12 +36,13 @@ impl Engine {
         if let Some(lane) = self.lane(&link.name) {
             let now = self.transport_now();
             match failure {
+                None if self.another_fails(link, feed) => {}
                 None => lane.ok(now),
                 Some(failure) => lane.failed(failure, now),
             }
         }
         let word = failure.map(|failure| failure.code.clone());
-        let inlet = self.inlet_of(&link.name);
+        let inlet = self.inlet_of(&place(&link.name, feed.name()));
         if inlet.memory().link.as_ref() == Some(&word) {
             return;
         }
@@ -51,6 +53,15 @@ impl Engine {
         if said {
             inlet.memory().link = Some(word);
         }
+    }
+
+    /// Whether another feed of the connection could not be read: its lane is not well then.
+    fn another_fails(&self, link: &Link, feed: &dyn Feed) -> bool {
+        let others = link.connection.feeds().into_iter();
+        others.filter(|one| one.name() != feed.name()).any(|one| {
+            let inlet = self.inlet_of(&place(&link.name, one.name()));
+            matches!(inlet.memory().link, Some(Some(_)))
+        })
     }
 
     async fn say_of_link(&self, name: &str, event: NewEvent) -> bool {
@@ -64,18 +75,18 @@ impl Engine {
         taken.is_ok()
     }
 
-    pub(super) async fn listen_loop(&self, name: &str) {
+    pub(super) async fn listen_loop(&self, name: &str, which: &'static str) {
         while !self.stopping() {
             let Some(link) = self.setup().links.get(name).cloned() else {
                 return;
             };
-            let Some(feed) = link.connection.feed() else {
+            let Some(feed) = named(&link, which) else {
                 return;
             };
             let (said, mut saying) = mpsc::channel(SAID_MAX);
             let ear = EngineEar {
                 engine: self,
-                name,
+                place: place(name, which),
                 said,
             };
             let record = async {
@@ -101,16 +112,16 @@ impl Engine {
     }
 }
 
-/// The engine's ear for one connection.
+/// The engine's ear for one feed.
 struct EngineEar<'a> {
     engine: &'a Engine,
-    name: &'a str,
+    place: String,
     said: mpsc::Sender<NewEvent>,
 }
 
 impl Ear for EngineEar<'_> {
     fn hint(&self) {
-        self.engine.inlet_of(self.name).hint.notify_one();
+        self.engine.inlet_of(&self.place).hint.notify_one();
     }
 
     fn say(&self, event: NewEvent) -> BoxFuture<'_, ()> {

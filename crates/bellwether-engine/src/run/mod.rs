@@ -150,6 +150,12 @@ impl Engine {
             .setup
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        // Flows may want to be told of other thresholds than before.
+        for link in self.setup().links.values() {
+            if !link.def.thresholds.is_empty() {
+                self.inlet_of(&link.name).hint.notify_one();
+            }
+        }
     }
 
     /// What the engine works with now.

@@ -89,6 +89,18 @@ pub enum InletStep {
     },
     /// Takes the hint away, before reading what it hinted at.
     TakeHint,
+    /// Notes by what records are judged from now on. When that is new, the generation grows.
+    Judged {
+        /// A text to compare.
+        by: String,
+    },
+    /// Notes that everything was read again.
+    Reread {
+        /// The generation under which it was judged.
+        generation: u64,
+        /// Flow time.
+        at: Time,
+    },
     /// Notes the result of a recount: how many ids of the provider's listing the ledger lacks.
     Counted {
         /// Ids missing.
@@ -113,6 +125,12 @@ pub struct InletState {
     pub counted_at: Option<Time>,
     /// What the latest recount found missing.
     pub gaps: u64,
+    /// By what records are judged.
+    pub judged_by: Option<String>,
+    /// How often that changed.
+    pub generation: u64,
+    /// The generation under which everything was last read.
+    pub reread: u64,
     /// To `Pending`: ids with the attempts made. To `Attempt`: the one id with its attempts.
     pub pending: Vec<(String, u32)>,
     /// To `Missing`: what the ledger does not have.

@@ -30,6 +30,8 @@ use super::Fault;
 pub struct StoryClock {
     now: AtomicI64,
     moved: Notify,
+    /// The moments that somebody waits for.
+    awaited: Mutex<Vec<Time>>,
 }
 
 impl StoryClock {
@@ -38,6 +40,7 @@ impl StoryClock {
         Self {
             now: AtomicI64::new(now.0),
             moved: Notify::new(),
+            awaited: Mutex::default(),
         }
     }
 
@@ -45,6 +48,34 @@ impl StoryClock {
     pub fn move_to(&self, time: Time) {
         self.now.fetch_max(time.0, Ordering::SeqCst);
         self.moved.notify_waiters();
+    }
+
+    /// Whether somebody waits for just this moment.
+    pub fn is_awaited(&self, due: Time) -> bool {
+        self.awaited().contains(&due)
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, Vec<Time>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits, until he no longer does.
+struct Waiting<'a>(&'a StoryClock, Time);
+
+impl<'a> Waiting<'a> {
+    fn at(clock: &'a StoryClock, due: Time) -> Self {
+        clock.awaited().push(due);
+        Self(clock, due)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut awaited = self.0.awaited();
+        if let Some(at) = awaited.iter().position(|due| *due == self.1) {
+            awaited.swap_remove(at);
+        }
     }
 }
 
@@ -55,6 +86,7 @@ impl Clock for StoryClock {
 
     fn wait_until(&self, due: Time) -> BoxFuture<'_, ()> {
         Box::pin(async move {
+            let _waiting = Waiting::at(self, due);
             loop {
                 let moved = self.moved.notified();
                 if self.now() >= due {
@@ -303,6 +335,7 @@ const fn connector(name: &'static str, actions: &'static [ActionDef]) -> Connect
         settings: no_fields,
         auth: AuthSpec::None,
         triggers: &[],
+        thresholds: &[],
         actions,
         inlets: &[],
         reduce: None,

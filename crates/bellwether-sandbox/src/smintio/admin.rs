@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::ledger::SEEDED_LIMIT;
 use super::tenant::{EndCursor, Paths, Tenant};
-use super::{hooks, life, pusher, requests, trouble, week, wire};
+use super::{hooks, life, pusher, requests, shelf, trouble, week, wire};
 use crate::admin::refuse;
 use crate::clock::real_now;
 use crate::world::World;
@@ -96,7 +96,8 @@ async fn show(State(world): State<Arc<World>>, Path(id): Path<String>) -> Respon
         json!({"info": info, "settings": t.knobs, "count": t.ledger.count(),
             "transactions": newest, "requests": requests, "buyers": buyers.collect::<Vec<_>>(),
             "hints": t.hints.sent, "subscribers": world.smintio.hub.subscribers(&t.channel()),
-            "hasty_polls": t.tasks.hasty, "troubles": trouble::going_on(&world, t)})
+            "hasty_polls": t.tasks.hasty, "executions": t.tasks.executed, "looks": t.tasks.looks,
+            "troubles": trouble::going_on(&world, t)})
     });
     shown.map_or_else(|| nobody(&id), |shown| Json(shown).into_response())
 }
@@ -136,6 +137,7 @@ pub(crate) async fn perform(
         "pusher" => pusher::turn(world, tenant, body),
         "webhook" => hooks::send(world, tenant, body).await,
         "settings" => settings(world, tenant, body),
+        "portal" => shelf::set(world, tenant, body),
         "tokens" => tokens(world, tenant, body),
         "expire_cursors" => {
             world.smintio.with(tenant, |t| t.ledger.expire_cursors());

@@ -12,8 +12,8 @@
 //! One port serves every tenant by path: `/{tenant}/connect/..`, `/{tenant}/consumer/v1/..`,
 //! `/{tenant}/frontend/v1/..`; the push channel is at `/app/{key}`. On the control surface:
 //! `GET|POST /admin/smintio` lists and adds tenants, `GET /admin/smintio/{tenant}` shows one,
-//! `POST /admin/smintio/{tenant}/{deed}` does what `life.rs`, `requests.rs`, `trouble.rs` and
-//! `admin.rs` say, and `/smintio` is its page.
+//! `POST /admin/smintio/{tenant}/{deed}` does what `life.rs`, `requests.rs`, `trouble.rs`,
+//! `shelf.rs` and `admin.rs` say, and `/smintio` is its page.
 
 mod admin;
 mod clapi;
@@ -28,6 +28,7 @@ mod portals;
 mod pusher;
 mod record;
 mod requests;
+mod shelf;
 mod signing;
 mod socket;
 mod tenant;

@@ -42,7 +42,7 @@ struct Task {
     /// How many times it must be asked for yet.
     left: u32,
     asked: Timestamp,
-    result: Result<Value, &'static str>,
+    result: Result<Value, String>,
 }
 
 impl Task {
@@ -69,8 +69,18 @@ impl Task {
 pub(crate) struct Tasks {
     made: u64,
     all: VecDeque<Task>,
+    /// How many times a method was executed, and a task was asked for.
+    pub(crate) executed: u64,
+    pub(crate) looks: u64,
     /// Calls that came too soon after the one before.
     pub(crate) hasty: u64,
+}
+
+impl Tasks {
+    /// Forgets every task, as a portal may that was started anew.
+    pub(crate) fn forget(&mut self) {
+        self.all.clear();
+    }
 }
 
 pub(crate) fn router() -> Router<Arc<World>> {
@@ -136,8 +146,12 @@ async fn execution(
         if part(&path, "portal") != t.portal {
             return Err("not_found");
         }
-        let result = execute(t, &url, now, interface, method, &asked);
-        if matches!(result, Err("not_implemented")) {
+        let failing = t.shelf.fails(method);
+        let result = match failing {
+            Some(code) => Err(code),
+            None => execute(t, &url, now, interface, method, &asked).map_err(str::to_owned),
+        };
+        if result.as_ref().is_err_and(|code| code == "not_implemented") {
             return Err("not_implemented");
         }
         let task = Task {
@@ -148,6 +162,7 @@ async fn execution(
         };
         let tasks = &mut t.tasks;
         tasks.made += 1;
+        tasks.executed += 1;
         if tasks.all.len() == TASKS_LIMIT {
             tasks.all.pop_front();
         }
@@ -181,6 +196,7 @@ async fn task(
     }
     let now = real_now();
     let found = world.smintio.with(&tenant, |t| {
+        t.tasks.looks += 1;
         let task = t.tasks.all.iter_mut().find(|task| task.uuid == uuid)?;
         if now.duration_since(task.asked) < PATIENCE {
             t.tasks.hasty += 1;
@@ -270,27 +286,32 @@ fn asset_id(lpt: &Lpt, around: &Around<'_>) -> String {
     format!("99:{}:{}", lpt.content_type, around.uuid(lpt.number))
 }
 
-fn visible(lpt: &Lpt, now: Timestamp) -> bool {
-    lpt.state == COMPLETED
-        && lpt.publish_from.is_none_or(|from| from <= now)
-        && lpt.publish_until.is_none_or(|until| until > now)
+fn visible(tenant: &Tenant, lpt: &Lpt, now: Timestamp) -> bool {
+    lpt.state == COMPLETED && tenant.shelf.shows(lpt, now)
 }
 
 fn asset(tenant: &Tenant, around: &Around<'_>, lpt: &Lpt) -> Value {
-    let version = lpt.files.iter().max().copied().unwrap_or(1);
-    let follower = lpt.replaced_by.and_then(|number| tenant.ledger.get(number));
-    let related = follower.map(|lpt| {
+    let mark = tenant.shelf.mark(lpt);
+    let newest = lpt.files.iter().max().copied().unwrap_or(1);
+    let version = mark.version.unwrap_or(newest);
+    let etag = mark
+        .etag
+        .unwrap_or_else(|| format!("\"{}-{version}\"", lpt.number));
+    let related = [lpt.replaced_by, mark.version_of].into_iter().flatten();
+    let related = related.filter_map(|number| tenant.ledger.get(number));
+    let related = related.map(|lpt| {
         json!({"type": "version", "assetIds": [asset_id(&lpt, around)],
             "searchAssetsSpecJson": null, "caption": "Replacement"})
     });
     let buyer = around.buyers.get(lpt.buyer).map(|b| &b.name);
     let id = asset_id(lpt, around);
+    let id = (!mark.nameless).then_some(id);
     json!({"id": id, "uuid": id, "name": lpt.name, "contentType": lpt.content_type,
-        "version": version.to_string(), "eTag": format!("\"{}-{version}\"", lpt.number),
-        "createdAt": lpt.created, "createdBy": buyer, "modifiedAt": lpt.updated,
+        "version": version.to_string(), "eTag": etag,
+        "createdAt": lpt.created, "createdBy": buyer, "modifiedAt": mark.touched.unwrap_or(lpt.updated),
         "modifiedBy": buyer, "publishFrom": lpt.publish_from, "publishUntil": lpt.publish_until,
-        "flag": "none", "indicator": null,
-        "relatedAssets": related.into_iter().collect::<Vec<_>>(),
+        "flag": mark.flag.as_deref().unwrap_or("none"), "indicator": null,
+        "relatedAssets": related.collect::<Vec<_>>(),
         "permissionUuids": [], "totalCommentCount": 0, "isDownloadable": true,
         "assetCategories": [], "thumbnailUrl": around.preview(lpt),
         "rawData": [{"key": "project", "value": lpt.project}]})
@@ -305,7 +326,10 @@ fn one(
     // An id comes as a text or as an object with the text in it.
     let id = id.as_str().or(id["id"].as_str()).unwrap_or_default();
     let uuid = id.rsplit(':').next().unwrap_or_default();
-    let found = tenant.ledger.find(uuid).filter(|lpt| visible(lpt, now));
+    let found = tenant
+        .ledger
+        .find(uuid)
+        .filter(|lpt| visible(tenant, lpt, now));
     let lpt = found.ok_or("asset_not_found")?;
     Ok(asset(tenant, around, &lpt))
 }
@@ -350,7 +374,7 @@ fn search(
         .ledger
         .newest(0, LOOKED_AT)
         .into_iter()
-        .filter(|lpt| visible(lpt, now) && within(lpt))
+        .filter(|lpt| visible(tenant, lpt, now) && within(lpt))
         .filter(|lpt| words.is_empty() || lpt.name.to_lowercase().contains(&words))
         .collect();
     let shown = hits.iter().skip(page * size).take(size);
@@ -358,7 +382,7 @@ fn search(
     let more = hits.len() > (page + 1) * size;
     Ok(
         json!({"details": {"currentPage": page, "maxPages": hits.len().div_ceil(size),
-            "totalResults": hits.len(), "hasMoreResults": more, "errors": [],
+            "totalResults": hits.len(), "hasMoreResults": more, "errors": tenant.shelf.errors,
             "searchResultSetId": ids::uuid("results", tenant.ledger.seed, tenant.tasks.made)},
         "filterModel": {"filters": []}, "assetDataObjects": shown}),
     )

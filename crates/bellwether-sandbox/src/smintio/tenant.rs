@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::portals::Tasks;
 use super::pusher::{HintKnobs, KEY};
 use super::requests::Requests;
+use super::shelf::Shelf;
 use super::signing::hmac;
 use super::trouble::Redirect;
 use super::week::Week;
@@ -98,6 +99,7 @@ pub(crate) struct Tenant {
     pub(crate) ledger: Ledger,
     pub(crate) requests: Requests,
     pub(crate) tasks: Tasks,
+    pub(crate) shelf: Shelf,
     pub(crate) week: Week,
     pub(crate) knobs: Knobs,
     pub(crate) hints: HintKnobs,
@@ -132,6 +134,7 @@ impl Tenant {
             buyers,
             requests: Requests::default(),
             tasks: Tasks::default(),
+            shelf: Shelf::default(),
             week: Week::default(),
             knobs: Knobs::default(),
             hints: HintKnobs::default(),

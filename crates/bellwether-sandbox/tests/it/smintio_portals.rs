@@ -218,3 +218,49 @@ async fn the_page_shows_and_does_without_a_script() {
         404
     );
 }
+
+#[tokio::test]
+async fn the_portal_alone_knows_marks_errors_and_what_it_hides() {
+    let smint = Smint::start().await;
+    let token = smint.token_of("/portals/refresh_token").await;
+    let gem = json!({"name": "Hidden gem", "state": "completed"});
+    let uuid = smint.deed("buy", gem).await["uuid"].clone();
+    let found = async || {
+        let ask = json!({"queryString": "gem"});
+        result(&execute(&smint, &token, SEARCH, &ask).await.json())
+    };
+    let mark = json!({"uuid": uuid, "flag": "level_7", "etag": "\"e\"", "errors": ["Forbidden"]});
+    smint.deed("portal", mark).await;
+    let answer = found().await;
+    let asset = &answer["assetDataObjects"][0];
+    assert_eq!(
+        (&asset["flag"], &asset["eTag"]),
+        (&json!("level_7"), &json!("\"e\""))
+    );
+    assert_eq!(answer["details"]["errors"], json!(["Forbidden"]));
+    let later = json!({"uuid": uuid, "from": "2099-01-01T00:00:00Z"});
+    smint.deed("publish", later).await;
+    for (what, hits) in [
+        (json!({"unpublished": true}), 1),
+        (json!({"uuid": uuid, "hidden": true}), 0),
+        (json!({"uuid": uuid, "hidden": false}), 1),
+        (json!({"unpublished": false}), 0),
+    ] {
+        smint.deed("portal", what.clone()).await;
+        let total = &found().await["details"]["totalResults"];
+        assert_eq!(total, &json!(hits), "{what}");
+    }
+    let fail = json!({"fail": {"method": "searchAssetsAsync", "code": "NotSetup"}});
+    smint.deed("portal", fail).await;
+    assert_eq!(found().await["error_code"], "NotSetup");
+    assert_eq!(found().await["details"]["totalResults"], 0, "once only");
+    // Tasks that are forgotten are not there.
+    smint.deed("settings", json!({"task_polls": 2})).await;
+    let task = execute(&smint, &token, SEARCH, &json!({})).await.json();
+    smint.deed("portal", json!({"lose_tasks": true})).await;
+    let path = format!(
+        "/frontend/v1/backgroundTasks/{}",
+        task["uuid"].as_str().expect("text")
+    );
+    assert_eq!(smint.get(&path, &token).await.status, 404);
+}

@@ -110,6 +110,21 @@ pub(super) fn step(
             conn.prepare_cached("UPDATE inlet SET hinted_at = NULL WHERE connection = ?1")?
                 .execute([id])?;
         }
+        InletStep::Judged { by } => {
+            // What was never read has nothing to read again.
+            conn.prepare_cached(
+                "UPDATE inlet SET judged_by = ?2, generation = generation + 1,
+                   reread = CASE WHEN cursor IS NULL THEN generation + 1 ELSE reread END
+                 WHERE connection = ?1 AND judged_by IS NOT ?2",
+            )?
+            .execute((id, by))?;
+        }
+        InletStep::Reread { generation, at } => {
+            conn.prepare_cached(
+                "UPDATE inlet SET reread = ?2, gaps = 0, counted_at = ?3 WHERE connection = ?1",
+            )?
+            .execute((id, int(*generation), at.0))?;
+        }
         InletStep::Counted { gaps, at } => {
             conn.prepare_cached(
                 "UPDATE inlet SET gaps = ?2, counted_at = ?3 WHERE connection = ?1",
@@ -159,7 +174,8 @@ fn attempt(conn: &Connection, id: i64, external_id: &str) -> Result<Option<(Stri
 fn standing(conn: &Connection, id: i64) -> Result<InletState> {
     let time = |n: Option<i64>| n.map(Time);
     conn.prepare_cached(
-        "SELECT cursor, since, read_at, hinted_at, counted_at, gaps FROM inlet
+        "SELECT cursor, since, read_at, hinted_at, counted_at, gaps, judged_by, generation, reread
+         FROM inlet
          WHERE connection = ?1",
     )?
     .query_row([id], |row| {
@@ -170,6 +186,9 @@ fn standing(conn: &Connection, id: i64) -> Result<InletState> {
             hinted_at: time(row.get(3)?),
             counted_at: time(row.get(4)?),
             gaps: uint(row, 5)?,
+            judged_by: row.get(6)?,
+            generation: uint(row, 7)?,
+            reread: uint(row, 8)?,
             ..InletState::default()
         })
     })

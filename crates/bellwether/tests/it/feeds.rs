@@ -2,6 +2,8 @@
 //! reading everything again finds. The provider is a list in memory that breaks on demand; a real
 //! provider's feed is tested with its connector.
 
+mod pair;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +16,7 @@ use bellwether_model::BoxFuture;
 use bellwether_model::connector::{Action, AuthSpec, Checked, Connection, ConnectorDef, Outcome};
 use bellwether_model::event::{DATA_MAX, NewEvent};
 use bellwether_model::failure::Failure;
-use bellwether_model::feed::{Batch, Ear, Feed, Handed, Record};
+use bellwether_model::feed::{Batch, Ear, Feed, Handed, Judging, Record};
 use bellwether_model::id::Id;
 use bellwether_model::spec::Spec;
 use bellwether_model::time::{Millis, Time};
@@ -36,6 +38,7 @@ static SHELF: ConnectorDef = ConnectorDef {
     basis: "Made for tests.",
     auth: AuthSpec::None,
     triggers: &[],
+    thresholds: &[],
     actions: &[],
     inlets: &[],
     reduce: None,
@@ -54,6 +57,7 @@ struct Shelf {
     reads: Mutex<Vec<Option<String>>>,
     fetched: AtomicUsize,
     hint: tokio::sync::Notify,
+    judged_by: Mutex<String>,
 }
 
 impl Shelf {
@@ -70,7 +74,7 @@ impl Shelf {
         thing.1 = content;
     }
 
-    fn page(&self, cursor: Option<&str>) -> Handed {
+    fn page(&self, cursor: Option<&str>, generation: u64) -> Handed {
         let epoch = *self.epoch.lock().unwrap();
         let from = match cursor {
             None | Some("start") => 0,
@@ -80,7 +84,7 @@ impl Shelf {
         let things = self.things.lock().unwrap();
         let page: Vec<_> = things.iter().skip(from).take(BATCH).collect();
         let record = |(id, content): &&(String, Json)| Record {
-            id: format!("{id}/{content}"),
+            id: format!("{id}/{content}/g{generation}"),
             subject: id.clone(),
             body: content.clone(),
         };
@@ -88,6 +92,7 @@ impl Shelf {
             records: page.iter().map(record).collect(),
             cursor: format!("{epoch}{}", from + page.len()),
             more: !page.is_empty(),
+            pause: Millis(0),
         })
     }
 }
@@ -97,8 +102,8 @@ impl Connection for Shelf {
         Box::pin(async { Err(Failure::bug("test", "not asked here")) })
     }
 
-    fn feed(&self) -> Option<&dyn Feed> {
-        Some(self)
+    fn feeds(&self) -> Vec<&dyn Feed> {
+        vec![self]
     }
 
     fn perform<'a>(&'a self, _: &'a Action<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
@@ -111,14 +116,22 @@ impl Feed for Shelf {
         Millis::minutes(30)
     }
 
-    fn reread_every(&self) -> Millis {
-        Millis::hours(24)
+    fn reread_every(&self) -> Option<Millis> {
+        Some(Millis::hours(24))
     }
 
-    fn read<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Handed, Failure>> {
+    fn judged_by(&self) -> String {
+        self.judged_by.lock().unwrap().clone()
+    }
+
+    fn read<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        judging: &'a Judging,
+    ) -> BoxFuture<'a, Result<Handed, Failure>> {
         self.reads.lock().unwrap().push(cursor.map(str::to_owned));
         let refused = self.refused.lock().unwrap().clone();
-        let answer = refused.map_or_else(|| Ok(self.page(cursor)), Err);
+        let answer = refused.map_or_else(|| Ok(self.page(cursor, judging.generation)), Err);
         Box::pin(std::future::ready(answer))
     }
 
@@ -186,6 +199,15 @@ impl Room {
     }
 
     fn process(shelf: Arc<Shelf>, database: Arc<Database>, number: u8) -> Self {
+        Self::over(shelf.clone(), shelf, database, number)
+    }
+
+    fn over(
+        shelf: Arc<Shelf>,
+        connection: Arc<dyn Connection>,
+        database: Arc<Database>,
+        number: u8,
+    ) -> Self {
         let clock = Arc::new(StoryClock::at(Time::parse(BEGINS).unwrap()));
         let engine = Engine::new(Parts {
             store: database.clone(),
@@ -201,7 +223,7 @@ impl Room {
         let link = Link {
             name: NAME.to_owned(),
             def: &SHELF,
-            connection: shelf.clone(),
+            connection,
             slots: IN_FLIGHT,
         };
         setup.links.insert(NAME.to_owned(), link);
@@ -386,6 +408,34 @@ async fn once_a_day_everything_is_read_again_and_only_changes_are_told() {
 }
 
 #[tokio::test]
+async fn what_is_judged_anew_is_read_again_and_each_judgement_once() {
+    let room = Room::new();
+    for n in 0..4 {
+        room.shelf.put(&format!("t{n}"), json!(n));
+    }
+    room.engine.start().await;
+    let say = async |words: &str, judged: usize| {
+        *room.shelf.judged_by.lock().unwrap() = words.to_owned();
+        room.shelf.hint.notify_one();
+        until(words, async || {
+            let state = room.inlet().await;
+            let all = state.generation == state.reread && room.things().await == judged;
+            all.then_some(())
+        })
+        .await;
+    };
+    say("", 4).await;
+    say("strictly", 8).await;
+    // Back to what was before is a third judgement, not a repeat of the first.
+    say("", 12).await;
+    room.engine.stop(std::time::Duration::from_secs(5)).await;
+    assert_eq!(room.inlet().await.generation, 3);
+    let room = Room::process(room.shelf, room.database, 2);
+    room.read().await;
+    assert_eq!(room.things().await, 12, "a new process judges as before");
+}
+
+#[tokio::test]
 async fn hints_wake_the_reader_at_once() {
     let room = Room::new();
     room.engine.start().await;
@@ -412,7 +462,12 @@ async fn a_provider_that_wants_to_be_left_alone_is_whatever_it_hints() {
     *room.shelf.refused.lock().unwrap() = Some(limited);
     room.engine.start().await;
     let reads = || room.shelf.reads.lock().unwrap().len();
-    until("the first read", async || (reads() == 1).then_some(())).await;
+    let due = room.engine.now() + Millis::minutes(7);
+    until("the first read is refused", async || {
+        room.clock.is_awaited(due).then_some(())
+    })
+    .await;
+    assert_eq!(reads(), 1);
     *room.shelf.refused.lock().unwrap() = None;
     room.shelf.put("t0", json!(0));
     room.shelf.hint.notify_one();
@@ -420,7 +475,8 @@ async fn a_provider_that_wants_to_be_left_alone_is_whatever_it_hints() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(reads(), 1, "the wait is not over");
+    assert!(room.clock.is_awaited(due), "the wait is not over");
+    assert_eq!(reads(), 1);
     room.clock.move_to(room.engine.now() + Millis::minutes(1));
     until("the read after the wait", async || {
         (room.things().await == 1).then_some(())

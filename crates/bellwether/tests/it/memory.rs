@@ -35,6 +35,7 @@ static METERS: ConnectorDef = ConnectorDef {
     basis: "Made for tests.",
     auth: AuthSpec::None,
     triggers: &[],
+    thresholds: &[],
     actions: &[],
     inlets: &[],
     reduce: Some(Reducer {

@@ -7,10 +7,12 @@ use bellwether_model::id::{hash, hex};
 use bellwether_model::time::Time;
 use serde_json::json;
 
-use super::super::record::{File, Transaction};
+use super::super::record::{File, Term, Transaction};
 use super::super::{
-    EXPIRED, EXPIRING, FIRST_USE_DUE, LIMIT_NEAR, LIMIT_REACHED, REPLACED, UPDATED, VIOLATION,
+    EXPIRED, EXPIRING, FIRST_USE_DUE, LIMIT_NEAR, LIMIT_REACHED, RENEWED, REPLACED, UPDATED,
+    VIOLATION,
 };
+use super::asset::Cover;
 use super::days;
 use super::licence::Turn;
 use super::payload::{Severity, known};
@@ -106,29 +108,83 @@ impl Turn {
                 self.kept.terms.len() - 1
             });
             for which in [Which::FirstUse, Which::End] {
-                let until = which.of(term);
-                self.kept.terms[at].notice(which, until, &look);
-                if !self.is_held() {
-                    continue;
+                let later = self.kept.terms[at].notice(which, which.of(term), &look);
+                if later && self.is_held() {
+                    self.say_renewed(which, term, None);
                 }
-                let said = self.kept.terms[at].say(which, &look);
-                if (which, said) == (Which::End, Some(Said::Over)) {
-                    // What was used before this end was used by right.
-                    (self.kept.ended_with, self.kept.used_after_end) = (None, false);
+            }
+            if !self.is_held() {
+                continue;
+            }
+            if self.is_covered(&self.kept.terms[at]) {
+                if self.kept.terms[at].take_told() {
+                    let cover = self.kept.cover.clone();
+                    self.say_renewed(Which::End, term, cover.as_ref());
                 }
-                if let (Some(said), Some(until)) = (said, until) {
-                    self.say_date(which, said, term.number, until, term.name.as_deref());
-                }
+                continue;
+            }
+            for which in [Which::FirstUse, Which::End] {
+                self.say_of_term(which, at, term, &look);
             }
         }
         self.after_the_end();
     }
 
-    fn say_date(&mut self, which: Which, said: Said, number: i64, until: &str, name: Option<&str>) {
+    fn say_of_term(&mut self, which: Which, at: usize, term: &Term, look: &Look<'_>) {
+        let said = self.kept.terms[at].say(which, look);
+        if (which, &said) == (Which::End, &Some(Said::Over)) {
+            // What was used before this end was used by right.
+            (self.kept.ended_with, self.kept.used_after_end) = (None, false);
+        }
+        let (Some(said), Some(until)) = (said, which.of(term)) else {
+            return;
+        };
+        if self.say_date(which, said, term.number, until, term.name.as_deref()) && !self.silent {
+            self.kept.terms[at].tell(which);
+        }
+    }
+
+    /// What was told of a term no longer holds: its date is later now, or another licence takes
+    /// over from it.
+    fn say_renewed(&mut self, which: Which, term: &Term, cover: Option<&Cover>) {
+        let number = term.number;
+        let until = which.of(term).unwrap_or_default();
+        let mut fields = vec![
+            ("id", format!("{}/{number}", self.kept.tx.uuid).into()),
+            ("sequence_number", json!(number)),
+            ("term_name", json!(term.name)),
+            (which.field(), until.into()),
+        ];
+        let mut id = format!("term/{number}/{until}/{}/renewed", which.field());
+        if let Some(cover) = cover {
+            id.push_str(&format!("/{}/{}", cover.by, self.kept.covers));
+            fields.push(("renewed_by", json!(cover.by)));
+            fields.push(("renewed_until", json!(cover.until)));
+        }
+        self.say(
+            RENEWED,
+            &id,
+            Severity::Info,
+            Some(("license", known(fields))),
+        );
+    }
+
+    /// Whether there was anything to say.
+    fn say_date(
+        &mut self,
+        which: Which,
+        said: Said,
+        number: i64,
+        until: &str,
+        name: Option<&str>,
+    ) -> bool {
         let zone = days::zone(&self.kept.rules.zone);
-        let Ok(at) = Time::parse(until) else { return };
+        let Ok(at) = Time::parse(until) else {
+            return false;
+        };
         let last = days::last_day(at, &zone).to_string();
         let mut fields = vec![
+            ("id", format!("{}/{number}", self.kept.tx.uuid).into()),
             ("sequence_number", json!(number)),
             ("term_name", json!(name)),
             ("last_day", json!(last)),
@@ -136,16 +192,13 @@ impl Turn {
         let (kind, word, severity, point) = match (which, said) {
             (Which::End, Said::Over) => (EXPIRED, "expired", Severity::Critical, String::new()),
             // That the time for a first use is over says nothing: nobody knows whether it was used.
-            (Which::FirstUse, Said::Over) => return,
-            (
-                which,
-                Said::Nearing {
-                    threshold,
-                    days_left,
-                },
-            ) => {
+            (Which::FirstUse, Said::Over) => return false,
+            (which, Said::Nearing { passed, days_left }) => {
+                // What was passed unseen is told by its tightest.
+                let threshold = passed.first().copied().unwrap_or_default();
                 fields.push(("days_left", days_left.into()));
                 fields.push(("threshold", threshold.into()));
+                fields.push(("passed", json!(passed)));
                 let severity = if threshold <= 1 {
                     Severity::Critical
                 } else {
@@ -158,13 +211,14 @@ impl Turn {
                 }
             }
         };
-        let date = match which {
-            Which::End => "valid_until",
-            Which::FirstUse => "to_be_used_until",
-        };
-        fields.push((date, until.into()));
-        let id = format!("term/{number}/{until}/{word}{point}");
+        fields.push((which.field(), until.into()));
+        let mut id = format!("term/{number}/{until}/{word}{point}");
+        if self.kept.covers > 0 {
+            // Another licence took over in between: what was taken back may be so again.
+            id.push_str(&format!("/{}", self.kept.covers));
+        }
         self.say(kind, &id, severity, Some(("license", known(fields))));
+        true
     }
 
     /// Use that grows after every term has ended.
@@ -175,7 +229,9 @@ impl Turn {
             .iter()
             .filter(|term| term.is_over())
             .collect();
-        let all = !ends.is_empty() && ends.len() == self.kept.terms.len() && self.is_held();
+        let covered = self.kept.terms.iter().any(|term| self.is_covered(term));
+        let all = !ends.is_empty() && ends.len() == self.kept.terms.len();
+        let all = all && self.is_held() && !covered;
         if !all {
             self.kept.ended_with = None;
             self.kept.used_after_end = false;
@@ -225,7 +281,7 @@ impl Turn {
             let Some(said) = said else { continue };
             let mut matter = json!({"counter": name, "current": said.current, "max": said.max,
                 "percent": said.percent});
-            if let Some(threshold) = said.threshold {
+            if let Some(threshold) = said.passed.last().copied() {
                 let reached = threshold >= 100;
                 let kind = if reached { LIMIT_REACHED } else { LIMIT_NEAR };
                 let severity = if reached {
@@ -234,6 +290,7 @@ impl Turn {
                     Severity::Warning
                 };
                 matter["threshold"] = threshold.into();
+                matter["passed"] = json!(said.passed);
                 let id = format!("limit/{name}/{}/{threshold}", said.max);
                 self.say(kind, &id, severity, Some(("limit", matter.clone())));
             }

@@ -8,7 +8,9 @@ use bellwether_model::time::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::COVERED;
 use super::super::record::{Phase, Rules, Transaction, Watched};
+use super::asset::{Cover, Licence, licensed};
 use super::days;
 use super::payload::{Severity, about};
 use super::terms::{LimitMemory, Look, TermMemory, Which};
@@ -36,6 +38,14 @@ pub(super) struct Kept {
     pub(super) used_after_end: bool,
     pub(super) campaign: Option<Watched>,
     pub(super) campaign_status: Option<String>,
+    /// How its asset knows it.
+    pub(super) licensed: Option<Licence>,
+    /// How often that was told.
+    pub(super) licensed_told: u64,
+    /// The licence that takes over from it.
+    pub(super) cover: Option<Cover>,
+    /// How often that changed.
+    pub(super) covers: u64,
 }
 
 /// What the latest record said, as the feed's event carries it.
@@ -47,6 +57,13 @@ struct Told {
     baseline: bool,
     #[serde(default)]
     campaign: Option<Watched>,
+}
+
+/// What the asset says of a licence that takes over, or no longer does.
+#[derive(Debug, Deserialize)]
+struct Covered {
+    #[serde(default)]
+    cover: Option<Cover>,
 }
 
 /// One turn: the state that is kept and what it says.
@@ -69,7 +86,16 @@ pub(super) fn turn(memory: &Memory<'_>) -> Reduced {
         silent: false,
     };
     let mut bought = None;
-    if let Cause::Event(event) = memory.cause {
+    if let Cause::Event(event) = memory.cause
+        && event.envelope.kind == COVERED
+    {
+        let told = serde_json::from_value::<Covered>(event.envelope.data["covered"].clone());
+        let (Ok(told), true) = (told, before.is_some()) else {
+            return unchanged(memory);
+        };
+        turn.kept.cover = told.cover;
+        turn.kept.covers += 1;
+    } else if let Cause::Event(event) = memory.cause {
         let Ok(told) = serde_json::from_value::<Told>((*event.envelope.data).clone()) else {
             return unchanged(memory);
         };
@@ -90,6 +116,7 @@ pub(super) fn turn(memory: &Memory<'_>) -> Reduced {
     turn.dates(bought.as_ref());
     turn.limits();
     turn.waiting();
+    turn.make_known();
     let next = turn.next();
     Reduced {
         keep: serde_json::to_value(&turn.kept).unwrap_or_default(),
@@ -167,6 +194,32 @@ impl Turn {
         !self.kept.phase.is_some_and(Phase::holds_nothing)
     }
 
+    /// Tells the asset's own memory of this licence. What ends at no time is not told from the
+    /// first read: most licences never end, and take over from nothing that is news.
+    fn make_known(&mut self) {
+        let now = self.is_held().then(|| Licence::of(&self.kept.tx));
+        let now = now.filter(|now| now.ends() || !self.silent || self.kept.licensed.is_some());
+        if now == self.kept.licensed {
+            return;
+        }
+        let id = format!(
+            "{}/licensed/{}",
+            self.kept.tx.uuid,
+            self.kept.licensed_told + 1
+        );
+        if let Some(derived) = licensed(&self.kept.tx, now.as_ref(), id, self.now) {
+            self.emits.push(derived);
+            self.kept.licensed_told += 1;
+            self.kept.licensed = now;
+        }
+    }
+
+    /// Whether another licence takes over from a term. A term without an end is on its own.
+    pub(super) fn is_covered(&self, term: &TermMemory) -> bool {
+        let cover = self.kept.cover.as_ref().zip(term.ends_at());
+        cover.is_some_and(|(cover, until)| cover.takes_over(until, self.now))
+    }
+
     /// The next moment at which something may have to be said.
     fn next(&self) -> Option<Time> {
         let zone = days::zone(&self.kept.rules.zone);
@@ -177,8 +230,9 @@ impl Turn {
             bought: None,
         };
         let held = self.is_held();
+        let open = |term: &&TermMemory| held && !self.is_covered(term);
         let dates =
-            self.kept.terms.iter().filter(|_| held).flat_map(|term| {
+            self.kept.terms.iter().filter(open).flat_map(|term| {
                 [Which::FirstUse, Which::End].map(|which| term.next(which, &look))
             });
         dates.flatten().chain(self.waits_until()).min()

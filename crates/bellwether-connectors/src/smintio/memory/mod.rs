@@ -1,13 +1,17 @@
 //! What is remembered of a tenant, as pure functions over records and timers: one cell for each
-//! transaction, one for each watched campaign, one for each part of our own link. From these come
-//! the events that flows use. Nothing is asked of anybody here, and no clock is read.
+//! transaction and each asset that it is about, each watched campaign, each part of our own link,
+//! and each asset and watched collection of a portal. From these come the events that flows use.
+//! Nothing is asked of anybody here, and no clock is read.
 
+mod asset;
 mod campaign;
 mod days;
 mod held;
 mod licence;
 mod link;
 mod payload;
+mod portal_asset;
+mod portal_collection;
 mod purchase;
 mod review;
 mod terms;
@@ -17,7 +21,9 @@ use bellwether_model::reduce::{Memory, Reduced, Reducer};
 use bellwether_model::time::Time;
 
 use super::record::{Phase, Rules, Transaction};
-use super::{CAMPAIGN_MEMBER, LINK, TRANSACTION};
+use super::{
+    CAMPAIGN_MEMBER, COVERED, LICENSED, LINK, PORTAL_ASSET, PORTAL_COLLECTION, TRANSACTION,
+};
 
 /// The memory of a tenant.
 pub(super) const REDUCER: Reducer = Reducer {
@@ -32,7 +38,11 @@ fn key(event: &NewEvent) -> Option<String> {
     match event.kind.as_str() {
         TRANSACTION => Some(format!("transaction/{}", text("/transaction/uuid")?)),
         CAMPAIGN_MEMBER => Some(format!("campaign/{}", text("/campaign/key")?)),
+        LICENSED => Some(format!("asset/{}", text("/licensed/asset")?)),
+        COVERED => Some(format!("transaction/{}", text("/covered/transaction")?)),
         LINK => Some(format!("link/{}", text("/link/part")?)),
+        PORTAL_ASSET => Some(event.subject.clone()?),
+        PORTAL_COLLECTION => Some(format!("collection/{}", text("/collection/key")?)),
         _ => None,
     }
 }
@@ -40,7 +50,10 @@ fn key(event: &NewEvent) -> Option<String> {
 fn reduce(memory: &Memory<'_>) -> Reduced {
     match memory.key.split('/').next() {
         Some("campaign") => campaign::turn(memory),
+        Some("asset") => asset::turn(memory),
         Some("link") => link::turn(memory),
+        Some("portal") => portal_asset::turn(memory),
+        Some("collection") => portal_collection::turn(memory),
         _ => licence::turn(memory),
     }
 }

@@ -21,6 +21,9 @@ pub(super) struct Dated {
     done: Vec<i64>,
     /// Whether its end is settled.
     over: bool,
+    /// Whether anything of it was told to somebody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    told: bool,
     /// Thresholds that lie on or before this day were never ahead: at purchase or renewal.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Date>,
@@ -38,10 +41,10 @@ pub(super) struct TermMemory {
 }
 
 /// Something to say of a date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// It comes nearer.
-    Nearing { threshold: i64, days_left: i64 },
+    /// It comes nearer: every threshold that was passed, and the days that are left.
+    Nearing { passed: Vec<i64>, days_left: i64 },
     /// It is over.
     Over,
 }
@@ -64,6 +67,14 @@ pub(super) enum Which {
 }
 
 impl Which {
+    /// The feed's field.
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            Self::End => "valid_until",
+            Self::FirstUse => "to_be_used_until",
+        }
+    }
+
     pub(super) fn of(self, term: &Term) -> Option<&str> {
         match self {
             Self::End => term.valid_until.as_deref(),
@@ -87,16 +98,18 @@ impl TermMemory {
         }
     }
 
-    /// Takes notice of a date, which may have changed.
-    pub(super) fn notice(&mut self, which: Which, until: Option<&str>, look: &Look<'_>) {
+    /// Takes notice of a date, which may have changed; tells whether something that was told of it
+    /// no longer holds, because it is later now.
+    pub(super) fn notice(&mut self, which: Which, until: Option<&str>, look: &Look<'_>) -> bool {
         let before = self.dated(which);
         let Some(until) = until else {
             *before = None;
-            return;
+            return false;
         };
         if before.as_ref().is_some_and(|dated| dated.until == until) {
-            return;
+            return false;
         }
+        let told = before.as_ref().is_some_and(|dated| dated.told);
         let earlier = before
             .as_ref()
             .and_then(|dated| Time::parse(&dated.until).ok());
@@ -113,6 +126,14 @@ impl TermMemory {
             from,
             ..Dated::default()
         });
+        renewed && told
+    }
+
+    /// Notes that something of a date was told.
+    pub(super) fn tell(&mut self, which: Which) {
+        if let Some(dated) = self.dated(which) {
+            dated.told = true;
+        }
     }
 
     /// What is to be said of a date now; it is settled by asking.
@@ -127,21 +148,18 @@ impl TermMemory {
             return Some(Said::Over);
         }
         let days_left = days::between(days::day(look.now, look.zone), last);
-        let mut tightest = None;
-        for threshold in look.rules.days.iter().rev().copied() {
+        let mut passed = Vec::new();
+        for threshold in look.rules.days.iter().copied() {
             if threshold < days_left || dated.done.contains(&threshold) {
                 continue;
             }
             dated.done.push(threshold);
             let day = days::days_before(last, threshold);
             if dated.from.is_none_or(|from| day > from) {
-                tightest = Some(threshold);
+                passed.push(threshold);
             }
         }
-        tightest.map(|threshold| Said::Nearing {
-            threshold,
-            days_left,
-        })
+        (!passed.is_empty()).then_some(Said::Nearing { passed, days_left })
     }
 
     /// When the next thing of a date is due.
@@ -164,6 +182,24 @@ impl TermMemory {
         ahead.chain([end]).filter(|due| *due > look.now).min()
     }
 
+    /// Its end, as the feed wrote it.
+    pub(super) fn ends_at(&self) -> Option<&str> {
+        self.end.as_ref().map(|dated| dated.until.as_str())
+    }
+
+    /// Whether anything was told of its end or of its first use and is still so. It is not once
+    /// this was asked: should it be so again, it is told again.
+    pub(super) fn take_told(&mut self) -> bool {
+        let both = [&mut self.end, &mut self.first_use];
+        let mut any = false;
+        for dated in both.into_iter().flatten().filter(|dated| dated.told) {
+            any = true;
+            dated.done.clear();
+            (dated.told, dated.over) = (false, false);
+        }
+        any
+    }
+
     /// Whether the term's end is past.
     pub(super) fn is_over(&self) -> bool {
         self.end.as_ref().is_some_and(|dated| dated.over)
@@ -181,9 +217,10 @@ pub(super) struct LimitMemory {
 }
 
 /// Something to say of a counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SaidLimit {
-    pub(super) threshold: Option<i64>,
+    /// Ascending; empty when none was passed.
+    pub(super) passed: Vec<i64>,
     pub(super) exceeded: bool,
     pub(super) percent: i64,
     pub(super) current: i64,
@@ -215,12 +252,11 @@ pub(super) fn say_limit(
     }
     let passed = percents.iter().copied().filter(|p| percent >= *p);
     let fresh: Vec<i64> = passed.filter(|p| !kept.done.contains(p)).collect();
-    let threshold = fresh.iter().copied().max();
-    kept.done.extend(fresh);
+    kept.done.extend(&fresh);
     let exceeded = current > max && !kept.exceeded;
     kept.exceeded |= exceeded;
-    (threshold.is_some() || exceeded).then_some(SaidLimit {
-        threshold,
+    (!fresh.is_empty() || exceeded).then_some(SaidLimit {
+        passed: fresh,
         exceeded,
         percent,
         current,

@@ -54,6 +54,8 @@ pub(crate) enum Holds {
     Inputs,
     /// One trigger, or several.
     Triggers,
+    /// Kinds of thresholds with numbers.
+    Thresholds,
     /// Names with expressions.
     Lets,
     /// Labels with expressions.
@@ -219,7 +221,7 @@ pub(crate) const INPUT: [KeyDef; 5] = [
 ];
 
 /// The keys of a trigger.
-pub(crate) const TRIGGER: [KeyDef; 4] = [
+pub(crate) const TRIGGER: [KeyDef; 5] = [
     key(
         "name",
         Holds::Words,
@@ -228,6 +230,11 @@ pub(crate) const TRIGGER: [KeyDef; 4] = [
     needed("event", Holds::Events, "The event type, or several."),
     key("in", Holds::Expr, "The connection that it must come from."),
     key("if", Holds::Expr, "The condition; cheap tests come first."),
+    key(
+        "with",
+        Holds::Thresholds,
+        "The thresholds at which it is told, such as `days: inputs.days`.",
+    ),
 ];
 
 /// How loud a message is.

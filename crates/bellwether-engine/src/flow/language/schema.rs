@@ -70,6 +70,17 @@ fn values(catalog: &Catalog) -> Vec<(&'static str, Value)> {
             }),
         ),
         ("who", one_or_more(link("expression"))),
+        (
+            "thresholds",
+            json!({
+                "description": "Whole numbers, or an input of type numbers: inputs.days",
+                "anyOf": [
+                    { "type": "integer", "minimum": 1 },
+                    { "type": "array", "items": { "type": "integer", "minimum": 1 } },
+                    { "type": "string", "pattern": "^inputs\\.[a-z][a-z0-9_]*$" },
+                ],
+            }),
+        ),
         ("text", json!({ "type": scalar })),
         ("texts", one_or_more(link("text"))),
         ("saying", in_languages()),
@@ -207,6 +218,7 @@ fn held(holds: Holds) -> Value {
         Holds::Anything => json!({}),
         Holds::Inputs => named(name_besides(&[]), link("input")),
         Holds::Triggers => one_or_more(link("trigger")),
+        Holds::Thresholds => each(link("thresholds")),
         Holds::Lets => named(name_besides(&RESERVED), link("expression")),
         Holds::Shown => each(link("expression")),
         Holds::Payload => link("payload"),

@@ -23,6 +23,7 @@ fn value(holds: Holds) -> &'static str {
         Holds::Anything => "[]",
         Holds::Inputs => "{ owner: { type: who } }",
         Holds::Triggers => "{ event: gmail.message.received }",
+        Holds::Thresholds => "{ levels: [30, 7] }",
         Holds::Lets => "{ number: mail.subject }",
         Holds::Shown => "{ Subject: mail.subject }",
         Holds::Payload => "{ order: { id: mail.subject } }",

@@ -36,7 +36,7 @@ impl Reading<'_> {
         let when = if elsewhere && root.get("when").is_none() {
             Vec::new()
         } else {
-            self.when(root.get("when"), root.place())
+            self.when(root.get("when"), root.place(), &inputs)
         };
         let case = root.get("case").and_then(|node| self.expr(node, "case"));
         self.names.add("case", Shape::Leaf);

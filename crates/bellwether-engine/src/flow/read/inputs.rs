@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::Reading;
 use super::header::is_name;
 use super::span::span;
+use super::with::misfits;
 use crate::flow::def::{Flow, Input, InputKind};
 use crate::flow::language::{self, FORBIDDEN, INPUT, INPUT_TYPES};
 use crate::lang::{Money, Value, money_value, value_of};
@@ -173,7 +174,12 @@ pub fn check_inputs(
             },
             _ => json.clone(),
         };
-        match input_value(&input.kind, &loaded) {
+        let value = input_value(&input.kind, &loaded);
+        let value = value.and_then(|value| match misfits(flow, name, &loaded) {
+            Some(message) => Err(message),
+            None => Ok(value),
+        });
+        match value {
             Ok(value) => out.push((name.clone(), value)),
             Err(message) => report(format!("`{name}`: {message}"), String::new()),
         }

@@ -15,6 +15,7 @@ mod steps;
 pub(crate) mod tests;
 mod ways;
 mod when;
+mod with;
 
 use std::sync::Arc;
 

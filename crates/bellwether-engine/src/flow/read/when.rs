@@ -3,7 +3,7 @@
 use super::Reading;
 use super::header::is_name;
 use super::names::{Names, Shape, nouns};
-use crate::flow::def::Trigger;
+use crate::flow::def::{Input, Trigger};
 use crate::flow::language::{self, FORBIDDEN, RESERVED, TRIGGER};
 use crate::lang::Expr;
 use crate::yaml::near::nearest;
@@ -102,7 +102,12 @@ impl Reading<'_> {
         }
     }
 
-    pub(super) fn when(&mut self, node: Option<&Node>, root: (usize, usize)) -> Vec<Trigger> {
+    pub(super) fn when(
+        &mut self,
+        node: Option<&Node>,
+        root: (usize, usize),
+        inputs: &[Input],
+    ) -> Vec<Trigger> {
         let Some(node) = node else {
             let hint = format!("add `when: {{ event: {} }}`", self.sample_event());
             self.error(root, "`when` is missing: nothing starts this flow", &hint);
@@ -110,7 +115,7 @@ impl Reading<'_> {
         };
         let mut out: Vec<Trigger> = Vec::new();
         for trigger in triggers(node) {
-            let read = self.trigger(trigger);
+            let read = self.trigger(trigger, inputs);
             let twice = out
                 .iter()
                 .any(|known| known.name.is_some() && known.name == read.name);
@@ -130,7 +135,7 @@ impl Reading<'_> {
         out
     }
 
-    fn trigger(&mut self, node: &Node) -> Trigger {
+    fn trigger(&mut self, node: &Node, inputs: &[Input]) -> Trigger {
         let mut reader = Reader::new(
             node,
             "a trigger",
@@ -140,13 +145,17 @@ impl Reading<'_> {
         let name = reader.text("name").map(str::to_owned);
         let event = reader.need("event");
         let (source, condition) = (reader.get("in"), reader.get("if"));
+        let with = reader.get("with");
         let events = event.map(event_nodes).unwrap_or_default();
+        let events: Vec<String> = events
+            .into_iter()
+            .filter_map(|node| node.text().map(str::to_owned))
+            .collect();
+        let thresholds = self.thresholds(with, &events, inputs);
         Trigger {
             name,
-            events: events
-                .into_iter()
-                .filter_map(|node| node.text().map(str::to_owned))
-                .collect(),
+            events,
+            thresholds,
             source: source.and_then(|node| self.expr(node, "in")),
             condition: condition.and_then(|node| self.expr(node, "if")),
         }

@@ -163,6 +163,31 @@ fn hints_are_one_and_a_recount_is_noted() {
 }
 
 #[test]
+fn another_judgement_is_another_generation_until_everything_was_read_again() {
+    each(|db| async move {
+        let judged = async |by: &str| {
+            let by = by.to_owned();
+            let state = step(&*db, InletStep::Judged { by }).await;
+            (state.generation, state.reread)
+        };
+        assert_eq!(judged("a").await, (1, 1), "nothing was read yet");
+        step(&*db, found(&["m1"], Some("c1"), 1)).await;
+        assert_eq!(judged("a").await, (1, 1));
+        assert_eq!(judged("b").await, (2, 1));
+        assert_eq!(judged("b").await, (2, 1));
+        assert_eq!(judged("a").await, (3, 1), "back is on");
+        let step_of = InletStep::Reread {
+            generation: 2,
+            at: at(5),
+        };
+        let state = step(&*db, step_of).await;
+        assert_eq!((state.generation, state.reread), (3, 2));
+        assert_eq!((state.gaps, state.counted_at), (0, Some(at(5))));
+        assert_eq!(state.judged_by.as_deref(), Some("a"));
+    });
+}
+
+#[test]
 fn an_inlet_survives_a_restart() {
     each_lasting(|backend, path| async move {
         let db = backend.open(&path);

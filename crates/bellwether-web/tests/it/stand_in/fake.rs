@@ -36,6 +36,7 @@ const fn connector(
         settings: Spec::default,
         auth: AuthSpec::None,
         triggers: &[],
+        thresholds: &[],
         actions,
         inlets: &[],
         reduce: None,

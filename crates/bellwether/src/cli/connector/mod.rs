@@ -101,6 +101,12 @@ fn as_json(def: &ConnectorDef) -> Value {
             "reconciles": action.reconciles, "verified": action.verified,
         })
     });
+    let thresholds = def.thresholds.iter().map(|one| {
+        json!({
+            "name": one.name, "summary": one.summary, "events": one.events,
+            "default": one.default, "most": one.most,
+        })
+    });
     let inlets = def.inlets.iter().map(
         |inlet| json!({ "name": inlet.name, "summary": inlet.summary, "verified": inlet.verified }),
     );
@@ -109,7 +115,7 @@ fn as_json(def: &ConnectorDef) -> Value {
         "basis": def.basis, "auth": auth_json(def.auth),
         "settings": spec_json(&(def.settings)()),
         "triggers": triggers.collect::<Vec<_>>(), "actions": actions.collect::<Vec<_>>(),
-        "inlets": inlets.collect::<Vec<_>>(),
+        "thresholds": thresholds.collect::<Vec<_>>(), "inlets": inlets.collect::<Vec<_>>(),
     })
 }
 

@@ -1,7 +1,9 @@
 //! One connector's page as Markdown: settings, authentication, events with payload and sample,
 //! actions, ways in, and what of it is verified. All of it comes from the definition.
 
-use bellwether_model::connector::{ActionDef, AuthSpec, ConnectorDef, InletDef, TriggerDef};
+use bellwether_model::connector::{
+    ActionDef, AuthSpec, ConnectorDef, InletDef, ThresholdDef, TriggerDef,
+};
 use bellwether_model::spec::{Field, FieldKind, Spec};
 use serde_json::Value;
 
@@ -31,6 +33,13 @@ pub(super) fn page(def: &ConnectorDef) -> String {
             out.push_str(&event(trigger, &def.triggers[..index]));
         }
     }
+    if !def.thresholds.is_empty() {
+        out.push_str("\n## Thresholds\n\n");
+        out.push_str("A flow hands over its own under `with:` of its trigger.\n\n");
+        for one in def.thresholds {
+            out.push_str(&threshold(one));
+        }
+    }
     if !def.actions.is_empty() {
         out.push_str("\n## Actions\n");
         for one in def.actions {
@@ -44,6 +53,19 @@ pub(super) fn page(def: &ConnectorDef) -> String {
         }
     }
     out
+}
+
+fn threshold(one: &ThresholdDef) -> String {
+    let events: Vec<String> = one.events.iter().map(|name| format!("`{name}`")).collect();
+    let default: Vec<String> = one.default.iter().map(i64::to_string).collect();
+    format!(
+        "- `{}`: {} For {}. Whole numbers from 1 to {}; without `with:` {}.\n",
+        one.name,
+        one.summary,
+        events.join(" and "),
+        one.most,
+        default.join(", ")
+    )
 }
 
 /// What is our convention, in one list: nobody should have to search for it.

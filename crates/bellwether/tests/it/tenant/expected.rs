@@ -28,6 +28,9 @@ pub(super) struct Licence {
     /// What the feed hands out next, and what only reading everything finds.
     pub(super) changed: bool,
     pub(super) silent: bool,
+    /// Until when the licence reaches that takes over from it.
+    cover: Option<Time>,
+    covers: u64,
     told: Option<Told>,
     said: BTreeSet<String>,
     /// What was to be said, in order.
@@ -43,6 +46,8 @@ struct Told {
     from: Option<Date>,
     days: BTreeSet<i64>,
     over: bool,
+    /// Whether somebody was told of this date.
+    noticed: bool,
     current: i64,
     percents: BTreeSet<i64>,
     exceeded: bool,
@@ -50,6 +55,10 @@ struct Told {
     reviewed: bool,
     failed: bool,
     ended_with: Option<i64>,
+}
+
+fn is_held(told: &Told) -> bool {
+    !matches!(told.phase, Some("submitted" | "failed" | "cancelled"))
 }
 
 pub(super) fn day(at: Time) -> Date {
@@ -89,6 +98,8 @@ impl Licence {
             ai,
             changed: true,
             silent: false,
+            cover: None,
+            covers: 0,
             told: None,
             said: BTreeSet::new(),
             expected: Vec::new(),
@@ -154,6 +165,11 @@ impl Licence {
                 (false, true) => Some(self.bought),
                 (false, false) => None,
             };
+            let noticed = std::mem::take(&mut told.noticed);
+            if later && noticed && is_held(&told) {
+                let until = self.until.unwrap().to_string();
+                self.say("renewed".to_owned(), &until);
+            }
             (told.until, told.over) = (self.until, false);
             told.days.clear();
         }
@@ -163,12 +179,26 @@ impl Licence {
         self.limits();
         if silently {
             self.expected.truncate(before);
+            if let Some(told) = &mut self.told {
+                told.noticed = false;
+            }
         }
     }
 
-    fn is_held(&self) -> bool {
-        let phase = self.told.as_ref().and_then(|told| told.phase);
-        self.told.is_some() && !matches!(phase, Some("submitted" | "failed" | "cancelled"))
+    /// A licence that reaches until then takes over from it, or none does any longer.
+    pub(super) fn cover(&mut self, until: Option<Time>, now: Time) {
+        self.cover = until;
+        self.covers += 1;
+        self.dates(now);
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.told.as_ref().is_some_and(is_held)
+    }
+
+    /// Whether a reader knows all there is.
+    pub(super) fn is_known(&self) -> bool {
+        self.told.is_some() && !self.changed && !self.silent
     }
 
     fn dates(&mut self, now: Time) {
@@ -177,11 +207,22 @@ impl Licence {
             return;
         };
         let today = day(now);
-        if let Some(until) = told.until.filter(|_| held && !told.over) {
+        let covered = self
+            .cover
+            .zip(told.until)
+            .is_some_and(|(cover, until)| cover > until);
+        if held && covered {
+            if std::mem::take(&mut told.noticed) {
+                self.expected.push("renewed".to_owned());
+                told.days.clear();
+                told.over = false;
+            }
+        } else if let Some(until) = told.until.filter(|_| held && !told.over) {
             let last = last_day(until);
             if today > last {
                 (told.over, told.ended_with) = (true, None);
-                self.say("expired".to_owned(), &until.to_string());
+                told.noticed = true;
+                self.say("expired".to_owned(), &format!("{until} {}", self.covers));
             } else {
                 let left = i64::from(today.until(last).unwrap().get_days());
                 let passed = DAYS.into_iter().filter(|n| *n >= left);
@@ -189,11 +230,12 @@ impl Licence {
                 told.days.extend(&new);
                 let ahead = |n: &i64| told.from.is_none_or(|from| last - n.days() > from);
                 if let Some(n) = new.into_iter().filter(ahead).min() {
-                    self.say(format!("expiring {n}"), &until.to_string());
+                    told.noticed = true;
+                    self.say(format!("expiring {n}"), &format!("{until} {}", self.covers));
                 }
             }
         }
-        if !held || !told.over {
+        if !held || !told.over || covered {
             told.ended_with = None;
         } else if let Some(then) = told.ended_with {
             if told.current > then {

@@ -1,6 +1,8 @@
 //! A connector with mails, one with open payloads, and a small flow that is right.
 
-use bellwether_model::connector::{AuthSpec, Connection, ConnectorDef, Host, TriggerDef};
+use bellwether_model::connector::{
+    AuthSpec, Connection, ConnectorDef, Host, ThresholdDef, TriggerDef,
+};
 use bellwether_model::failure::Failure;
 use bellwether_model::spec::{Settings, Spec};
 use serde_json::{Value, json};
@@ -60,6 +62,7 @@ static GMAIL: ConnectorDef = ConnectorDef {
     basis: "",
     settings: Spec::default,
     auth: AuthSpec::None,
+    thresholds: &[],
     triggers: &[
         mail_event("gmail.message.received"),
         mail_event("gmail.message.sent"),
@@ -71,6 +74,16 @@ static GMAIL: ConnectorDef = ConnectorDef {
     connect,
 };
 
+/// Thresholds that the connector knows.
+pub(crate) const LEVELS: ThresholdDef = ThresholdDef {
+    name: "levels",
+    summary: "",
+    events: &["webhook.received", "gmail.message.received"],
+    default: &[10, 50],
+    most: 100,
+    passed: "/body/passed",
+};
+
 static WEBHOOK: ConnectorDef = ConnectorDef {
     name: "webhook",
     title: "",
@@ -79,6 +92,7 @@ static WEBHOOK: ConnectorDef = ConnectorDef {
     basis: "",
     settings: Spec::default,
     auth: AuthSpec::None,
+    thresholds: &[LEVELS],
     triggers: &[TriggerDef {
         event: "webhook.received",
         summary: "",

@@ -5,6 +5,7 @@ mod doubts;
 pub(crate) mod fixture;
 mod given;
 mod robust;
+mod with;
 
 use bellwether_model::time::Millis;
 use fixture::{CATALOG, right, wrong};
