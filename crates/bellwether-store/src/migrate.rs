@@ -22,7 +22,7 @@ pub(crate) struct Migration {
 }
 
 /// Every migration, in order.
-pub(crate) const SQLITE: [Migration; 3] = [
+pub(crate) const SQLITE: [Migration; 4] = [
     Migration {
         version: 1,
         release: "0.1.0",
@@ -37,6 +37,11 @@ pub(crate) const SQLITE: [Migration; 3] = [
         version: 3,
         release: "0.1.0",
         sql: include_str!("../migrations/sqlite/0003_register.sql"),
+    },
+    Migration {
+        version: 4,
+        release: "0.1.0",
+        sql: include_str!("../migrations/sqlite/0004_refusal.sql"),
     },
 ];
 

@@ -7,7 +7,7 @@ use bellwether_model::id::EffectId;
 use super::inlet::NotRead;
 use super::{Engine, Link};
 use crate::seam::{ConnectionHealth, ConnectionView, Connections};
-use crate::store::InletStep;
+use crate::store::{InletStep, Refusals, StoreError};
 
 impl Connections for Engine {
     fn list(&self) -> BoxFuture<'_, Vec<ConnectionView>> {
@@ -88,6 +88,10 @@ impl Connections for Engine {
                 .await
                 .map_err(failure)
         })
+    }
+
+    fn refusals<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Refusals, StoreError>> {
+        Box::pin(self.refusals_of(name))
     }
 
     fn by_reference<'a>(

@@ -28,6 +28,7 @@ mod rim;
 mod setup;
 mod tokens;
 mod turn;
+mod turned_away;
 
 pub use lane::{ADMISSION_WAIT, IN_FLIGHT, Lane};
 pub use register::ASSET_USED;
@@ -106,6 +107,7 @@ pub(crate) struct Inner {
     pub(crate) rim: AtomicU64,
     pub(crate) codes: codes::Codes,
     pub(crate) idle: Notify,
+    pub(crate) turned_away: turned_away::Gathered,
     /// Cells whose flow is gone, that somebody was told of.
     pub(crate) gone: Mutex<HashSet<CellId>>,
     stop: watch::Sender<bool>,
@@ -126,6 +128,7 @@ impl Engine {
                 rim: AtomicU64::new(0),
                 codes: codes::Codes::default(),
                 idle: Notify::new(),
+                turned_away: turned_away::Gathered::default(),
                 gone: Mutex::default(),
                 stop: watch::Sender::new(false),
             }),
@@ -222,6 +225,8 @@ impl Engine {
         }
         let engine = self.clone();
         tokio::spawn(async move { engine.ready_loop().await });
+        let engine = self.clone();
+        tokio::spawn(async move { engine.turned_away_loop().await });
         self.start_inlets();
         self.start_feeds();
     }
@@ -230,7 +235,13 @@ impl Engine {
     /// flight then is found as `started` by the next process and marked as such.
     pub async fn stop(&self, at_most: std::time::Duration) {
         self.inner.stop.send_replace(true);
-        drop(tokio::time::timeout(at_most, self.drained()).await);
+        let ending = async {
+            if let Err(error) = self.write_turned_away().await {
+                tracing::warn!("the latest refused requests were not counted: {error}");
+            }
+            self.drained().await;
+        };
+        drop(tokio::time::timeout(at_most, ending).await);
     }
 
     /// Waits until nothing is in flight.

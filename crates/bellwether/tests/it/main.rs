@@ -27,5 +27,6 @@ mod story;
 mod support;
 mod tenant;
 mod tidy;
+mod turned_away;
 mod usages;
 mod world;

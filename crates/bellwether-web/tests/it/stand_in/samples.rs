@@ -330,6 +330,29 @@ fn connections() -> Vec<ConnectionView> {
     ]
 }
 
+/// One refusal, with these words wherever words may stand.
+pub(crate) fn refused(words: &str) -> Refusals {
+    Refusals {
+        counts: vec![RefusalCount {
+            reason: words.to_owned(),
+            message: words.to_owned(),
+            count: 7,
+            first_at: ago(9),
+            last_at: ago(2),
+            caller: words.to_owned(),
+        }],
+        newest: vec![RefusalSample {
+            at: ago(2),
+            reason: words.to_owned(),
+            status: 401,
+            inlet: words.to_owned(),
+            caller: words.to_owned(),
+            bytes: 12,
+            hash: words.to_owned(),
+        }],
+    }
+}
+
 /// A card that waits, with two choices that settle it and a question that does not.
 pub(crate) fn card(token: &str) -> Card {
     let fact = |label: &str, value: &str| Fact {

@@ -1,0 +1,35 @@
+//! What a connection's address refused, in the API and on the connection's page.
+
+use serde_json::json;
+
+use crate::client::start;
+use crate::stand_in::fake::lock;
+use crate::stand_in::samples::{morning, refused};
+
+#[tokio::test]
+async fn refused_calls_are_counted_where_the_connections_health_stands() {
+    let server = start(morning(), "").await;
+    let before = server.get("/connections/orders").await.body;
+    assert!(!before.contains("Calls that were refused"));
+    let none = server.json("/api/connections/orders/refusals").await;
+    assert_eq!(none, json!({ "total": 0, "reasons": [], "newest": [] }));
+
+    *lock(&server.fake.refused) = refused("wrong_signature");
+    let all = server.json("/api/connections").await;
+    let expected = json!({ "total": 7, "last_at": "2026-03-02T09:40:00Z" });
+    assert_eq!(all["items"][2]["refused"], expected);
+    let told = server.json("/api/connections/orders/refusals").await;
+    assert_eq!(told["reasons"][0]["reason"], "wrong_signature");
+    assert_eq!(told["reasons"][0]["count"], 7);
+    assert_eq!(told["newest"][0]["status"], 401);
+    assert_eq!(told["newest"][0]["at"], "2026-03-02T09:40:00Z");
+    let page = server.get("/connections/orders").await.body;
+    assert!(page.contains("Calls that were refused") && page.contains("wrong_signature"));
+    assert!(page.contains("<td data-label=\"How often\">7</td>"));
+    let list = server.get("/connections").await.body;
+    assert!(list.contains("7 calls refused"));
+    assert_eq!(
+        server.get("/api/connections/nope/refusals").await.status,
+        404
+    );
+}
