@@ -25,6 +25,7 @@ impl Connections for Engine {
                         || link.connection.feed().is_some(),
                     in_flight: lane.as_ref().map_or(0, |lane| lane.in_flight()),
                     waiting: lane.as_ref().map_or(0, |lane| lane.waiting()),
+                    parts: self.parts_of(&link.name),
                 }
             };
             setup.links.values().map(view).collect()
@@ -104,6 +105,13 @@ impl Connections for Engine {
 }
 
 impl Engine {
+    fn parts_of(&self, name: &str) -> Vec<(String, ConnectionHealth)> {
+        let inlet = self.inlet_of(name);
+        let memory = inlet.memory();
+        let own = |(part, health): (&&str, &ConnectionHealth)| ((*part).to_owned(), health.clone());
+        memory.parts.iter().map(own).collect()
+    }
+
     fn link(&self, name: &str) -> Result<Link, Failure> {
         let link = self.setup().links.get(name).cloned();
         link.ok_or_else(|| Failure::reject("no_such_connection", "there is no such connection"))

@@ -111,6 +111,8 @@ pub(crate) struct Inner {
     /// Cells whose flow is gone, that somebody was told of.
     pub(crate) gone: Mutex<HashSet<CellId>>,
     stop: watch::Sender<bool>,
+    /// Counts how often the set-up was replaced.
+    set_ups: watch::Sender<u64>,
 }
 
 impl Engine {
@@ -131,6 +133,7 @@ impl Engine {
                 turned_away: turned_away::Gathered::default(),
                 gone: Mutex::default(),
                 stop: watch::Sender::new(false),
+                set_ups: watch::Sender::new(0),
             }),
         }
     }
@@ -153,6 +156,19 @@ impl Engine {
             .setup
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        self.inner.set_ups.send_modify(|n| *n += 1);
+    }
+
+    /// Completes when a connection of that name is another one, or none.
+    pub(crate) async fn replaced(&self, link: &Link) {
+        let mut set_ups = self.inner.set_ups.subscribe();
+        let other = |_: &u64| {
+            let setup = self.setup();
+            let now = setup.links.get(&link.name);
+            !now.is_some_and(|now| Arc::ptr_eq(&now.connection, &link.connection))
+        };
+        // The sender lives as long as the engine, so an error cannot come before the end.
+        drop(set_ups.wait_for(other).await);
     }
 
     /// What the engine works with now.

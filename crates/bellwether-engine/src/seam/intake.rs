@@ -204,6 +204,8 @@ pub struct ConnectionView {
     pub in_flight: usize,
     /// Effects queued or held.
     pub waiting: usize,
+    /// Parts of the link that have a health of their own, such as a push channel, by name.
+    pub parts: Vec<(String, ConnectionHealth)>,
 }
 
 /// What pages may ask of connections.

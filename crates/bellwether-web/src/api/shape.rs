@@ -239,6 +239,9 @@ pub(crate) fn connection(view: &ConnectionView, refused: &Refusals) -> Value {
         "has_source": view.has_source,
         "in_flight": view.in_flight,
         "waiting": view.waiting,
+        "parts": view.parts.iter().map(|(name, one)| {
+            json!({ "name": name, "health": health(one) })
+        }).collect::<Vec<_>>(),
         "refused": { "total": refused.total(), "last_at": perhaps(refused.last_at()) },
     })
 }

@@ -56,10 +56,25 @@ fn card(visit: &Visit, view: &ConnectionView, refused: &Refusals) -> Markup {
                     (state.show())
                     @if view.waiting > 0 { span.meta { (view.waiting) " waiting to be sent" } }
                     @if view.in_flight > 0 { span.meta { (view.in_flight) " being sent" } }
+                    @for (name, health) in &view.parts {
+                        @if let Some(trouble) = words::part_trouble(name, health) {
+                            (trouble.show())
+                        }
+                    }
                     (refusals::pill(refused))
                 }
             }
             (button(visit, &view.name, "test", "Test", ""))
+        }
+    }
+}
+
+/// A part of the link that has a health of its own.
+fn part(name: &str, (state, sentence): &(Pill, String)) -> Markup {
+    html! {
+        div {
+            dt { (clean(&words::plain(name))) }
+            dd { (state.show()) " " span.meta { (clean(sentence)) } }
         }
     }
 }
@@ -118,6 +133,9 @@ pub(crate) async fn one(
                 div { dt { "Connects to" } dd { (clean(visit.names.provider(&view.name))) } }
                 div { dt { "Being sent" } dd { (view.in_flight) } }
                 div { dt { "Waiting to be sent" } dd { (view.waiting) } }
+                @for (name, health) in &view.parts {
+                    (part(name, &words::part(health, visit.transport_now)))
+                }
             }
             @if let Some(counts) = &ledger { (numbers(&visit, counts)) }
             (refusals::section(&visit, &refused))

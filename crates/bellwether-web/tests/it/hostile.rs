@@ -6,6 +6,7 @@ use bellwether_engine::seam::*;
 use bellwether_engine::store::*;
 use serde_json::json;
 
+use crate::refusals::refused;
 use crate::stand_in::fake::{Fake, document};
 use crate::stand_in::register::{self, Register};
 use crate::stand_in::samples::*;
@@ -97,6 +98,13 @@ fn connection() -> ConnectionView {
         has_source: true,
         in_flight: 1,
         waiting: 1,
+        parts: vec![(
+            h(),
+            ConnectionHealth::NeedsYou {
+                since: ago(3),
+                reason: h(),
+            },
+        )],
     }
 }
 

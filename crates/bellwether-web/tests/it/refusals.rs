@@ -1,10 +1,34 @@
 //! What a connection's address refused, in the API and on the connection's page.
 
+use bellwether_engine::store::{RefusalCount, RefusalSample, Refusals};
 use serde_json::json;
 
 use crate::client::start;
 use crate::stand_in::fake::lock;
-use crate::stand_in::samples::{morning, refused};
+use crate::stand_in::samples::{ago, morning};
+
+/// One refusal, with these words wherever words may stand.
+pub(crate) fn refused(words: &str) -> Refusals {
+    Refusals {
+        counts: vec![RefusalCount {
+            reason: words.to_owned(),
+            message: words.to_owned(),
+            count: 7,
+            first_at: ago(9),
+            last_at: ago(2),
+            caller: words.to_owned(),
+        }],
+        newest: vec![RefusalSample {
+            at: ago(2),
+            reason: words.to_owned(),
+            status: 401,
+            inlet: words.to_owned(),
+            caller: words.to_owned(),
+            bytes: 12,
+            hash: words.to_owned(),
+        }],
+    }
+}
 
 #[tokio::test]
 async fn refused_calls_are_counted_where_the_connections_health_stands() {

@@ -34,6 +34,9 @@ impl Connections {
         } else {
             for item in items(&answer, "items") {
                 output::data(&health(item));
+                for part in items(item, "parts") {
+                    output::data(&part_line(part));
+                }
             }
         }
         Ok(())
@@ -61,6 +64,16 @@ fn health(item: &Value) -> String {
         text(item, "connector"),
         text(health, "state"),
         refused,
+        text(health, "reason"),
+    )
+}
+
+fn part_line(part: &Value) -> String {
+    let health = part.get("health").unwrap_or(&Value::Null);
+    format!(
+        "  {:<33} {:<10}                 {}",
+        text(part, "name"),
+        text(health, "state"),
         text(health, "reason"),
     )
 }

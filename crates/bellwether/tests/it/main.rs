@@ -23,6 +23,7 @@ mod refused;
 mod restart;
 mod saving;
 mod secrets;
+mod smintio_faults;
 mod story;
 mod support;
 mod tenant;

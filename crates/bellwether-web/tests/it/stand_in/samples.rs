@@ -306,6 +306,7 @@ fn connections() -> Vec<ConnectionView> {
         has_source,
         in_flight: 0,
         waiting,
+        parts: Vec::new(),
     };
     let reason = "OpenText refuses the password. Set a new one under Connections".to_owned();
     vec![
@@ -328,29 +329,6 @@ fn connections() -> Vec<ConnectionView> {
         ),
         view("orders", "webhook", ConnectionHealth::Unknown, false, 0),
     ]
-}
-
-/// One refusal, with these words wherever words may stand.
-pub(crate) fn refused(words: &str) -> Refusals {
-    Refusals {
-        counts: vec![RefusalCount {
-            reason: words.to_owned(),
-            message: words.to_owned(),
-            count: 7,
-            first_at: ago(9),
-            last_at: ago(2),
-            caller: words.to_owned(),
-        }],
-        newest: vec![RefusalSample {
-            at: ago(2),
-            reason: words.to_owned(),
-            status: 401,
-            inlet: words.to_owned(),
-            caller: words.to_owned(),
-            bytes: 12,
-            hash: words.to_owned(),
-        }],
-    }
 }
 
 /// A card that waits, with two choices that settle it and a question that does not.
