@@ -154,6 +154,19 @@ impl Client {
                 let message = "the feed no longer knows the cursor; everything is read again";
                 Failure::reject(CURSOR_UNKNOWN, message)
             }
+            (
+                401,
+                "account_locked_out"
+                | "account_disabled"
+                | "account_expired"
+                | "email_not_confirmed",
+            ) => Failure::reauthorise(
+                "access_refused",
+                format!(
+                    "the account behind the connection to {tenant} is locked or has ended; open it \
+                     again in Smint.io, or connect as somebody else"
+                ),
+            ),
             (401, _) => Failure::reauthorise(
                 "access_refused",
                 format!("Smint.io refuses the access of {tenant}; connect it again"),

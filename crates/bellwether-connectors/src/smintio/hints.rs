@@ -204,13 +204,26 @@ impl Listener<'_> {
         let activity = hello["activity_timeout"].as_u64().filter(|n| *n > 0);
         let activity = activity.map_or(ACTIVITY, |n| ACTIVITY.min(Duration::from_secs(n)));
         let fields = [("socket_id", id), ("channel_name", self.channel.as_str())];
-        let proof = self.smintio.client.form(AUTH_PATH, &fields).await?;
+        let proof = self.smintio.client.form(AUTH_PATH, &fields).await;
+        let proof = proof.map_err(|failure| not_ours(failure, &self.channel))?;
         let subscribe = json!({"event": "pusher:subscribe",
             "data": {"channel": self.channel, "auth": proof["auth"]}});
         socket.say(subscribe.to_string()).await?;
         wanted(&mut *socket, "pusher_internal:subscription_succeeded").await?;
         Ok((socket, activity))
     }
+}
+
+/// What is refused at the proof is the channel, not the licences.
+fn not_ours(failure: Failure, channel: &str) -> Failure {
+    if failure.code != "permission_denied" {
+        return failure;
+    }
+    let message = format!(
+        "Smint.io does not let us listen to the push channel {channel}; check `channel_id`. \
+         Licences are read by polling meanwhile"
+    );
+    Failure { message, ..failure }
 }
 
 /// The next message; the end, and what the server calls an error, are an end here.

@@ -132,13 +132,18 @@ impl Engine {
         let _writing = self.inner.turned_away.writing.lock().await;
         let mut all = std::mem::take(&mut *self.inner.turned_away.lock());
         while let Some((connection, refusals)) = all.pop_first() {
-            let reasons: Vec<String> = refusals
+            // A repeat is what senders do; it is counted, and no line for whoever reads the log.
+            let wrong = refusals
                 .counts
                 .iter()
+                .filter(|row| row.reason != SEEN_BEFORE);
+            let wrong: Vec<String> = wrong
                 .map(|row| format!("{} × {}", row.count, row.reason))
                 .collect();
-            let reasons = reasons.join(", ");
-            tracing::warn!(connection.name = %connection, "requests were not taken: {reasons}");
+            if !wrong.is_empty() {
+                let wrong = wrong.join(", ");
+                tracing::warn!(connection.name = %connection, "requests were not taken: {wrong}");
+            }
             let step = InletStep::Refused(refusals.clone());
             if let Err(error) = self.store().inlet(&connection, step).await {
                 all.insert(connection, refusals);
@@ -163,7 +168,10 @@ impl Engine {
 
     /// What a connection refused, what was just gathered included.
     pub(super) async fn refusals_of(&self, connection: &str) -> Result<Refusals, StoreError> {
-        self.write_turned_away().await?;
+        // Who looks because the disk is full must see what stands there.
+        if let Err(error) = self.write_turned_away().await {
+            tracing::debug!("refused requests are counted later: {error}");
+        }
         let state = self.store().inlet(connection, InletStep::Refusals).await?;
         Ok(state.refusals)
     }

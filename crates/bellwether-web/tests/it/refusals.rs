@@ -1,5 +1,6 @@
 //! What a connection's address refused, in the API and on the connection's page.
 
+use bellwether_engine::seam::ConnectionHealth;
 use bellwether_engine::store::{RefusalCount, RefusalSample, Refusals};
 use serde_json::json;
 
@@ -56,4 +57,28 @@ async fn refused_calls_are_counted_where_the_connections_health_stands() {
         server.get("/api/connections/nope/refusals").await.status,
         404
     );
+}
+
+#[tokio::test]
+async fn a_part_of_a_link_that_is_down_is_shown_beside_a_link_that_works() {
+    let server = start(morning(), "").await;
+    let down = ConnectionHealth::NeedsYou {
+        since: ago(20),
+        reason: "the channel refuses us; check `channel_id`".to_owned(),
+    };
+    let well = ConnectionHealth::Ok { at: ago(3) };
+    lock(&server.fake.connections)[0].parts =
+        vec![("backup".to_owned(), well), ("pusher".to_owned(), down)];
+    let all = server.json("/api/connections").await;
+    assert_eq!(all["items"][0]["health"]["state"], "ok");
+    let parts = &all["items"][0]["parts"];
+    assert_eq!(
+        (&parts[1]["name"], &parts[1]["health"]["state"]),
+        (&json!("pusher"), &json!("needs_you"))
+    );
+    assert_eq!(parts[1]["health"]["since"], "2026-03-02T09:22:00Z");
+    let page = server.get("/connections/approvals").await.body;
+    assert!(page.contains("check `channel_id`") && page.contains("<dt>pusher</dt>"));
+    let list = server.get("/connections").await.body;
+    assert!(list.contains("pusher needs you") && !list.contains("backup"));
 }

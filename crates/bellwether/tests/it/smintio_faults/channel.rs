@@ -149,3 +149,35 @@ async fn a_channel_that_is_refused_for_good_is_shown_told_once_and_tried_every_h
     }
     room.engine.stop(Duration::from_secs(5)).await;
 }
+
+#[tokio::test]
+async fn a_channel_that_is_not_ours_and_a_token_that_is_refused_are_told_apart() {
+    let (mut room, settings) = room().await;
+    let mut wrong = settings.clone();
+    wrong["channel_id"] = 99.into();
+    room.set_up(wrong);
+    let (person, reason) = fails(&room).await;
+    assert!(person && reason.contains("check `channel_id`"), "{reason}");
+    is_a_sentence(&reason);
+    reads_on(&mut room).await;
+    let recovery = "at once with other settings";
+    room.set_up(settings.clone());
+    listens(&room).await;
+    row_of(&room, "channel of another", PERSON, &reason, recovery).await;
+
+    // The proof of the channel is refused twice, so a new token does not help at once.
+    let outage = json!({"kind": "unauthorized", "area": "pusher", "times": 2});
+    room.deed("outage", outage).await;
+    room.deed("pusher", json!({"close": 4_200})).await;
+    let (person, reason) = until("the proof is refused", async || {
+        match channel(&room).await {
+            Some((false, true, reason)) => Some((true, reason)),
+            _ => None,
+        }
+    })
+    .await;
+    assert!(person && reason.contains("access_refused"), "{reason}");
+    listens(&room).await;
+    row_of(&room, "channel: 401 twice", PERSON, &reason, "by itself").await;
+    room.engine.stop(Duration::from_secs(5)).await;
+}

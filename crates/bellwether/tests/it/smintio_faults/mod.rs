@@ -26,10 +26,14 @@ const PERSON: &str = "needs a person";
 /// code, and the wait before we come back by ourselves, in seconds.
 const LASTING: &str = "\
 401                      | unauthorized     | clapi | needs a person | access_refused    | 1
+401 account locked       | locked_out       | clapi | needs a person | access_refused    | 1
+400 bad argument         | bad_argument     | clapi | needs a person | bad_request       | 1
 403                      | forbidden        | clapi | needs a person | permission_denied | 1
 404 tenant               | tenant_not_found | clapi | needs a person | tenant_not_found  | 1
+404 path                 | not_found        | clapi | needs a person | not_found         | 1
 409                      | locked           | clapi | retry          | provider_error    | 1
 424                      | file_missing     | clapi | retry          | provider_error    | 1
+428                      | precondition     | clapi | retry          | provider_error    | 1
 429 with Retry-After: 17 | too_many         | clapi | retry          | rate_limited      | 17
 429 without a time       | too_many         | clapi | retry          | rate_limited      | 2-2.5
 500                      | internal         | clapi | retry          | provider_error    | 1
