@@ -39,9 +39,9 @@ pub(crate) const SQLITE: [Migration; 4] = [
         sql: include_str!("../migrations/sqlite/0003_register.sql"),
     },
     Migration {
-        version: 4,
+        version: 5,
         release: "0.1.0",
-        sql: include_str!("../migrations/sqlite/0004_refusal.sql"),
+        sql: include_str!("../migrations/sqlite/0005_refusal.sql"),
     },
 ];
 
