@@ -110,7 +110,7 @@ async fn every_fault_has_its_class_its_sentence_and_passes_without_a_loss() {
         assert_eq!(said, (class, code), "{fault}: {failure:?}");
         is_a_sentence(&failure.message);
         // The loop meets it at the next poll, and shows it.
-        room.pass(POLL);
+        room.poll().await;
         let shown = (class == PERSON, failure.to_string());
         assert_eq!(room.fails().await, shown, "{fault}");
         let (least, most) = seconds.split_once('-').unwrap_or((seconds, seconds));
@@ -248,7 +248,7 @@ async fn a_lost_consent_waits_for_a_person_and_loses_nothing() {
         room.deed("tokens", json!({"expire_access": true})).await;
         room.buy_some(BOUGHT).await;
         room.deed(deed, how).await;
-        room.pass(POLL);
+        room.poll().await;
         let (_, reason) = room.fails().await;
         assert!(reason.contains(first), "{fault}: {reason}");
         let reason = until("it waits for a person", async || {

@@ -216,6 +216,12 @@ impl Room {
         .await
     }
 
+    /// Passes the time until the reading loop, which waits, looks again.
+    pub(super) async fn poll(&self) {
+        self.waits(POLL, POLL).await;
+        self.pass(POLL);
+    }
+
     /// What was said of a kind since the start, oldest first.
     pub(super) async fn said(&self, kind: &str) -> Vec<Json> {
         self.database.projected().await;
