@@ -261,7 +261,7 @@ impl Inner {
             .filter(|answer: &Answer| !answer.access_token.is_empty())
             .ok_or_else(|| {
                 let message = format!(
-                    "{} answered without an access token; is it the token address?",
+                    "{} answered without an access token; check that it is the token address",
                     self.client.token_url
                 );
                 Failure::retry("bad_token_answer", message, None)
@@ -338,7 +338,9 @@ impl Inner {
             // A redirect leads to a page for people, as during maintenance.
             (_, 300..=399 | 408 | 429 | 500..) => {
                 let url = &self.client.token_url;
-                let message = format!("{url} answered {status} to the request for an access token");
+                let message = format!(
+                    "{url} answered {status} to the request for an access token; it is asked again"
+                );
                 let code = if status == 429 {
                     "rate_limited"
                 } else {

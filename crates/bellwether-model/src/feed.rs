@@ -96,6 +96,12 @@ pub trait Ear: Send + Sync {
     /// in the log: a channel of hints promises nothing.
     fn say(&self, event: NewEvent) -> BoxFuture<'_, ()>;
 
+    /// How a part of the link is that is no reading, such as a push channel: None in `failure` when
+    /// it is well. Shown with the connection's health until it is said anew.
+    fn health(&self, part: &'static str, failure: Option<&Failure>) {
+        let _ = (part, failure);
+    }
+
     /// Flow time, for what is said.
     fn now(&self) -> Time;
 }

@@ -22,7 +22,7 @@ pub(crate) struct Migration {
 }
 
 /// Every migration, in order.
-pub(crate) const SQLITE: [Migration; 4] = [
+pub(crate) const SQLITE: [Migration; 5] = [
     Migration {
         version: 1,
         release: "0.1.0",
@@ -42,6 +42,11 @@ pub(crate) const SQLITE: [Migration; 4] = [
         version: 4,
         release: "0.1.0",
         sql: include_str!("../migrations/sqlite/0004_judged.sql"),
+    },
+    Migration {
+        version: 5,
+        release: "0.1.0",
+        sql: include_str!("../migrations/sqlite/0005_refusal.sql"),
     },
 ];
 

@@ -12,7 +12,7 @@ use serde_json::json;
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
-    code: &'static str,
+    pub(crate) code: &'static str,
     pub(crate) message: String,
     retry_after_s: Option<u32>,
 }

@@ -108,6 +108,38 @@ pub(crate) fn health(health: &ConnectionHealth, now: Time) -> (Pill, String) {
     }
 }
 
+/// A part of a connection that has a health of its own, in a word and a sentence.
+pub(crate) fn part(health: &ConnectionHealth, now: Time) -> (Pill, String) {
+    let ago = |at: Time| span(now.seconds() - at.seconds(), Language::En);
+    let (tone, glyph, word, told) = match health {
+        ConnectionHealth::Unknown => ("plain", "dot", "not known yet", String::new()),
+        ConnectionHealth::Ok { at } => ("ok", "check", "works", format!("For {}.", ago(*at))),
+        ConnectionHealth::Failing { since, reason } => {
+            let told = format!("For {}: {}", ago(*since), sentence(reason));
+            ("bad", "alert", "fails", told)
+        }
+        ConnectionHealth::NeedsYou { since, reason } => {
+            let told = format!("For {}: {}", ago(*since), sentence(reason));
+            ("bad", "person", "needs you", told)
+        }
+    };
+    (Pill::new(tone, glyph, word), told)
+}
+
+/// A part that does not work, for a list of connections.
+pub(crate) fn part_trouble(name: &str, health: &ConnectionHealth) -> Option<Pill> {
+    match health {
+        ConnectionHealth::Unknown | ConnectionHealth::Ok { .. } => None,
+        ConnectionHealth::Failing { .. } => {
+            Some(Pill::new("bad", "alert", format!("{} fails", plain(name))))
+        }
+        ConnectionHealth::NeedsYou { .. } => {
+            let text = format!("{} needs you", plain(name));
+            Some(Pill::new("bad", "person", text))
+        }
+    }
+}
+
 /// The text with a full stop at its end.
 fn sentence(text: &str) -> String {
     let text = text.trim();

@@ -60,7 +60,10 @@ impl Inlets {
 
     fn engagement(&self, request: &RawRequest) -> Result<Vec<Inbound>, RawAnswer> {
         if !self.app_key.matches_bearer(request.header("authorization")) {
-            return Err(unauthorized("the app's key is missing or wrong"));
+            return Err(unauthorized(
+                "wrong_key",
+                "the app's key is missing or wrong",
+            ));
         }
         let report: Report = serde_json::from_slice(&request.body)
             .map_err(|error| malformed(&format!("not a report: {error}")))?;
@@ -83,6 +86,7 @@ impl Inlets {
             .matches_bearer(request.header("authorization"));
         if !shown && signed() != Some(true) {
             return Err(unauthorized(
+                "wrong_signature",
                 "the status secret or signature is missing or wrong",
             ));
         }
@@ -101,8 +105,9 @@ impl Inlets {
     }
 }
 
-fn unauthorized(message: &str) -> RawAnswer {
-    RawAnswer::error(401, "unauthorized", message)
+/// A call that nobody proved. Its word is what it is counted by.
+fn unauthorized(code: &str, message: &str) -> RawAnswer {
+    RawAnswer::error(401, code, message)
 }
 
 fn malformed(message: &str) -> RawAnswer {

@@ -123,7 +123,8 @@ impl Client {
     ) -> Result<HttpResponse, Failure> {
         let mut again = true;
         loop {
-            let token = self.tokens.token(self.host.clock.now()).await?;
+            let token = self.tokens.token(self.host.clock.now()).await;
+            let token = token.map_err(asked_again)?;
             let mut request = request()
                 .header("authorization", format!("Bearer {}", token.expose()))
                 .header("accept", "application/json");
@@ -160,8 +161,14 @@ impl Client {
         let media = answer.header("content-type").unwrap_or_default();
         let page = media.starts_with("text/html");
         if (300..400).contains(&answer.status) || (page && answer.status < 500) {
+            // An unknown tenant may be sent to a page where people choose one.
+            let to = answer.header("location").unwrap_or_default();
+            if to.contains("tenant_not_found") {
+                return Err(no_tenant(tenant));
+            }
             let message = format!(
-                "Smint.io shows {tenant} a page instead of an answer, as it does during maintenance"
+                "Smint.io shows {tenant} a page instead of an answer, as it does during maintenance; \
+                 it is asked again by itself"
             );
             return Err(Failure::retry("maintenance", message, None));
         }
@@ -180,8 +187,22 @@ impl Client {
         let now = self.host.clock.now();
         match (status, code) {
             (400, CURSOR_UNKNOWN | "scroll_uuid_invalid") => {
-                Failure::reject(CURSOR_UNKNOWN, "the feed no longer knows the cursor")
+                let message = "the feed no longer knows the cursor; everything is read again";
+                Failure::reject(CURSOR_UNKNOWN, message)
             }
+            (
+                401,
+                "account_locked_out"
+                | "account_disabled"
+                | "account_expired"
+                | "email_not_confirmed",
+            ) => Failure::reauthorise(
+                "access_refused",
+                format!(
+                    "the account behind the connection to {tenant} is locked or has ended; open it \
+                     again in Smint.io, or connect as somebody else"
+                ),
+            ),
             (401, _) => Failure::reauthorise(
                 "access_refused",
                 format!("Smint.io refuses the access of {tenant}; connect it again"),
@@ -189,14 +210,12 @@ impl Client {
             (403, _) => Failure::misconfigured(
                 "permission_denied",
                 format!(
-                    "the user behind the connection to {tenant} may not {}",
+                    "the user behind the connection to {tenant} may not {}; give him that right in \
+                     Smint.io, or connect as somebody who has it",
                     self.interface.may
                 ),
             ),
-            (404, "tenant_not_found") => Failure::misconfigured(
-                "tenant_not_found",
-                format!("Smint.io knows no tenant {tenant}; check `tenant` and `base_url`"),
-            ),
+            (404, "tenant_not_found") => no_tenant(tenant),
             (404, _) => Failure::misconfigured(
                 NOT_FOUND,
                 format!(
@@ -215,12 +234,16 @@ impl Client {
                 Failure::retry(NOT_IMPLEMENTED, message, retry_after(answer, now))
             }
             (408 | 409 | 424 | 428 | 500.., _) => {
-                let message = format!("Smint.io answered {status} for {tenant}");
+                let message =
+                    format!("Smint.io answered {status} for {tenant}; it is asked again by itself");
                 Failure::retry("provider_error", message, retry_after(answer, now))
             }
             _ => Failure::misconfigured(
                 BAD_REQUEST,
-                format!("Smint.io does not take the request for {tenant} ({status} {code})"),
+                format!(
+                    "Smint.io does not take the request for {tenant} ({status} {code}); check \
+                     `limit` and the paths of the connection"
+                ),
             ),
         }
     }
@@ -237,13 +260,22 @@ impl Client {
     }
 }
 
-/// A read, or a proof for a channel, may always be asked again.
-fn asked_again(failure: Failure) -> Failure {
-    match failure.class {
-        FailureClass::MaybeDone | FailureClass::Reject => Failure {
-            class: FailureClass::Retry { after: None },
-            ..failure
-        },
-        _ => failure,
+fn no_tenant(tenant: &str) -> Failure {
+    let message = format!("Smint.io knows no tenant {tenant}; check `tenant` and `base_url`");
+    Failure::misconfigured("tenant_not_found", message)
+}
+
+/// A read, or a proof for a channel, may always be asked again; who reads of it is told so.
+fn asked_again(mut failure: Failure) -> Failure {
+    if matches!(
+        failure.class,
+        FailureClass::MaybeDone | FailureClass::Reject
+    ) {
+        failure.class = FailureClass::Retry { after: None };
     }
+    let retries = matches!(failure.class, FailureClass::Retry { .. });
+    if retries && !failure.message.contains("again") {
+        failure.message.push_str("; it is asked again by itself");
+    }
+    failure
 }

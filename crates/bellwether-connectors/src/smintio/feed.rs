@@ -119,14 +119,17 @@ impl Smintio {
         let answer = match self.client.get(&self.setup.transactions_path, &query).await {
             Ok(answer) => answer,
             Err(failure) if failure.code == CURSOR_UNKNOWN && cursor.is_empty() => {
-                let words = "the feed refuses to be read from its start";
+                let words =
+                    "the feed refuses to be read from its start; it is asked again by itself";
                 return Err(Failure::retry("no_start", words, None));
             }
             Err(failure) if failure.code == CURSOR_UNKNOWN => return Ok(None),
             Err(failure) => return Err(failure),
         };
         let page: wire::Page = serde_json::from_value(answer).map_err(|error| {
-            let words = format!("a page of the feed has another form than expected: {error}");
+            let words = format!(
+                "a page of the feed has another form than expected; check `transactions_path`: {error}"
+            );
             Failure::misconfigured("bad_page", words)
         })?;
         if page.records.is_none() {

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use bellwether_model::failure::Failure;
+use bellwether_model::failure::{Failure, FailureClass};
 use bellwether_model::feed::Ear;
 use bellwether_model::http::{Heard, HttpRequest, Socket};
 use bellwether_model::id::hash;
+use bellwether_model::time::Millis;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -28,12 +29,18 @@ const PONG: Duration = Duration::from_secs(30);
 /// The first and the longest wait before a new attempt.
 const WAIT: Duration = Duration::from_millis(500);
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// The longest where a person must change something: each attempt there costs a token.
+const WAIT_PERSON: Duration = Duration::from_secs(15 * 60);
+/// After a refusal for good it is asked again this late: somebody may have mended it over there.
+const WAIT_REFUSED: Millis = Millis::hours(1);
+/// What this part of the link is called.
+const PART: &str = "pusher";
 
 /// What the code of an end asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
-    /// Not to come back unchanged.
-    Stop,
+    /// Not to come back unchanged: rarely.
+    Rarely,
     /// To come back after a while.
     Wait,
     /// To come back at once.
@@ -43,7 +50,7 @@ enum Then {
 impl Then {
     fn of(code: Option<u16>) -> Self {
         match code {
-            Some(4_000..=4_099) => Self::Stop,
+            Some(4_000..=4_099) => Self::Rarely,
             Some(4_200..=4_299) => Self::Now,
             _ => Self::Wait,
         }
@@ -84,13 +91,10 @@ pub(super) async fn listen(smintio: &Smintio, ear: &dyn Ear) {
         tracing::info!(connection.name = %name, "the push channel ended: {}", end.failure);
         listener.say(Some(&end.failure)).await;
         match end.then {
-            Then::Stop => {
-                tracing::warn!(connection.name = %name, "the push channel is given up; polling goes on");
-                return std::future::pending().await;
-            }
+            Then::Rarely => listener.rest().await,
             // It worked before, so the first wait is still short.
             Then::Now if listener.wait == WAIT => listener.wait = WAIT * 2,
-            Then::Now | Then::Wait => listener.pause().await,
+            Then::Now | Then::Wait => listener.pause(needs_person(&end.failure)).await,
         }
     }
 }
@@ -99,32 +103,44 @@ struct Listener<'a> {
     smintio: &'a Smintio,
     ear: &'a dyn Ear,
     channel: String,
-    /// Whether it was last said to be well.
-    said: Option<bool>,
+    /// What was last said of it: whether it is well, and whether it needs a person.
+    said: Option<(bool, bool)>,
     wait: Duration,
     attempts: u64,
 }
 
 impl Listener<'_> {
-    /// Says that the channel is well or not, when that changed.
+    /// Shows how the channel is, and says so when that changed.
     async fn say(&mut self, failure: Option<&Failure>) {
-        if self.said == Some(failure.is_none()) {
+        self.ear.health(PART, failure);
+        let news = Some((failure.is_none(), failure.is_some_and(needs_person)));
+        if self.said == news {
             return;
         }
-        self.said = Some(failure.is_none());
+        self.said = news;
         let name = &self.smintio.host.connection;
-        let event = link_event(name, "pusher", failure, self.ear.now());
+        let event = link_event(name, PART, failure, self.ear.now());
         self.ear.say(event).await;
     }
 
+    /// Waits long, by the clock: a refusal for good is not to be repeated at once.
+    async fn rest(&self) {
+        let clock = &self.smintio.host.clock;
+        let due = clock.now() + WAIT_REFUSED;
+        while clock.now() < due {
+            clock.wait_until(due).await;
+        }
+    }
+
     /// Waits twice as long each time, with up to a quarter less, so that not all come together.
-    async fn pause(&mut self) {
+    async fn pause(&mut self, needs_person: bool) {
         self.attempts += 1;
         let name = self.smintio.host.connection.as_bytes();
         let seed = hash(&[name, &self.attempts.to_be_bytes()]);
         let less = self.wait / 4 * u32::from(seed[0]) / 255;
         sleep(self.wait - less).await;
-        self.wait = (self.wait * 2).min(WAIT_MAX);
+        let most = if needs_person { WAIT_PERSON } else { WAIT_MAX };
+        self.wait = (self.wait * 2).min(most);
     }
 
     async fn session(&mut self) -> End {
@@ -133,7 +149,7 @@ impl Listener<'_> {
             Ok(Ok(opened)) => opened,
             Ok(Err(end)) => return end,
             Err(_) => {
-                let words = "the push channel was not open in time";
+                let words = "the push channel was not open in time; it is opened again by itself";
                 return Failure::retry("push_not_open", words, None).into();
             }
         };
@@ -188,13 +204,26 @@ impl Listener<'_> {
         let activity = hello["activity_timeout"].as_u64().filter(|n| *n > 0);
         let activity = activity.map_or(ACTIVITY, |n| ACTIVITY.min(Duration::from_secs(n)));
         let fields = [("socket_id", id), ("channel_name", self.channel.as_str())];
-        let proof = self.smintio.client.form(AUTH_PATH, &fields).await?;
+        let proof = self.smintio.client.form(AUTH_PATH, &fields).await;
+        let proof = proof.map_err(|failure| not_ours(failure, &self.channel))?;
         let subscribe = json!({"event": "pusher:subscribe",
             "data": {"channel": self.channel, "auth": proof["auth"]}});
         socket.say(subscribe.to_string()).await?;
         wanted(&mut *socket, "pusher_internal:subscription_succeeded").await?;
         Ok((socket, activity))
     }
+}
+
+/// What is refused at the proof is the channel, not the licences.
+fn not_ours(failure: Failure, channel: &str) -> Failure {
+    if failure.code != "permission_denied" {
+        return failure;
+    }
+    let message = format!(
+        "Smint.io does not let us listen to the push channel {channel}; check `channel_id`. \
+         Licences are read by polling meanwhile"
+    );
+    Failure { message, ..failure }
 }
 
 /// The next message; the end, and what the server calls an error, are an end here.
@@ -221,7 +250,13 @@ async fn next(socket: &mut dyn Socket) -> Result<Value, End> {
 /// Reads on to a message of that name.
 async fn wanted(socket: &mut dyn Socket, event: &str) -> Result<Value, End> {
     let until = Instant::now() + OPENING;
-    let late = |_| Failure::retry("push_not_open", "the push channel does not answer", None);
+    let late = |_| {
+        Failure::retry(
+            "push_not_open",
+            "the push channel does not answer; it is opened again by itself",
+            None,
+        )
+    };
     loop {
         let message = timeout_at(until, next(socket)).await.map_err(late)??;
         if message["event"] == event {
@@ -238,19 +273,27 @@ fn data(message: &Value) -> Value {
     }
 }
 
+fn needs_person(failure: &Failure) -> bool {
+    matches!(
+        failure.class,
+        FailureClass::Reauthorise | FailureClass::Misconfigured
+    )
+}
+
 fn ended(code: Option<u16>) -> End {
     let then = Then::of(code);
     let shown = code.map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
     let failure = match then {
-        Then::Stop => Failure::misconfigured(
+        Then::Rarely => Failure::misconfigured(
             "push_refused",
             format!(
-                "the push channel refuses us for good ({shown}); check `push_key` and `channel_id`"
+                "the push channel refuses us for good ({shown}): check `push_key` and `channel_id`. \
+                 Licences are read by polling meanwhile, and it is asked again every hour"
             ),
         ),
         _ => Failure::retry(
             "push_closed",
-            format!("the push channel was closed ({shown})"),
+            format!("the push channel was closed ({shown}); it is opened again by itself"),
             None,
         ),
     };
@@ -264,8 +307,8 @@ mod tests {
     #[test]
     fn codes_say_when_to_come_back() {
         let table = [
-            (Some(4_000), Then::Stop),
-            (Some(4_009), Then::Stop),
+            (Some(4_000), Then::Rarely),
+            (Some(4_009), Then::Rarely),
             (Some(4_100), Then::Wait),
             (Some(4_199), Then::Wait),
             (Some(4_200), Then::Now),

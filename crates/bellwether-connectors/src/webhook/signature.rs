@@ -70,33 +70,42 @@ impl Keys {
     /// Tests the signature of a request; its time may differ from `now` by `tolerance`.
     ///
     /// # Errors
-    /// 401 with what is wrong; it never says whether the secret or the content was.
+    /// 401 with what is wrong, by which it is counted; it never says whether the secret or the
+    /// content was.
     pub(crate) fn verify<'a>(
         &self,
         request: &'a RawRequest,
         now: Time,
         tolerance: Millis,
     ) -> Result<Signed<'a>, RawAnswer> {
-        let refuse = |message: &str| RawAnswer::error(401, "unauthorized", message);
+        let refuse = |code: &str, message: &str| RawAnswer::error(401, code, message);
+        if self.is_empty() {
+            let message = "no signing secret is set: every call is refused";
+            return Err(refuse("no_secret", message));
+        }
         let header = |name: &str| {
             request
                 .header(name)
-                .ok_or_else(|| refuse(&format!("the header {name} is missing")))
+                .ok_or_else(|| refuse("no_header", &format!("the header {name} is missing")))
         };
         let id = header("webhook-id")?;
         let stamp = header("webhook-timestamp")?;
         let signatures = header("webhook-signature")?;
         if id.is_empty() || id.len() > ID_MAX {
-            return Err(refuse("the webhook-id is empty or too long"));
+            return Err(refuse("bad_id", "the webhook-id is empty or too long"));
         }
         let at = stamp
             .parse::<i64>()
             .ok()
             .and_then(|seconds| seconds.checked_mul(1_000_000))
             .map(Time)
-            .ok_or_else(|| refuse("the webhook-timestamp is not in whole seconds"))?;
+            .ok_or_else(|| {
+                let message = "the webhook-timestamp is not in whole seconds";
+                refuse("bad_timestamp", message)
+            })?;
         if now.since(at).max(at.since(now)) > tolerance {
             return Err(refuse(
+                "stale_timestamp",
                 "the webhook-timestamp is too far from now; check the sender's clock",
             ));
         }
@@ -105,8 +114,13 @@ impl Keys {
             let mac = key.mac(&parts);
             candidates(signatures).any(|candidate| same(&mac, &candidate))
         });
+        if !good && candidates(signatures).next().is_none() {
+            let message = "no webhook-signature is `v1,` and the base64 of 32 bytes";
+            return Err(refuse("bad_encoding", message));
+        }
         if !good {
-            return Err(refuse("no webhook-signature fits this secret and body"));
+            let message = "no webhook-signature fits this secret and body";
+            return Err(refuse("wrong_signature", message));
         }
         Ok(Signed { id, at })
     }

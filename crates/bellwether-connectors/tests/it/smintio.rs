@@ -204,7 +204,11 @@ async fn every_refusal_has_its_class_and_passes_without_a_loss() {
         (json!({"kind": "not_implemented"}), waits, "not_implemented"),
         (json!({"kind": "unavailable"}), waits, "provider_error"),
         (json!({"kind": "maintenance"}), waits, "maintenance"),
-        (json!({"kind": "tenant_selector"}), waits, "maintenance"),
+        (
+            json!({"kind": "tenant_selector"}),
+            Misconfigured,
+            "tenant_not_found",
+        ),
         (json!({"kind": "html"}), waits, "maintenance"),
         (json!({"kind": "truncated"}), waits, "broken_answer"),
         (json!({"kind": "reset"}), waits, "broken"),

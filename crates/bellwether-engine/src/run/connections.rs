@@ -4,10 +4,11 @@ use bellwether_model::BoxFuture;
 use bellwether_model::failure::Failure;
 use bellwether_model::id::EffectId;
 
+use super::feed::place;
 use super::inlet::NotRead;
 use super::{Engine, Link};
 use crate::seam::{ConnectionHealth, ConnectionView, Connections};
-use crate::store::InletStep;
+use crate::store::{InletStep, Refusals, StoreError};
 
 impl Connections for Engine {
     fn list(&self) -> BoxFuture<'_, Vec<ConnectionView>> {
@@ -25,6 +26,7 @@ impl Connections for Engine {
                         || !link.connection.feeds().is_empty(),
                     in_flight: lane.as_ref().map_or(0, |lane| lane.in_flight()),
                     waiting: lane.as_ref().map_or(0, |lane| lane.waiting()),
+                    parts: self.parts_of(link),
                 }
             };
             setup.links.values().map(view).collect()
@@ -108,6 +110,10 @@ impl Connections for Engine {
         })
     }
 
+    fn refusals<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Refusals, StoreError>> {
+        Box::pin(self.refusals_of(name))
+    }
+
     fn by_reference<'a>(
         &'a self,
         connection: &'a str,
@@ -118,6 +124,17 @@ impl Connections for Engine {
 }
 
 impl Engine {
+    fn parts_of(&self, link: &Link) -> Vec<(String, ConnectionHealth)> {
+        let own = |(part, health): (&&str, &ConnectionHealth)| ((*part).to_owned(), health.clone());
+        let feeds = link.connection.feeds().into_iter();
+        let parts = feeds.flat_map(|feed| {
+            let inlet = self.inlet_of(&place(&link.name, feed.name()));
+            let parts: Vec<_> = inlet.memory().parts.iter().map(own).collect();
+            parts
+        });
+        parts.collect()
+    }
+
     fn link(&self, name: &str) -> Result<Link, Failure> {
         let link = self.setup().links.get(name).cloned();
         link.ok_or_else(|| Failure::reject("no_such_connection", "there is no such connection"))

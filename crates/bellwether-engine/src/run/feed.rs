@@ -19,7 +19,7 @@ use super::inlet::{Inlet, NotRead, is_ours};
 use super::intake::Arriving;
 use super::rhythm::Rhythm;
 use super::{Engine, Link};
-use crate::seam::IntakeError;
+use crate::seam::{ConnectionHealth, IntakeError};
 use crate::store::{
     DeadLetterWrite, InletState, InletStep, LedgerState, LedgerWrite, Member, StoreError, Verdict,
 };
@@ -38,6 +38,8 @@ pub(super) struct Memory {
     again: Option<(Judging, String)>,
     /// What the link was said to be: None before the first read, else the failure's code.
     pub(super) link: Option<Option<String>>,
+    /// How parts of the link are that are no reading.
+    pub(super) parts: BTreeMap<&'static str, ConnectionHealth>,
 }
 
 impl Inlet {
@@ -286,7 +288,10 @@ impl Engine {
             effect: None,
             event: None,
             code: "unreadable_item".to_owned(),
-            reason: format!("{} {}: {why}", link.name, record.id),
+            reason: format!(
+                "{} {}: {why}; look at it in the events, what came after it was taken in",
+                link.name, record.id
+            ),
             at: now,
         };
         let stub = std::panic::catch_unwind(AssertUnwindSafe(|| feed.stub(record, why, now)));

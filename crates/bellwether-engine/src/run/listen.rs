@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use bellwether_model::BoxFuture;
 use bellwether_model::event::NewEvent;
+use bellwether_model::failure::{Failure, FailureClass};
 use bellwether_model::feed::{Ear, Feed};
 use bellwether_model::time::{Millis, Time};
 use futures_util::FutureExt as _;
@@ -14,6 +15,7 @@ use super::feed::{named, place};
 use super::inlet::NotRead;
 use super::intake::Arriving;
 use super::{Engine, Link};
+use crate::seam::ConnectionHealth;
 
 /// How many things a listener may have said that are not yet recorded.
 const SAID_MAX: usize = 64;
@@ -83,6 +85,8 @@ impl Engine {
             let Some(feed) = named(&link, which) else {
                 return;
             };
+            // What an earlier listener said of itself is over.
+            self.inlet_of(&place(name, which)).memory().parts.clear();
             let (said, mut saying) = mpsc::channel(SAID_MAX);
             let ear = EngineEar {
                 engine: self,
@@ -101,6 +105,7 @@ impl Engine {
                     tracing::error!(connection.name = name, "listening failed inside the server");
                 },
                 () = record => {}
+                () = self.replaced(&link) => continue,
                 () = self.stopped() => return,
             }
             let due = self.transport_now() + LISTEN_AGAIN;
@@ -122,6 +127,31 @@ struct EngineEar<'a> {
 impl Ear for EngineEar<'_> {
     fn hint(&self) {
         self.engine.inlet_of(&self.place).hint.notify_one();
+    }
+
+    fn health(&self, part: &'static str, failure: Option<&Failure>) {
+        let inlet = self.engine.inlet_of(&self.place);
+        let now = self.engine.transport_now();
+        let mut memory = inlet.memory();
+        let since = match memory.parts.get(part) {
+            Some(
+                ConnectionHealth::Failing { since, .. } | ConnectionHealth::NeedsYou { since, .. },
+            ) => *since,
+            _ => now,
+        };
+        let health = match failure {
+            None => ConnectionHealth::Ok { at: now },
+            Some(failure) => {
+                let reason = failure.to_string();
+                match failure.class {
+                    FailureClass::Reauthorise | FailureClass::Misconfigured => {
+                        ConnectionHealth::NeedsYou { since, reason }
+                    }
+                    _ => ConnectionHealth::Failing { since, reason },
+                }
+            }
+        };
+        memory.parts.insert(part, health);
     }
 
     fn say(&self, event: NewEvent) -> BoxFuture<'_, ()> {

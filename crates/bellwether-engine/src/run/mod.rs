@@ -28,6 +28,7 @@ mod rim;
 mod setup;
 mod tokens;
 mod turn;
+mod turned_away;
 
 pub use lane::{ADMISSION_WAIT, IN_FLIGHT, Lane};
 pub use register::ASSET_USED;
@@ -106,9 +107,12 @@ pub(crate) struct Inner {
     pub(crate) rim: AtomicU64,
     pub(crate) codes: codes::Codes,
     pub(crate) idle: Notify,
+    pub(crate) turned_away: turned_away::Gathered,
     /// Cells whose flow is gone, that somebody was told of.
     pub(crate) gone: Mutex<HashSet<CellId>>,
     stop: watch::Sender<bool>,
+    /// Counts how often the set-up was replaced.
+    set_ups: watch::Sender<u64>,
 }
 
 impl Engine {
@@ -126,8 +130,10 @@ impl Engine {
                 rim: AtomicU64::new(0),
                 codes: codes::Codes::default(),
                 idle: Notify::new(),
+                turned_away: turned_away::Gathered::default(),
                 gone: Mutex::default(),
                 stop: watch::Sender::new(false),
+                set_ups: watch::Sender::new(0),
             }),
         }
     }
@@ -156,6 +162,19 @@ impl Engine {
                 self.inlet_of(&link.name).hint.notify_one();
             }
         }
+        self.inner.set_ups.send_modify(|n| *n += 1);
+    }
+
+    /// Completes when a connection of that name is another one, or none.
+    pub(crate) async fn replaced(&self, link: &Link) {
+        let mut set_ups = self.inner.set_ups.subscribe();
+        let other = |_: &u64| {
+            let setup = self.setup();
+            let now = setup.links.get(&link.name);
+            !now.is_some_and(|now| Arc::ptr_eq(&now.connection, &link.connection))
+        };
+        // The sender lives as long as the engine, so an error cannot come before the end.
+        drop(set_ups.wait_for(other).await);
     }
 
     /// What the engine works with now.
@@ -228,6 +247,8 @@ impl Engine {
         }
         let engine = self.clone();
         tokio::spawn(async move { engine.ready_loop().await });
+        let engine = self.clone();
+        tokio::spawn(async move { engine.turned_away_loop().await });
         self.start_inlets();
         self.start_feeds();
     }
@@ -236,7 +257,13 @@ impl Engine {
     /// flight then is found as `started` by the next process and marked as such.
     pub async fn stop(&self, at_most: std::time::Duration) {
         self.inner.stop.send_replace(true);
-        drop(tokio::time::timeout(at_most, self.drained()).await);
+        let ending = async {
+            if let Err(error) = self.write_turned_away().await {
+                tracing::warn!("the latest refused requests were not counted: {error}");
+            }
+            self.drained().await;
+        };
+        drop(tokio::time::timeout(at_most, ending).await);
     }
 
     /// Waits until nothing is in flight.

@@ -1,6 +1,8 @@
 //! Requests of connections at `/hooks/{connection}/{inlet}`: authenticated by the connector,
 //! recorded, then answered.
 
+use std::net::IpAddr;
+
 use bellwether_model::BoxFuture;
 use bellwether_model::connector::{EngagementKind, EngagementReport, Inbound, StatusReport};
 use bellwether_model::event::{Alias, NewEvent};
@@ -11,55 +13,82 @@ use serde_json::json;
 
 use super::cards::Reused;
 use super::intake::Arriving;
-use super::{BadToken, Engine, Purpose};
+use super::{BadToken, Engine, Link, Purpose};
 use crate::decide::{ACTED, Act, Assurance, OPENED, REPORTED};
-use crate::seam::{Inlets, IntakeError, Submitted, TurnSaid};
+use crate::seam::{Inlets, IntakeError, Submitted, TurnSaid, TurnedAway};
 use crate::store::{EffectRow, EffectUpdate, InletStep, Member, Verdict};
 
 impl Inlets for Engine {
-    fn receive<'a>(&'a self, connection: &'a str, request: RawRequest) -> BoxFuture<'a, RawAnswer> {
+    fn receive_from<'a>(
+        &'a self,
+        connection: &'a str,
+        caller: Option<IpAddr>,
+        request: RawRequest,
+    ) -> BoxFuture<'a, RawAnswer> {
         Box::pin(async move {
             let setup = self.setup();
             let Some(link) = setup.links.get(connection) else {
                 return RawAnswer::error(404, "no_such_connection", "there is no such connection");
             };
-            let inbound = match link.connection.receive(&request) {
-                Ok(inbound) => inbound,
-                Err(answer) => return answer,
-            };
-            let mut answer = RawAnswer {
-                status: 202,
-                body: "{}".to_owned(),
-            };
-            for item in inbound {
-                answer = match item {
-                    Inbound::Event(event) => self.event_in(event).await,
-                    Inbound::Hint => self.hint_in(connection).await,
-                    Inbound::Engagement(report) => self.engagement_in(connection, report).await,
-                    Inbound::Status(report) => self.status_in(connection, report).await,
-                };
-                if answer.status >= 400 {
-                    return answer;
-                }
-            }
+            let (answer, again) = self.taken_in(link, &request).await;
+            self.note_answer(connection, caller, &request, &answer, again);
             answer
         })
+    }
+
+    fn turned_away(&self, connection: &str, away: TurnedAway) {
+        self.gather(connection, away, String::new());
     }
 }
 
 impl Engine {
-    async fn event_in(&self, event: NewEvent) -> RawAnswer {
+    /// The answer to a request, and whether it brought an event that had been taken before.
+    async fn taken_in(&self, link: &Link, request: &RawRequest) -> (RawAnswer, bool) {
+        let connection = link.name.as_str();
+        let inbound = match link.connection.receive(request) {
+            Ok(inbound) => inbound,
+            Err(answer) => return (answer, false),
+        };
+        let mut again = false;
+        let mut answer = RawAnswer {
+            status: 202,
+            body: "{}".to_owned(),
+        };
+        for item in inbound {
+            answer = match item {
+                Inbound::Event(event) => {
+                    let (answer, duplicate) = self.event_in(event).await;
+                    again |= duplicate;
+                    answer
+                }
+                Inbound::Hint => self.hint_in(connection).await,
+                Inbound::Engagement(report) => self.engagement_in(connection, report).await,
+                Inbound::Status(report) => self.status_in(connection, report).await,
+            };
+            if answer.status >= 400 {
+                break;
+            }
+        }
+        (answer, again)
+    }
+
+    /// The answer to an event, and whether it had been taken before.
+    async fn event_in(&self, event: NewEvent) -> (RawAnswer, bool) {
         let id = event.id.clone();
         match self.take_in(Arriving::of(event)).await {
             Ok(Submitted {
                 position,
                 duplicate,
                 ..
-            }) => RawAnswer {
-                status: 202,
-                body: json!({ "id": id, "position": position, "duplicate": duplicate }).to_string(),
-            },
-            Err(error) => refusal(&error),
+            }) => {
+                let body = json!({ "id": id, "position": position, "duplicate": duplicate });
+                let answer = RawAnswer {
+                    status: 202,
+                    body: body.to_string(),
+                };
+                (answer, duplicate)
+            }
+            Err(error) => (refusal(&error), false),
         }
     }
 

@@ -2,6 +2,7 @@
 //! ask of connections.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 
 use bellwether_model::BoxFuture;
 use bellwether_model::event::{NewEvent, Position};
@@ -12,6 +13,7 @@ use bellwether_model::time::Time;
 use serde::Serialize;
 
 use super::Actor;
+use crate::store::{Refusals, StoreError};
 
 /// An event that was recorded, and what the turns that it caused said.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,8 +127,39 @@ pub trait Intake: Send + Sync + Debug {
 
 /// Takes requests of connections at `/hooks/{connection}/{inlet}`.
 pub trait Inlets: Send + Sync + Debug {
-    /// Authenticates, records, answers: in this order.
-    fn receive<'a>(&'a self, connection: &'a str, request: RawRequest) -> BoxFuture<'a, RawAnswer>;
+    /// Authenticates, records, answers: in this order. What is refused is counted with its reason.
+    /// `caller` is the address that it came from, as far as it is known.
+    fn receive_from<'a>(
+        &'a self,
+        connection: &'a str,
+        caller: Option<IpAddr>,
+        request: RawRequest,
+    ) -> BoxFuture<'a, RawAnswer>;
+
+    /// Counts a request that was refused before all of it was read.
+    fn turned_away(&self, connection: &str, away: TurnedAway);
+
+    /// The same as [`Inlets::receive_from`], of a caller whose address is not known.
+    fn receive<'a>(&'a self, connection: &'a str, request: RawRequest) -> BoxFuture<'a, RawAnswer> {
+        self.receive_from(connection, None, request)
+    }
+}
+
+/// A request that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// The inlet that was called.
+    pub inlet: String,
+    /// The address that it came from.
+    pub caller: Option<IpAddr>,
+    /// The answer's status.
+    pub status: u16,
+    /// A stable word.
+    pub code: String,
+    /// The sentence.
+    pub message: String,
+    /// How long the body was, as far as it was read or announced.
+    pub bytes: u64,
 }
 
 /// How a connection is.
@@ -171,6 +204,8 @@ pub struct ConnectionView {
     pub in_flight: usize,
     /// Effects queued or held.
     pub waiting: usize,
+    /// Parts of the link that have a health of their own, such as a push channel, by name.
+    pub parts: Vec<(String, ConnectionHealth)>,
 }
 
 /// What pages may ask of connections.
@@ -189,6 +224,9 @@ pub trait Connections: Send + Sync + Debug {
 
     /// Takes what the ledger lacks in; how many were found.
     fn sweep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Failure>>;
+
+    /// What the connection's address refused: counts by reason, and the newest few.
+    fn refusals<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Refusals, StoreError>>;
 
     /// The notification behind a provider's reference, for status reports.
     fn by_reference<'a>(

@@ -11,7 +11,8 @@ pub use hosted::{
     Press, Pressed, Visitor,
 };
 pub use intake::{
-    ConnectionHealth, ConnectionView, Connections, Inlets, Intake, IntakeError, Submitted, TurnSaid,
+    ConnectionHealth, ConnectionView, Connections, Inlets, Intake, IntakeError, Submitted,
+    TurnSaid, TurnedAway,
 };
 pub use live::{Live, LiveKind, LiveLine};
 pub use people::{NewMapping, NotMapped, People, Recorded, UsageSaid, UserSaid};

@@ -3,6 +3,8 @@
 
 use bellwether_model::time::Time;
 
+use super::Refusals;
+
 /// What became of one external id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LedgerState {
@@ -108,6 +110,10 @@ pub enum InletStep {
         /// Flow time of the recount.
         at: Time,
     },
+    /// Adds requests that were refused to those that are counted, and keeps the newest.
+    Refused(Refusals),
+    /// Asks what was refused.
+    Refusals,
 }
 
 /// An inlet as it stands.
@@ -137,4 +143,6 @@ pub struct InletState {
     pub missing: Vec<String>,
     /// To `Discovered`: how many ids were new.
     pub added: usize,
+    /// To `Refusals`: what was refused.
+    pub refusals: Refusals,
 }

@@ -3,6 +3,7 @@
 
 mod effect;
 mod inlet;
+mod refusal;
 mod register;
 mod registry;
 mod views;
@@ -10,6 +11,7 @@ mod write;
 
 pub use effect::{EffectRow, EffectState, EffectUpdate, EffectWrite};
 pub use inlet::{InletState, InletStep, LedgerState, LedgerWrite};
+pub use refusal::{OTHER, REASONS_MAX, RefusalCount, RefusalSample, Refusals, SAMPLES_MAX};
 pub use register::{
     DOCUMENT_MAX, How, Identity, IdentityQuery, Mapping, NAME_MAX, Proposal, RegisterWrite,
     Sighting, USERS_OF_MAX, UsageQuery, UsageRow, UsageWrite, Who,

@@ -24,12 +24,24 @@ const MAINTENANCE: &str = "/Error?errorCode=maintenance_mode";
 const SELECTOR: &str = "/Error?errorCode=tenant_not_found";
 
 /// Troubles that are an answer in JSON: name, status, code, message.
-const ANSWERS: [(&str, u16, &str, &str); 10] = [
+const ANSWERS: [(&str, u16, &str, &str); 14] = [
     (
         "unauthorized",
         401,
         "access_token_expired",
         "The access token has expired.",
+    ),
+    (
+        "locked_out",
+        401,
+        "account_locked_out",
+        "The account is locked.",
+    ),
+    (
+        "bad_argument",
+        400,
+        "argument_invalid",
+        "An argument is invalid.",
     ),
     (
         "forbidden",
@@ -43,6 +55,7 @@ const ANSWERS: [(&str, u16, &str, &str); 10] = [
         "tenant_not_found",
         "The tenant was not found.",
     ),
+    ("not_found", 404, "not_found", "There is nothing here."),
     (
         "locked",
         409,
@@ -54,6 +67,12 @@ const ANSWERS: [(&str, u16, &str, &str); 10] = [
         424,
         "cloud_storage_file_not_found",
         "The file is not in the storage.",
+    ),
+    (
+        "precondition",
+        428,
+        "precondition_required",
+        "Something else must be done first.",
     ),
     ("too_many", 429, "too_many_requests", "Too many requests."),
     (

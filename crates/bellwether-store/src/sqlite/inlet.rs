@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Result};
 use super::book::Book;
 use super::member::MATCHED;
 use super::read::{int, uint};
+use super::refusal;
 
 /// The most ids that one `Pending` step returns.
 const PENDING_MAX: usize = 1000;
@@ -16,7 +17,10 @@ const PENDING_MAX: usize = 1000;
 pub(super) fn writes(step: &InletStep) -> bool {
     !matches!(
         step,
-        InletStep::Look | InletStep::Pending { .. } | InletStep::Missing { .. }
+        InletStep::Look
+            | InletStep::Pending { .. }
+            | InletStep::Missing { .. }
+            | InletStep::Refusals
     )
 }
 
@@ -131,7 +135,11 @@ pub(super) fn step(
             )?
             .execute((id, int(*gaps), at.0))?;
         }
-        InletStep::Look | InletStep::Pending { .. } | InletStep::Missing { .. } => {}
+        InletStep::Refused(refusals) => refusal::write(conn, id, refusals)?,
+        InletStep::Look
+        | InletStep::Pending { .. }
+        | InletStep::Missing { .. }
+        | InletStep::Refusals => {}
     }
     let mut state = standing(conn, id)?;
     state.added = added;
@@ -209,6 +217,12 @@ pub(super) fn look(conn: &Connection, connection: &str, step: &InletStep) -> Res
     match step {
         InletStep::Pending { limit } => state.pending = pending(conn, id, *limit)?,
         InletStep::Missing { ids } => state.missing = missing(conn, id, ids)?,
+        InletStep::Refusals => {
+            state.refusals = id
+                .map(|id| refusal::read(conn, id))
+                .transpose()?
+                .unwrap_or_default();
+        }
         _ => {}
     }
     Ok(state)

@@ -13,6 +13,7 @@ mod open;
 mod pool;
 mod project;
 mod read;
+mod refusal;
 mod register;
 mod registry;
 mod seen;

@@ -1,4 +1,4 @@
-//! Connections in the API: health, ledger, and the four verbs of a connection.
+//! Connections in the API: health, ledger, what was refused, and the four verbs of a connection.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -11,10 +11,26 @@ use crate::guard::{By, Called};
 use crate::problem::Problem;
 use crate::web::Web;
 
-pub(crate) async fn list(State(web): State<Web>, _: By) -> Json<Value> {
-    let all = web.app.connections.list().await;
-    let items: Vec<_> = all.iter().map(shape::connection).collect();
-    Json(json!({ "total": items.len(), "items": items, "next": null }))
+pub(crate) async fn list(State(web): State<Web>, _: By) -> Result<Json<Value>, Problem> {
+    let connections = &web.app.connections;
+    let mut items = Vec::new();
+    for view in connections.list().await {
+        let refused = connections.refusals(&view.name).await?;
+        items.push(shape::connection(&view, &refused));
+    }
+    Ok(Json(
+        json!({ "total": items.len(), "items": items, "next": null }),
+    ))
+}
+
+pub(crate) async fn refusals(
+    State(web): State<Web>,
+    _: By,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    find(&web, &name).await?;
+    let refused = web.app.connections.refusals(&name).await?;
+    Ok(Json(shape::refusals(&refused)))
 }
 
 pub(crate) async fn ledger(

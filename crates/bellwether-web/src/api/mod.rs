@@ -44,6 +44,10 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/api/dead-letters/{id}/retry", post(lists::retry))
         .route("/api/connections", get(connections::list))
         .route("/api/connections/{name}/ledger", get(connections::ledger))
+        .route(
+            "/api/connections/{name}/refusals",
+            get(connections::refusals),
+        )
         .route("/api/connections/{name}/{verb}", post(connections::verb))
         .route("/api/usages", get(usages::list).post(usages::record))
         .route(

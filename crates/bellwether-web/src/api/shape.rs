@@ -2,8 +2,8 @@
 
 use bellwether_engine::seam::{ConnectionHealth, ConnectionView, TurnSaid};
 use bellwether_engine::store::{
-    DeadLetterRow, EffectRow, Identity, LedgerCounts, NotificationRow, Overview, Page, RunDetail,
-    RunRow, TurnRow, UsageRow,
+    DeadLetterRow, EffectRow, Identity, LedgerCounts, NotificationRow, Overview, Page,
+    RefusalCount, RefusalSample, Refusals, RunDetail, RunRow, TurnRow, UsageRow,
 };
 use bellwether_model::event::Event;
 use bellwether_model::failure::Failure;
@@ -231,7 +231,7 @@ pub(crate) fn identity(row: &Identity) -> Value {
     })
 }
 
-pub(crate) fn connection(view: &ConnectionView) -> Value {
+pub(crate) fn connection(view: &ConnectionView, refused: &Refusals) -> Value {
     json!({
         "name": view.name,
         "connector": view.connector,
@@ -239,7 +239,39 @@ pub(crate) fn connection(view: &ConnectionView) -> Value {
         "has_source": view.has_source,
         "in_flight": view.in_flight,
         "waiting": view.waiting,
+        "parts": view.parts.iter().map(|(name, one)| {
+            json!({ "name": name, "health": health(one) })
+        }).collect::<Vec<_>>(),
+        "refused": { "total": refused.total(), "last_at": perhaps(refused.last_at()) },
     })
+}
+
+/// What a connection's address refused. Nothing here can lead to a secret or to a body.
+pub(crate) fn refusals(refused: &Refusals) -> Value {
+    let reason = |row: &RefusalCount| {
+        json!({
+            "reason": row.reason,
+            "message": row.message,
+            "count": row.count,
+            "first_at": instant(row.first_at),
+            "last_at": instant(row.last_at),
+            "caller": row.caller,
+        })
+    };
+    let one = |row: &RefusalSample| {
+        json!({
+            "at": instant(row.at),
+            "reason": row.reason,
+            "status": row.status,
+            "inlet": row.inlet,
+            "caller": row.caller,
+            "bytes": row.bytes,
+            "hash": row.hash,
+        })
+    };
+    let reasons: Vec<_> = refused.counts.iter().map(reason).collect();
+    let newest: Vec<_> = refused.newest.iter().map(one).collect();
+    json!({ "total": refused.total(), "reasons": reasons, "newest": newest })
 }
 
 fn health(health: &ConnectionHealth) -> Value {

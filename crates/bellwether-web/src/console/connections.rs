@@ -3,10 +3,11 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bellwether_engine::seam::ConnectionView;
-use bellwether_engine::store::LedgerCounts;
+use bellwether_engine::store::{LedgerCounts, Refusals};
 use maud::{Markup, html};
 
 use super::frame::{Visit, back};
+use super::refusals;
 use crate::guard::Posted;
 use crate::note::Note;
 use crate::pieces::{Pill, empty, encode, fact, icon};
@@ -16,7 +17,13 @@ use crate::web::Web;
 use crate::words;
 
 pub(crate) async fn list(State(web): State<Web>, visit: Visit) -> Response {
-    let all = web.app.connections.list().await;
+    let mut all = Vec::new();
+    for view in web.app.connections.list().await {
+        match web.app.connections.refusals(&view.name).await {
+            Ok(refused) => all.push((view, refused)),
+            Err(error) => return visit.problem(&error.into()),
+        }
+    }
     visit.page(
         "Connections",
         &html! {
@@ -27,12 +34,12 @@ pub(crate) async fn list(State(web): State<Web>, visit: Visit) -> Response {
                     @for def in web.app.catalog { div { dt { (def.title) } dd { (def.needs) } } }
                 }
             }
-            ul.cards { @for view in &all { (card(&visit, view)) } }
+            ul.cards { @for (view, refused) in &all { (card(&visit, view, refused)) } }
         },
     )
 }
 
-fn card(visit: &Visit, view: &ConnectionView) -> Markup {
+fn card(visit: &Visit, view: &ConnectionView, refused: &Refusals) -> Markup {
     let (state, sentence) = words::health(&view.health, visit.transport_now);
     html! {
         li.card.row-card {
@@ -49,9 +56,25 @@ fn card(visit: &Visit, view: &ConnectionView) -> Markup {
                     (state.show())
                     @if view.waiting > 0 { span.meta { (view.waiting) " waiting to be sent" } }
                     @if view.in_flight > 0 { span.meta { (view.in_flight) " being sent" } }
+                    @for (name, health) in &view.parts {
+                        @if let Some(trouble) = words::part_trouble(name, health) {
+                            (trouble.show())
+                        }
+                    }
+                    (refusals::pill(refused))
                 }
             }
             (button(visit, &view.name, "test", "Test", ""))
+        }
+    }
+}
+
+/// A part of the link that has a health of its own.
+fn part(name: &str, (state, sentence): &(Pill, String)) -> Markup {
+    html! {
+        div {
+            dt { (clean(&words::plain(name))) }
+            dd { (state.show()) " " span.meta { (clean(sentence)) } }
         }
     }
 }
@@ -82,6 +105,10 @@ pub(crate) async fn one(
     } else {
         None
     };
+    let refused = match web.app.connections.refusals(&name).await {
+        Ok(refused) => refused,
+        Err(error) => return visit.problem(&error.into()),
+    };
     let (state, sentence) = words::health(&view.health, visit.transport_now);
     let def = web
         .app
@@ -106,8 +133,12 @@ pub(crate) async fn one(
                 div { dt { "Connects to" } dd { (clean(visit.names.provider(&view.name))) } }
                 div { dt { "Being sent" } dd { (view.in_flight) } }
                 div { dt { "Waiting to be sent" } dd { (view.waiting) } }
+                @for (name, health) in &view.parts {
+                    (part(name, &words::part(health, visit.transport_now)))
+                }
             }
             @if let Some(counts) = &ledger { (numbers(&visit, counts)) }
+            (refusals::section(&visit, &refused))
         },
     )
 }

@@ -12,6 +12,7 @@ mod not_delivered;
 mod notifications;
 mod overview;
 mod people;
+mod refusals;
 pub(crate) mod road;
 pub(crate) mod sign_in;
 mod story;

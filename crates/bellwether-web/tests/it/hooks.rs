@@ -43,9 +43,28 @@ async fn more_than_64_kb_is_refused_and_nothing_reaches_the_engine() {
     let answer = send(server.public, "POST", "/hooks/orders", &[], &large).await;
     assert_eq!(answer.status, 413, "{answer:?}");
     assert!(lock(&server.fake.received).is_empty());
+    let (name, away) = lock(&server.fake.away).pop().expect("it is counted");
+    assert_eq!((name.as_str(), away.code.as_str()), ("orders", "too_large"));
+    assert_eq!((away.status, away.bytes), (413, 64 * 1024 + 1));
+    assert!(away.caller.is_some_and(|caller| caller.is_loopback()));
     let fits = "x".repeat(64 * 1024);
     let answer = send(server.public, "POST", "/hooks/orders", &[], &fits).await;
     assert_eq!(answer.status, 202);
+}
+
+#[tokio::test]
+async fn the_caller_is_who_a_proxy_beside_us_says() {
+    let server = start(empty(), "").await;
+    for headers in [
+        &[][..],
+        &["x-forwarded-for: 198.51.100.7, 203.0.113.9"],
+        &["x-forwarded-for: <b>"],
+    ] {
+        send(server.public, "POST", "/hooks/orders", headers, "{}").await;
+    }
+    let callers = lock(&server.fake.callers).clone();
+    let callers: Vec<String> = callers.iter().map(ToString::to_string).collect();
+    assert_eq!(callers, ["127.0.0.1", "203.0.113.9", "127.0.0.1"]);
 }
 
 #[tokio::test]

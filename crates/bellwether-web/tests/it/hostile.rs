@@ -6,9 +6,10 @@ use bellwether_engine::seam::*;
 use bellwether_engine::store::*;
 use serde_json::json;
 
+use crate::refusals::refused;
 use crate::stand_in::fake::{Fake, document};
 use crate::stand_in::register::{self, Register};
-use crate::stand_in::samples::{ago, ask, card, dead, detail, mail, notification, now, run_row};
+use crate::stand_in::samples::*;
 
 /// What a hostile sender writes into every field.
 pub(crate) const HOSTILE: &str =
@@ -40,6 +41,7 @@ pub(crate) fn hostile() -> Arc<Fake> {
         notifications: Mutex::new(vec![notified]),
         dead: Mutex::new(vec![letter]),
         connections: Mutex::new(vec![connection()]),
+        refused: Mutex::new(refused(&h())),
         cards: Mutex::new(cards().map(|(token, card)| (token.to_owned(), card)).into()),
         documents: Mutex::new(vec![
             document("directory", "people", people),
@@ -96,6 +98,13 @@ fn connection() -> ConnectionView {
         has_source: true,
         in_flight: 1,
         waiting: 1,
+        parts: vec![(
+            h(),
+            ConnectionHealth::NeedsYou {
+                since: ago(3),
+                reason: h(),
+            },
+        )],
     }
 }
 

@@ -8,6 +8,7 @@ mod hooks;
 mod hosted;
 mod hostile;
 mod live;
+mod refusals;
 mod register;
 mod stand_in;
 mod style;

@@ -2,6 +2,7 @@
 //! `--json` gives data as JSON.
 
 mod ask;
+mod connections;
 mod connector;
 mod demo;
 mod doctor;
@@ -48,6 +49,8 @@ enum Command {
     Schema(schema::Schema),
     /// Lists the connectors, or says everything about one.
     Connector(connector::Connector),
+    /// How the connections of a running server are, and what their addresses refused.
+    Connections(connections::Connections),
     /// Lists runs of a running server, or shows one.
     Runs(runs::Runs),
     /// Which people the users of other systems are, and those whom nobody knows yet.
@@ -92,6 +95,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Test(test) => test.run(),
         Command::Schema(schema) => schema.run(),
         Command::Connector(connector) => connector.run(),
+        Command::Connections(all) => with_runtime(all.run()),
         Command::Runs(runs) => with_runtime(runs.run()),
         Command::People(people) => with_runtime(people.run()),
         Command::Usages(usages) => with_runtime(usages.run()),

@@ -32,6 +32,7 @@ static TERM: ConnectorDef = ConnectorDef {
     basis: "Made for tests.",
     auth: AuthSpec::None,
     triggers: &[],
+    thresholds: &[],
     actions: &[],
     inlets: &[],
     reduce: Some(Reducer {

@@ -1,6 +1,9 @@
 //! Inlets: cursor and ids together, attempts before reading, counts that always add up.
 
-use bellwether_engine::store::{InletState, InletStep, LedgerState, LedgerWrite, Member, Verdict};
+use bellwether_engine::store::{
+    InletState, InletStep, LedgerState, LedgerWrite, Member, OTHER, REASONS_MAX, RefusalCount,
+    RefusalSample, Refusals, SAMPLES_MAX, Verdict,
+};
 
 use super::make::*;
 use super::{Everything, each, each_lasting, one};
@@ -198,5 +201,64 @@ fn an_inlet_survives_a_restart() {
         let state = step(&*db, InletStep::Pending { limit: 9 }).await;
         assert_eq!(pending(&state), [("m2", 0), ("m1", 0), ("m0", 0)]);
         assert_eq!(state.since, Some(at(1)));
+    });
+}
+
+fn refusal(reason: &str, n: i64) -> Refusals {
+    let (reason, caller) = (reason.to_owned(), "203.0.113.9".to_owned());
+    let sample = RefusalSample {
+        at: at(n),
+        reason: reason.clone(),
+        status: 401,
+        inlet: String::new(),
+        caller: caller.clone(),
+        bytes: 12,
+        hash: format!("{n:x}"),
+    };
+    Refusals {
+        counts: vec![RefusalCount {
+            reason,
+            message: format!("for the {n}th time"),
+            count: 1,
+            first_at: at(n),
+            last_at: at(n),
+            caller,
+        }],
+        newest: vec![sample],
+    }
+}
+
+#[test]
+fn refused_requests_are_added_up_and_never_fill_the_disk() {
+    each(|db| async move {
+        let read = step(&*db, InletStep::Refusals).await.refusals;
+        assert_eq!(read, Refusals::default());
+        for n in 1..=3 {
+            step(&*db, InletStep::Refused(refusal("wrong_signature", n))).await;
+        }
+        let read = step(&*db, InletStep::Refusals).await.refusals;
+        let row = &read.counts[0];
+        assert_eq!((row.count, row.first_at, row.last_at), (3, at(1), at(3)));
+        assert_eq!(row.message, "for the 3th time");
+        assert_eq!(read.newest[0].hash, "3");
+        for n in 4..100 {
+            step(
+                &*db,
+                InletStep::Refused(refusal(&format!("made_up_{n}"), n)),
+            )
+            .await;
+        }
+        let read = step(&*db, InletStep::Refusals).await.refusals;
+        assert_eq!((read.total(), read.last_at()), (99, Some(at(99))));
+        assert!(
+            read.counts.len() <= REASONS_MAX + 1,
+            "{}",
+            read.counts.len()
+        );
+        assert!(read.counts.iter().any(|row| row.reason == OTHER));
+        assert_eq!(read.newest.len(), SAMPLES_MAX);
+        assert_eq!(read.newest[0].at, at(99));
+        let other = db.inlet("elsewhere", InletStep::Refusals).await.unwrap();
+        assert!(other.refusals.is_empty());
     });
 }

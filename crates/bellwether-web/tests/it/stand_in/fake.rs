@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::future::ready;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bellwether_engine::seam::*;
@@ -76,6 +77,10 @@ pub(crate) struct Fake {
     pub(crate) presses: Mutex<Vec<Press>>,
     pub(crate) decided_for: Mutex<Vec<String>>,
     pub(crate) received: Mutex<Vec<(String, RawRequest)>>,
+    /// What was refused before the engine, where callers came from, what was refused.
+    pub(crate) away: Mutex<Vec<(String, TurnedAway)>>,
+    pub(crate) callers: Mutex<Vec<IpAddr>>,
+    pub(crate) refused: Mutex<Refusals>,
     pub(crate) register: Mutex<Register>,
     pub(crate) now: Mutex<Time>,
     /// Why nothing can be written.
@@ -135,7 +140,17 @@ impl Clock for Fake {
 }
 
 impl Inlets for Fake {
-    fn receive<'a>(&'a self, connection: &'a str, request: RawRequest) -> BoxFuture<'a, RawAnswer> {
+    fn turned_away(&self, connection: &str, away: TurnedAway) {
+        lock(&self.away).push((connection.to_owned(), away));
+    }
+
+    fn receive_from<'a>(
+        &'a self,
+        connection: &'a str,
+        caller: Option<IpAddr>,
+        request: RawRequest,
+    ) -> BoxFuture<'a, RawAnswer> {
+        lock(&self.callers).extend(caller);
         let answer = match connection {
             "busy" => RawAnswer::error(503, "busy", "later"),
             "nobody" => RawAnswer::error(404, "no_such_connection", "there is no nobody"),
@@ -214,6 +229,10 @@ impl Connections for Fake {
 
     fn sweep<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
         done(Ok(2))
+    }
+
+    fn refusals<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Refusals, StoreError>> {
+        done(Ok(lock(&self.refused).clone()))
     }
 
     fn by_reference<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Option<EffectId>> {

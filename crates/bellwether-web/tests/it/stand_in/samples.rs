@@ -306,6 +306,7 @@ fn connections() -> Vec<ConnectionView> {
         has_source,
         in_flight: 0,
         waiting,
+        parts: Vec::new(),
     };
     let reason = "OpenText refuses the password. Set a new one under Connections".to_owned();
     vec![
