@@ -2,6 +2,8 @@
 //! SMTP. The story's mails are in `mails`, who does what with them in `script`, what must have come
 //! of it in `check`.
 
+mod aftermath;
+mod agency;
 mod check;
 mod company;
 mod mails;
@@ -16,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Failed, asked_to_end};
 use crate::output;
+use agency::Agency;
 use outside::Outside;
 use stage::Stage;
 
@@ -96,13 +99,15 @@ fn greet(stage: &Stage, json: bool) {
 /// it.
 async fn play_once(stage: &Stage, outside: &Outside, json: bool) -> Result<(), Failed> {
     let mails = mails::story();
-    let bar = output::progress(mails.len() as u64 + 2, "the story plays");
-    let played = script::play_alone(stage, outside, &bar).await;
+    let bar = output::progress(mails.len() as u64 + 3, "the story plays");
+    let mut agency = Agency::new(stage, outside);
+    let played = script::play_alone(stage, outside, &mut agency, &bar).await;
     bar.finish_and_clear();
-    let lines = match played {
+    let mut lines = match played {
         Ok(()) => check::check(stage, outside).await,
         Err(error) => vec![check::Line::failed("the story plays to its end", error)],
     };
+    lines.extend(agency.check().await);
     let ok = lines.iter().all(|line| line.ok);
     if json {
         let checks: Vec<Value> = lines
