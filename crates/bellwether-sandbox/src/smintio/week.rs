@@ -233,12 +233,10 @@ fn friday(pen: &mut Pen, cast: &Cast<'_>) {
     pen.tell((4, 2), &format!("{c} fails"), "fail", on("$c"));
     let words = format!("{c} is delivered after all");
     pen.tell((4, 3), &words, "deliver", on("$c"));
-    pen.tell(
-        (4, 4),
-        &format!("the licence of {b} is over"),
-        "expire",
-        on("$b"),
-    );
+    // Since yesterday, so that it is past in every zone.
+    let over = json!({"uuid": "$b", "days": -1});
+    let words = format!("the licence of {b} is over");
+    pen.tell((4, 4), &words, "expire", over);
     let anew = json!({"uuid": "$b", "days": 365});
     pen.tell((4, 5), &format!("{b} is bought again"), "renew", anew)
         .keep = Some("$d");

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::check::Line;
 use super::outside::{self, Outside};
-use super::stage::Stage;
 
 /// Pushes about the outage and about the failed purchase, and their ends.
 const PUSHES: [&str; 4] = [
@@ -18,7 +17,8 @@ const PUSHES: [&str; 4] = [
 /// Users of the tenant whom nobody has said who they are.
 const STRANGERS: [&str; 1] = ["Lena Lang"];
 
-pub(super) async fn check(_: &Stage, outside: &Outside, tenant: &str, lines: &mut Vec<Line>) {
+/// Looks at everything, at the tenant's address on the stand-in's control surface.
+pub(super) async fn check(outside: &Outside, tenant: &str, lines: &mut Vec<Line>) {
     for title in PUSHES {
         let what = format!("ivan's phone got one push \"{title}\"");
         lines.push(match outside.push("ivan", title).await {
@@ -69,7 +69,7 @@ async fn declined(outside: &Outside, tenant: &str, lines: &mut Vec<Line>) {
     });
 }
 
-/// Where the stand-in says who carries which phone.
+/// Where the stand-ins say who carries which phone.
 fn phones(tenant: &str) -> String {
     let page = tenant.split("/admin/").next().unwrap_or_default();
     format!("{page}/admin/phones")
