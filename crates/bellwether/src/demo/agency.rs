@@ -14,8 +14,8 @@ use super::outside::{self, LOOK, Outside, PATIENCE};
 use super::stage::{Stage, TENANT};
 use crate::output;
 
-/// The week that is told; names and hours follow from it.
-const SEED: u64 = 0;
+/// The week that is told, the same as on the tenant's page; names and hours follow from it.
+const SEED: u64 = 1;
 /// Flow seconds in one second between two steps, and while the events of a step are waited for.
 const FAST: f64 = 40_000.0;
 const SLOW: f64 = 600.0;

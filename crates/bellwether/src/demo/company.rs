@@ -123,12 +123,16 @@ fn licences(tenant: &Value) -> Result<Value, String> {
         "channel_id": pusher["channel_id"],
         "webhook_secret": text(tenant, "webhook_secret")?,
         "poll_seconds": 60,
-        "campaigns": [{ "collection": CAMPAIGN, "size": 4 }],
+        "campaigns": [
+            { "collection": CAMPAIGN, "size": 4 }, { "collection": BY_HAND, "size": 4 },
+        ],
     }))
 }
 
-/// The campaign that is waited for.
-pub(super) const CAMPAIGN: &str = "Open house";
+/// The campaigns that are waited for: that of the agency's week, and the one that the tenant's page
+/// has a button for.
+pub(super) const CAMPAIGN: &str = "Autumn trail";
+const BY_HAND: &str = "Open house";
 /// A colleague at the tenant whom the directory knows and nobody has recognised yet.
 const STRANGER: &str = "lena";
 

@@ -87,6 +87,7 @@ fn greet(stage: &Stage, json: bool) {
     output::say("Everything runs on this machine, nothing leaves it.");
     output::say("");
     output::say(&format!("  Phones and mailboxes   {sandbox}"));
+    output::say(&format!("  Licences at Smint.io   {sandbox}/smintio"));
     output::say(&format!("  Console                {console}"));
     output::say(&format!("  Pages behind pushes    {pages}"));
     output::say("");
