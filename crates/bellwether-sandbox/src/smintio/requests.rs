@@ -104,7 +104,8 @@ pub(crate) fn perform(
         mails = write(world, tenant, &request);
     }
     if let Some(url) = knobs.webhook_url {
-        hooks::send_later(world, tenant, url, event(tenant, &request));
+        let told = event(world, tenant, &request);
+        hooks::send_later(world, tenant, url, told);
     }
     let mut answer = request.shown();
     answer["mails"] = json!(mails);
@@ -178,7 +179,7 @@ fn change(
 }
 
 /// The webhook that tells of a request: what a custom task handler could send.
-fn event(tenant: &str, request: &Request) -> Value {
+fn event(world: &World, tenant: &str, request: &Request) -> Value {
     let name = match request.state {
         "New" => "request.submitted",
         "Approved" => "request.approved",
@@ -188,9 +189,19 @@ fn event(tenant: &str, request: &Request) -> Value {
     };
     let id = format!("{}|{}", request.task, request.state);
     let kind = request.kind.trim_start_matches("task-type-");
+    let who = match request.state {
+        "New" => &request.requester,
+        _ => &request.reviewer,
+    };
+    let user = world.smintio.with(tenant, |t| {
+        let buyer = t.buyers.iter().find(|b| b.person == *who)?;
+        Some(json!({"user_uuid": buyer.uuid, "name": buyer.name}))
+    });
+    // Who never bought anything has no user at the tenant.
+    let actor = user.flatten().unwrap_or_else(|| json!({"name": who}));
     json!({"id": id, "type": name, "occurred_at": request.updated, "tenant_id": tenant,
         "source": "webhook", "subject": {"task_id": request.task},
-        "asset": {"name": request.asset}, "actor": {"name": request.reviewer},
+        "asset": {"name": request.asset}, "actor": actor,
         "recipients": {"users": [request.requester]},
         "data": {"request_kind": kind, "state_to": request.state, "reason": request.reason}})
 }

@@ -220,7 +220,8 @@ fn thursday(pen: &mut Pen, cast: &Cast<'_>) {
     pen.tell((3, 5), &format!("{b} ends in six days"), "expire", soon);
 }
 
-/// The campaign is complete; a purchase fails; a licence is over and bought again.
+/// The campaign is complete; a purchase fails and comes after all; a licence is over and bought
+/// again.
 fn friday(pen: &mut Pen, cast: &Cast<'_>) {
     let (a, b, c) = (cast.motif(0), cast.motif(1), cast.motif(2));
     let last = json!({"name": cast.campaign});
@@ -230,12 +231,12 @@ fn friday(pen: &mut Pen, cast: &Cast<'_>) {
     let words = format!("{c} is bought with terms nobody knows");
     pen.tell((4, 1), &words, "buy", buy).keep = Some("$c");
     pen.tell((4, 2), &format!("{c} fails"), "fail", on("$c"));
-    pen.tell(
-        (4, 4),
-        &format!("the licence of {b} is over"),
-        "expire",
-        on("$b"),
-    );
+    let words = format!("{c} is delivered after all");
+    pen.tell((4, 3), &words, "deliver", on("$c"));
+    // Since yesterday, so that it is past in every zone.
+    let over = json!({"uuid": "$b", "days": -1});
+    let words = format!("the licence of {b} is over");
+    pen.tell((4, 4), &words, "expire", over);
     let anew = json!({"uuid": "$b", "days": 365});
     pen.tell((4, 5), &format!("{b} is bought again"), "renew", anew)
         .keep = Some("$d");

@@ -341,6 +341,29 @@ async fn only_a_known_client_is_sent_back_and_consent_can_be_automatic() {
 }
 
 #[tokio::test]
+async fn the_info_says_everything_that_a_connection_needs() {
+    let smint = Smint::start().await;
+    for pointer in ["/tenant", "/token_url", "/client_id", "/client_secret"] {
+        assert!(!smint.part(pointer).is_empty(), "{pointer}");
+    }
+    for pointer in ["/pusher/key", "/pusher/channel", "/pusher/auth_url"] {
+        assert!(!smint.part(pointer).is_empty(), "{pointer}");
+    }
+    assert_eq!(smint.part("/tenant"), TENANT);
+    assert!(
+        smint
+            .part("/token_url")
+            .ends_with("/alpenwerk/connect/token")
+    );
+    assert!(smint.part("/pusher/channel").starts_with("private-2-"));
+    let token = smint.refresh(&smint.part("/refresh_token")).await.json();
+    let token = token["access_token"].as_str().expect("a token");
+    assert_eq!(smint.page(token, "").await.status, 200, "it opens the feed");
+    let secret = base64::prelude::BASE64_STANDARD.decode(smint.part("/webhook_secret"));
+    assert_eq!(secret.expect("base64").len(), 32, "a key of full length");
+}
+
+#[tokio::test]
 async fn refresh_tokens_rotate_and_the_old_one_is_dead() {
     let smint = Smint::start().await;
     let first = smint.part("/refresh_token");

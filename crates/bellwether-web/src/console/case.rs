@@ -58,7 +58,15 @@ async fn read(web: &Web, id: &str) -> Result<RunDetail, Problem> {
 /// The first notification's title says best what the case is about.
 fn headline(detail: &RunDetail) -> String {
     let titles = detail.effects.iter().find_map(title);
-    titles.unwrap_or_else(|| format!("{}: {}", detail.run.flow, detail.run.key))
+    titles.unwrap_or_else(|| format!("{}: {}", program(&detail.run.flow), detail.run.key))
+}
+
+/// A flow by its name; what a connection remembers by itself belongs to no flow.
+fn program(name: &str) -> String {
+    match name.strip_prefix("reduce:") {
+        Some(connector) => format!("memory of {connector}"),
+        None => name.to_owned(),
+    }
 }
 
 fn title(effect: &EffectRow) -> Option<String> {
@@ -73,7 +81,7 @@ fn show(visit: &Visit, detail: &RunDetail, turns: &Turns) -> Markup {
         p.under-title { (words::run(run.status).show()) }
         dl.facts.wide {
             (fact("Flow", &html! {
-                a href={ "/cases?flow=" (encode(&run.flow)) } { (clean(&run.flow)) }
+                a href={ "/cases?flow=" (encode(&run.flow)) } { (clean(&program(&run.flow))) }
             }))
             (fact("Matter", &html! { (clean(&run.key)) }))
             (fact("Began", &visit.time(run.opened_at)))

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bellwether_engine::seam::ConnectionView;
 use bellwether_engine::store::{LedgerCounts, Refusals};
+use bellwether_model::connector::ConnectorDef;
 use maud::{Markup, html};
 
 use super::frame::{Visit, back};
@@ -137,13 +138,48 @@ pub(crate) async fn one(
                     (part(name, &words::part(health, visit.transport_now)))
                 }
             }
-            @if let Some(counts) = &ledger { (numbers(&visit, counts)) }
+            @if let Some(counts) = &ledger {
+                @let mails = def.is_none_or(brings_mails);
+                (numbers(&visit, counts, if mails { &MAILS } else { &RECORDS }))
+            }
             (refusals::section(&visit, &refused))
         },
     )
 }
 
-fn numbers(visit: &Visit, counts: &LedgerCounts) -> Markup {
+/// How the things are called that a connection counts.
+struct Counted {
+    missing: &'static str,
+    came: &'static str,
+    against: &'static str,
+    unmatched: &'static str,
+    ignored: &'static str,
+    gone: &'static str,
+}
+
+const MAILS: Counted = Counted {
+    missing: "Missing mails",
+    came: "Mails that came in",
+    against: "the mailbox itself",
+    unmatched: "nobody was notified about these",
+    ignored: "drafts and our own mails",
+    gone: "deleted in the mailbox",
+};
+const RECORDS: Counted = Counted {
+    missing: "Missing records",
+    came: "Records that came in",
+    against: "the provider's own list",
+    unmatched: "no flow begins with the record itself",
+    ignored: "",
+    gone: "no longer at the provider",
+};
+
+fn brings_mails(def: &&'static ConnectorDef) -> bool {
+    let mut triggers = def.triggers.iter();
+    triggers.any(|trigger| trigger.nouns.contains(&"mail"))
+}
+
+fn numbers(visit: &Visit, counts: &LedgerCounts, words: &Counted) -> Markup {
     let missing = if counts.gaps == 0 {
         Pill::new(
             "ok",
@@ -158,47 +194,31 @@ fn numbers(visit: &Visit, counts: &LedgerCounts) -> Markup {
         )
     };
     let rows = [
-        (
-            "Mails that came in",
-            counts.received,
-            "each is in the record",
-        ),
+        (words.came, counts.received, "each is in the record"),
         ("Taken by a flow", counts.matched, ""),
-        (
-            "Taken by no flow",
-            counts.unmatched,
-            "nobody was notified about these",
-        ),
+        ("Taken by no flow", counts.unmatched, words.unmatched),
         ("Not yet read", counts.pending, "known, read next"),
         (
             "Not readable",
             counts.failed,
             "in three attempts; a dead letter tells of each",
         ),
-        (
-            "Nothing for flows",
-            counts.ignored,
-            "drafts and our own mails",
-        ),
-        (
-            "Gone before they were read",
-            counts.gone,
-            "deleted in the mailbox",
-        ),
+        ("Nothing for flows", counts.ignored, words.ignored),
+        ("Gone before they were read", counts.gone, words.gone),
     ];
     html! {
         section aria-labelledby="ledger" {
             h2 #ledger { "What came in, counted" }
             dl.facts.wide {
-                (fact("Missing mails", &html! {
+                (fact(words.missing, &html! {
                     (missing.show()) " "
                     span.meta {
                         @match counts.counted_at {
                             Some(at) => {
-                                "counted against the mailbox itself, "
+                                "counted against " (words.against) ", "
                                 (visit.time(at))
                             },
-                            None => { "not counted against the mailbox yet" },
+                            None => { "not counted against " (words.against) " yet" },
                         }
                     }
                 }))

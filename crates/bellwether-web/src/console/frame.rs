@@ -49,7 +49,7 @@ const NOTES: [(&str, &str, &str, &str); 13] = [
         "info",
         "It brings nothing in by itself, so there is nothing to read.",
     ),
-    ("counted", "ok", "check", "Counted. Missing mails:"),
+    ("counted", "ok", "check", "Counted. Missing:"),
     ("swept", "ok", "check", "Taken in from what was missing:"),
     ("mapped", "ok", "check", "From now on this is"),
     ("proposed", "ok", "check", "Proposals found:"),

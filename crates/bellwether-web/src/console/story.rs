@@ -13,6 +13,8 @@ use crate::words::plain;
 const HEADLINES: [&str; 7] = [
     "subject", "title", "headline", "name", "number", "text", "message",
 ];
+/// The noun whose name tells more than any other: a project beside it has a name too.
+const ASSET: &str = "asset";
 /// The source of everything that people do with notifications.
 const PEOPLE: &str = "people";
 /// How deep a field is looked for.
@@ -25,14 +27,21 @@ pub(crate) fn came_in(event: &Event, names: &Names) -> String {
     if envelope.source == PEOPLE {
         return did(&envelope.kind, data, names);
     }
-    let noun = data.as_object().and_then(|data| data.keys().next());
-    let headline = HEADLINES.iter().find_map(|key| field(data, key));
-    match (noun, headline) {
-        (Some(noun), Some(headline)) => {
+    let nouns = data.as_object();
+    // One noun is what it is about; among several the type says it better.
+    let what = match nouns.map(|nouns| nouns.keys().collect::<Vec<_>>()) {
+        Some(nouns) if nouns.len() == 1 => Some(plain(nouns[0])),
+        Some(nouns) if !nouns.is_empty() => Some(kind_words(&envelope.kind)),
+        _ => None,
+    };
+    let asset = find(data, ASSET, DEPTH_MAX).and_then(|asset| field(asset, "name"));
+    let headline = asset.or_else(|| HEADLINES.iter().find_map(|key| field(data, key)));
+    match (what, headline) {
+        (Some(what), Some(headline)) => {
             let from = sender(data).unwrap_or(&envelope.source);
             format!(
                 "{}: {}, from {from}",
-                capital(&plain(noun)),
+                capital(&what),
                 short(&veil::text(headline), 90)
             )
         }

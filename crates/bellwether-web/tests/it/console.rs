@@ -287,7 +287,7 @@ async fn buttons_do_and_say_what_they_did() {
     let counted = post(&server, "/connections/approvals/recount", "")
         .await
         .body;
-    assert!(counted.contains("Counted. Missing mails: 2"));
+    assert!(counted.contains("Counted. Missing: 2"));
     assert!(counted.contains("2 of 214"));
     let decided = post(
         &server,

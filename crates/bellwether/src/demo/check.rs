@@ -16,7 +16,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn of(what: &str, ok: bool, saw: impl Into<String>) -> Self {
+    pub(super) fn of(what: &str, ok: bool, saw: impl Into<String>) -> Self {
         Self {
             what: what.to_owned(),
             ok,
@@ -125,9 +125,9 @@ async fn phones(outside: &Outside, lines: &mut Vec<Line>) {
             ok,
             format!("{} pushes, {doubled} doubled", seen.len()),
         ));
-        let open = pushes
-            .iter()
-            .filter(|push| push.kind != "update" && push.state == "received");
+        let open = pushes.iter().filter(|push| {
+            !["update", "notify"].contains(&&*push.kind) && push.state == "received"
+        });
         let open: Vec<&str> = open.map(|push| push.title.as_str()).collect();
         let what = format!("{person}'s phone shows nothing that still asks");
         lines.push(Line::of(&what, open.is_empty(), open.join(", ")));

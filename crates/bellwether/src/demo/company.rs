@@ -70,10 +70,6 @@ pub(super) const APP_KEY: &str = "demo-companion-app-key";
 
 /// The connections, from what the stand-ins say about themselves.
 pub(super) fn connections(info: &Value) -> Result<BTreeMap<String, ConnectionConfig>, String> {
-    let text = |value: &Value, name: &str| {
-        let text = value.get(name).and_then(Value::as_str).map(str::to_owned);
-        text.ok_or_else(|| format!("the stand-ins do not say `{name}`"))
-    };
     let mailboxes = info.get("mailboxes").and_then(Value::as_array);
     let watched = mailboxes
         .and_then(|all| {
@@ -99,7 +95,57 @@ pub(super) fn connections(info: &Value) -> Result<BTreeMap<String, ConnectionCon
         "engagement_key": APP_KEY,
     });
     connections.insert("push".to_owned(), connection("opentext_push", push));
+    let tenant = info
+        .get("smintio")
+        .ok_or("the stand-ins have no licence tenant")?;
+    connections.insert(
+        "smintio".to_owned(),
+        connection("smintio", licences(tenant)?),
+    );
     Ok(connections)
+}
+
+fn text(value: &Value, name: &str) -> Result<String, String> {
+    let text = value.get(name).and_then(Value::as_str).map(str::to_owned);
+    text.ok_or_else(|| format!("the stand-ins do not say `{name}`"))
+}
+
+/// The settings for the tenant: feed, hints of the push channel, signed webhooks, one campaign.
+fn licences(tenant: &Value) -> Result<Value, String> {
+    let pusher = &tenant["pusher"];
+    Ok(json!({
+        "tenant": text(tenant, "tenant")?, "client_id": text(tenant, "client_id")?,
+        "client_secret": text(tenant, "client_secret")?,
+        "refresh_token": text(tenant, "refresh_token")?,
+        "base_url": text(tenant, "feed_url")?, "token_url": text(tenant, "token_url")?,
+        "web_url": text(tenant, "issuer")?,
+        "push_url": text(tenant, "url")?, "push_key": text(pusher, "key")?,
+        "channel_id": pusher["channel_id"],
+        "webhook_secret": text(tenant, "webhook_secret")?,
+        "poll_seconds": 60,
+        "campaigns": [
+            { "collection": CAMPAIGN, "size": 4 }, { "collection": BY_HAND, "size": 4 },
+        ],
+    }))
+}
+
+/// The campaigns that are waited for: that of the agency's week, and the one that the tenant's page
+/// has a button for.
+pub(super) const CAMPAIGN: &str = "Autumn trail";
+const BY_HAND: &str = "Open house";
+/// A colleague at the tenant whom the directory knows and nobody has recognised yet.
+const STRANGER: &str = "lena";
+
+/// Which people of the directory the tenant's users are, as the console's API takes it. One of them
+/// is left out, and the agency's people are in no directory: so there is somebody to recognise.
+pub(super) fn known_at(tenant: &Value) -> Value {
+    let users = tenant["buyers"].as_array().into_iter().flatten();
+    let known = users.filter(|user| user["person"] != "" && user["person"] != STRANGER);
+    let entries = known.map(|user| {
+        json!({ "connection": "smintio", "id": user["uuid"], "name": user["name"],
+            "person": user["person"] })
+    });
+    json!({ "identities": entries.collect::<Vec<_>>() })
 }
 
 fn connection(connector: &str, settings: Value) -> ConnectionConfig {

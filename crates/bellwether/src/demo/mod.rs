@@ -1,7 +1,9 @@
 //! The demo: stand-ins, server, the approval flow and a story in one process, over real HTTP and
 //! SMTP. The story's mails are in `mails`, who does what with them in `script`, what must have come
-//! of it in `check`.
+//! of it in `check`; the week of the licence tenant is in `agency`.
 
+mod aftermath;
+mod agency;
 mod check;
 mod company;
 mod mails;
@@ -16,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Failed, asked_to_end};
 use crate::output;
+use agency::Agency;
 use outside::Outside;
 use stage::Stage;
 
@@ -31,8 +34,10 @@ pub(crate) struct Settings {
     pub(crate) json: bool,
 }
 
-/// The seed of the mission whose flow the demo plays.
+/// The seeds of the mission whose flows the demo plays: approvals, and the outage in the agency's
+/// week.
 const SEED: &str = "G1";
+const WEEK_SEED: &str = "S7";
 
 /// Runs the demo.
 ///
@@ -82,6 +87,7 @@ fn greet(stage: &Stage, json: bool) {
     output::say("Everything runs on this machine, nothing leaves it.");
     output::say("");
     output::say(&format!("  Phones and mailboxes   {sandbox}"));
+    output::say(&format!("  Licences at Smint.io   {sandbox}/smintio"));
     output::say(&format!("  Console                {console}"));
     output::say(&format!("  Pages behind pushes    {pages}"));
     output::say("");
@@ -96,37 +102,50 @@ fn greet(stage: &Stage, json: bool) {
 /// it.
 async fn play_once(stage: &Stage, outside: &Outside, json: bool) -> Result<(), Failed> {
     let mails = mails::story();
-    let bar = output::progress(mails.len() as u64 + 2, "the story plays");
-    let played = script::play_alone(stage, outside, &bar).await;
+    let bar = output::progress(mails.len() as u64 + 3, "the story plays");
+    let mut agency = Agency::new(stage, outside);
+    let played = script::play_alone(stage, outside, &mut agency, &bar).await;
     bar.finish_and_clear();
-    let lines = match played {
+    let approvals = match played {
         Ok(()) => check::check(stage, outside).await,
         Err(error) => vec![check::Line::failed("the story plays to its end", error)],
     };
-    let ok = lines.iter().all(|line| line.ok);
+    let week = agency.check().await;
+    let is_ok = |lines: &[check::Line]| lines.iter().all(|line| line.ok);
+    let ok = is_ok(&approvals) && is_ok(&week);
     if json {
-        let checks: Vec<Value> = lines
-            .iter()
-            .map(|line| json!({ "what": line.what, "ok": line.ok, "saw": line.saw }))
-            .collect();
         let seen = outside.totals().await.unwrap_or(Value::Null);
         output::json(&json!({
             "ok": ok,
             "flows": [{
-                "seed": SEED, "flow": "approval-mail", "ok": ok, "mails": mails.len(),
-                "seen_by_stand_ins": seen, "checks": checks,
+                "seed": SEED, "flow": "approval-mail", "ok": is_ok(&approvals),
+                "mails": mails.len(), "seen_by_stand_ins": seen, "checks": listed(&approvals),
+            }, {
+                "seed": WEEK_SEED, "flow": "sync-outage", "ok": is_ok(&week),
+                "checks": listed(&week),
             }],
         }));
     } else {
-        for line in &lines {
-            let mark = if line.ok { "ok " } else { "BAD" };
-            output::data(&format!("{mark}  {:<58} {}", line.what, line.saw));
-        }
-        let good = lines.iter().filter(|line| line.ok).count();
-        output::data(&format!(
-            "{SEED} approval-mail: {good} of {} checks hold",
-            lines.len()
-        ));
+        show(SEED, "approval-mail", &approvals);
+        show(WEEK_SEED, "sync-outage", &week);
     }
     if ok { Ok(()) } else { Err(Failed::Quietly) }
+}
+
+fn listed(lines: &[check::Line]) -> Vec<Value> {
+    let each = lines.iter();
+    each.map(|line| json!({ "what": line.what, "ok": line.ok, "saw": line.saw }))
+        .collect()
+}
+
+fn show(seed: &str, flow: &str, lines: &[check::Line]) {
+    for line in lines {
+        let mark = if line.ok { "ok " } else { "BAD" };
+        output::data(&format!("{mark}  {:<66} {}", line.what, line.saw));
+    }
+    let good = lines.iter().filter(|line| line.ok).count();
+    output::data(&format!(
+        "{seed} {flow}: {good} of {} checks hold",
+        lines.len()
+    ));
 }

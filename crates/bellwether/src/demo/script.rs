@@ -3,6 +3,7 @@
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use super::agency::Agency;
 use super::mails::{self, StoryMail, address_of};
 use super::outside::Outside;
 use super::stage::Stage;
@@ -23,6 +24,16 @@ async fn send(outside: &Outside, mail: &StoryMail) -> Result<(), String> {
 /// The story for people who look on: mails come in one by one, people decide themselves.
 pub(super) async fn play_for_people(stage: &Stage, outside: &Outside) -> Result<(), String> {
     outside.watched("approvals").await?;
+    let mut agency = Agency::new(stage, outside);
+    let ended = tokio::try_join!(the_post(stage, outside), agency.play_for_people());
+    ended?;
+    output::say(
+        "That was the post and the agency's week. Send more yourself, or by SMTP; Ctrl-C ends it.",
+    );
+    std::future::pending().await
+}
+
+async fn the_post(stage: &Stage, outside: &Outside) -> Result<(), String> {
     for mail in mails::story() {
         send(outside, &mail).await?;
         let subject = mail
@@ -36,14 +47,14 @@ pub(super) async fn play_for_people(stage: &Stage, outside: &Outside) -> Result<
         ));
         tokio::time::sleep(BETWEEN).await;
     }
-    output::say("That was the post. Send more yourself, or by SMTP; Ctrl-C ends it.");
-    std::future::pending().await
+    Ok(())
 }
 
 /// The story without people: every scene is played by the script.
 pub(super) async fn play_alone(
     stage: &Stage,
     outside: &Outside,
+    agency: &mut Agency<'_>,
     bar: &ProgressBar,
 ) -> Result<(), String> {
     outside.watched("approvals").await?;
@@ -61,6 +72,8 @@ pub(super) async fn play_alone(
     from_the_console(outside).await?;
     taken_back(outside).await?;
     by_mail(outside).await?;
+    bar.inc(1);
+    agency.play().await?;
     bar.inc(1);
     // Nobody answers PO-4721: reminder, deputy, owner, end; a week of flow time.
     stage.run_at(FAST).await?;

@@ -21,6 +21,8 @@ use crate::server::{Composed, FlowDocument, Options, Running, bind};
 
 /// The flow clock begins on a Monday morning in Vienna.
 const MONDAY: &str = "2026-03-02T08:00:00Z";
+/// The tenant at the stand-in's control surface.
+pub(super) const TENANT: &str = "/admin/smintio/alpenwerk";
 /// Flow seconds in one second while a person may take part.
 const RATE: f64 = 60.0;
 
@@ -36,7 +38,7 @@ pub(super) struct Stage {
 impl Stage {
     /// Brings everything up.
     pub(super) async fn set(settings: &Settings) -> Result<Self, Failed> {
-        let start = Time::parse(MONDAY).map_err(|error| error.to_string())?;
+        let start = Self::begins()?;
         let clock = Arc::new(ScaledClock::new(start, RATE));
         let sandbox = open_sandbox(settings.sandbox_port, &clock).await?;
         let (folder, passing) = folder(settings.data.as_deref())?;
@@ -79,8 +81,13 @@ impl Stage {
             "app_key": company::APP_KEY,
         });
         outside::post(&format!("{page}/admin/companion"), &companion).await?;
+        let told_at = json!({ "webhook_url": format!("{public_url}/hooks/smintio") });
+        outside::post(&format!("{page}{TENANT}/settings"), &told_at).await?;
         let app = composed.app();
         let running = Running::start(composed, app, internal, public).await?;
+        let tenant = outside::get(&format!("{page}{TENANT}")).await?;
+        let identities = format!("http://{}/api/identities", running.internal);
+        outside::post(&identities, &company::known_at(&tenant)).await?;
         if running.internal.port() != settings.port && settings.port != 0 {
             output::say(&format!(
                 "port {} is taken; the console is at {} instead",
@@ -114,6 +121,11 @@ impl Stage {
     /// Present flow time.
     pub(super) fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// When the story begins, in flow time.
+    pub(super) fn begins() -> Result<Time, String> {
+        Time::parse(MONDAY).map_err(|error| error.to_string())
     }
 
     /// Lets flow time run at another rate from now on, on both sides.
@@ -154,13 +166,18 @@ async fn furnish(composed: &Composed, page: &str) -> Result<(), Failed> {
         flows: std::collections::BTreeMap::new(),
     };
     composed.import_setup(&setup).await?;
-    let flow = FlowConfig {
-        position: Some(Position::On),
-        inputs: json!({ "mailbox": "approvals", "owner": "ivan" }),
-    };
-    composed
-        .import_flow("approval-mail", recipe(), Some(&flow))
-        .await?;
+    let flows = [
+        (
+            approval(),
+            json!({ "mailbox": "approvals", "owner": "ivan" }),
+        ),
+        (outage(), json!({ "tell": "ivan" })),
+    ];
+    for ((name, document), inputs) in flows {
+        let position = Some(Position::On);
+        let flow = FlowConfig { position, inputs };
+        composed.import_flow(name, document, Some(&flow)).await?;
+    }
     let complaints = composed.reload().await?;
     if complaints.is_empty() {
         Ok(())
@@ -214,13 +231,27 @@ fn folder(given: Option<&Path>) -> Result<(PathBuf, bool), String> {
     Ok((folder, passing))
 }
 
-fn recipe() -> FlowDocument {
+type Recipe = (&'static str, FlowDocument);
+
+fn approval() -> Recipe {
     let approvers = include_str!("../../../../recipes/approvers.csv");
-    FlowDocument {
+    let document = FlowDocument {
         file: "recipes/approval-mail.yaml".to_owned(),
         text: include_str!("../../../../recipes/approval-mail.yaml").to_owned(),
         files: [("approvers.csv".to_owned(), approvers.to_owned())].into(),
         inputs: Value::Null,
         position: Position::Off,
-    }
+    };
+    ("approval-mail", document)
+}
+
+fn outage() -> Recipe {
+    let document = FlowDocument {
+        file: "recipes/sync-outage.yaml".to_owned(),
+        text: include_str!("../../../../recipes/sync-outage.yaml").to_owned(),
+        files: std::collections::BTreeMap::new(),
+        inputs: Value::Null,
+        position: Position::Off,
+    };
+    ("sync-outage", document)
 }

@@ -74,7 +74,27 @@ fn connectors_are_listed_and_an_unknown_one_is_named() {
     assert_eq!(names, known);
     for name in known {
         let one: Value = serde_json::from_str(&printed(&["connector", name, "--json"])).unwrap();
+        for part in ["settings", "triggers", "actions", "inlets"] {
+            let listed = one[part].as_array();
+            let listed = listed.unwrap_or_else(|| panic!("{name} does not list its {part}"));
+            for item in listed {
+                assert!(item["verified"].is_boolean(), "{name}: {item}");
+            }
+        }
+        for field in one["settings"].as_array().unwrap() {
+            for key in ["name", "holds", "about"] {
+                assert!(!field[key].as_str().unwrap().is_empty(), "{name}: {field}");
+            }
+            let is_secret = field["secret"].as_bool().unwrap();
+            assert_eq!(is_secret, field["holds"] == "secret", "{name}: {field}");
+        }
+        for action in one["actions"].as_array().unwrap() {
+            assert!(action["sample"].is_object(), "{name}: {action}");
+        }
+        let said = printed(&["connector", name]);
         for trigger in one["triggers"].as_array().unwrap() {
+            let event = trigger["event"].as_str().unwrap();
+            assert!(said.contains(&format!("### `{event}`")), "{name}: {event}");
             let schema = validator(&trigger["schema"]);
             assert!(schema.is_valid(&trigger["sample"]), "{}", trigger["event"]);
         }
