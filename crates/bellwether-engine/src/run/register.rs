@@ -17,7 +17,8 @@ use crate::store::{
 };
 
 /// The type of events that say who uses an asset: `{asset, user, document, time}`, at the top of
-/// the payload or in one of its nouns.
+/// the payload or in one of its nouns. A connector's own type ends in it, with the nouns that
+/// connectors use: `{asset, actor, use: {document, used_at}}`.
 pub const ASSET_USED: &str = "asset.used";
 /// The nouns in which any event may name users of its system: `{id, name, email}` or a list.
 const USERS: [&str; 3] = ["user", "users", "actor"];
@@ -29,14 +30,20 @@ pub(super) fn said_of_people(setup: &Setup, event: &Event, member: &mut Member) 
     let Some(data) = event.envelope.data.as_object() else {
         return;
     };
-    let says_usage = event.envelope.kind == ASSET_USED;
+    let kind = event.envelope.kind.as_str();
+    let says_usage = kind == ASSET_USED
+        || kind
+            .strip_suffix(ASSET_USED)
+            .is_some_and(|connector| connector.ends_with('.'));
     if !says_usage && !USERS.iter().any(|noun| data.contains_key(*noun)) {
         return;
     }
     let directory = &setup.directory;
     let source = event.envelope.source.as_str();
-    // Our own events name people of the directory.
-    if event.envelope.cause.is_some() && !says_usage {
+    // What flows say names people of the directory; what a connector makes of its own records names
+    // those of its system.
+    let ours = event.envelope.cause.is_some() && !setup.links.contains_key(source);
+    if ours && !says_usage {
         return;
     }
     if !says_usage {
@@ -88,20 +95,27 @@ fn usage_of(data: &Map<String, Value>, envelope: &NewEvent) -> Result<UsageSaid,
     let body = places
         .find(|place| place.contains_key("asset"))
         .ok_or("it names no asset; send {asset, user, document, time}")?;
-    let name = |key: &str| body.get(key).and_then(name_of).unwrap_or_default();
-    let user = body.get("user").and_then(user_of);
+    let within = data.get("use").and_then(Value::as_object);
+    let either = |key: &str, other: &str| {
+        let other = within.and_then(|within| within.get(other));
+        body.get(key).or(other)
+    };
+    let user = body.get("user").or_else(|| data.get("actor"));
+    let user = user.and_then(user_of);
     let how = match body.get("how").and_then(Value::as_str) {
         None => How::Said,
         Some(word) => How::of_word(word).ok_or("`how` is none of the words that it may be")?,
     };
-    let time = match body.get("time").and_then(Value::as_str) {
+    let time = match either("time", "used_at").and_then(Value::as_str) {
         None => envelope.time,
         Some(text) => Time::parse(text).map_err(|_| "`time` is not an RFC 3339 instant")?,
     };
     Ok(UsageSaid {
-        asset: name("asset"),
+        asset: body.get("asset").and_then(name_of).unwrap_or_default(),
         user: user.ok_or("it names no user")?,
-        document: name("document"),
+        document: either("document", "document")
+            .and_then(name_of)
+            .unwrap_or_default(),
         how,
         since: None,
         at: Some(time),

@@ -24,25 +24,39 @@ const NEXT: &str = "next";
 pub(super) struct Kept {
     pub(super) tx: Transaction,
     pub(super) rules: Rules,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) phase: Option<Phase>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) phase_since: Option<Time>,
     /// Whether it was said that this phase takes too long, and whether that is settled.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) waits_said: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) waits_over: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) failed_said: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) reasons: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) terms: Vec<TermMemory>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) limits: BTreeMap<String, LimitMemory>,
     /// The counters when every term had ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ended_with: Option<BTreeMap<String, i64>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) used_after_end: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) campaign: Option<Watched>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) campaign_status: Option<String>,
     /// How its asset knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) licensed: Option<Licence>,
     /// How often that was told.
     pub(super) licensed_told: u64,
     /// The licence that takes over from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cover: Option<Cover>,
     /// How often that changed.
     pub(super) covers: u64,

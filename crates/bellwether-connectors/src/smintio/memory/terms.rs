@@ -18,8 +18,10 @@ pub(super) struct Dated {
     /// The date as the feed wrote it.
     until: String,
     /// Thresholds that are settled: said, or passed in silence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     done: Vec<i64>,
     /// Whether its end is settled.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     over: bool,
     /// Whether anything of it was told to somebody.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -211,8 +213,10 @@ impl TermMemory {
 #[serde(default)]
 pub(super) struct LimitMemory {
     max: i64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     done: Vec<i64>,
     /// Whether it was said that the limit is exceeded.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     exceeded: bool,
 }
 

@@ -57,6 +57,25 @@ fn who(usage: &UsageWrite) -> (&str, &str) {
 }
 
 #[test]
+fn a_connectors_own_usage_counts_too() {
+    let data = json!({"asset": {"id": "a-1", "name": "Alpine sunrise"}, "severity": "info",
+        "transaction": {}, "actor": {"uuid": CARLA, "name": "Carla"},
+        "use": {"document": "Spring.indd", "used_at": "2026-03-01T09:00:00Z"}});
+    let member = said("dam.asset.used", data.clone());
+    let Some(RegisterWrite::Usage(usage)) = member.register.last() else {
+        panic!("no usage: {member:?}");
+    };
+    assert_eq!(usage.asset, "a-1");
+    assert_eq!(usage.document, "Spring.indd");
+    assert_eq!(usage.who.id, CARLA);
+    let other = said("dam.misasset.used", data);
+    assert!(!matches!(
+        other.register.last(),
+        Some(RegisterWrite::Usage(_))
+    ));
+}
+
+#[test]
 fn a_usage_is_read_from_the_payload_or_from_a_noun() {
     let plain = json!({"asset": "a-1", "user": "alice", "document": "Flyer.indd",
         "time": "2026-03-01T08:00:00Z", "how": "linked"});
