@@ -151,14 +151,23 @@ impl Engine {
                 .or_insert_with(|| Arc::new(Lane::new(&link.name, link.slots)));
         }
         drop(lanes);
-        *self
-            .inner
-            .setup
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        let now = Arc::new(setup);
+        let before = std::mem::replace(
+            &mut *self
+                .inner
+                .setup
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+            Arc::clone(&now),
+        );
         // Flows may want to be told of other thresholds than before.
-        for link in self.setup().links.values() {
-            if !link.def.thresholds.is_empty() {
+        for link in now.links.values() {
+            let wants = |setup: &Setup| {
+                let all = link.def.thresholds.iter();
+                let all = all.map(|def| setup.flows.thresholds(def, &link.name));
+                all.collect::<Vec<_>>()
+            };
+            if wants(&before) != wants(&now) {
                 self.inlet_of(&link.name).hint.notify_one();
             }
         }

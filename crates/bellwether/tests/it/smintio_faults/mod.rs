@@ -37,7 +37,7 @@ const LASTING: &str = "\
 429 with Retry-After: 17 | too_many         | clapi | retry          | rate_limited      | 17
 429 without a time       | too_many         | clapi | retry          | rate_limited      | 2-2.5
 500                      | internal         | clapi | retry          | provider_error    | 1
-501                      | not_implemented  | clapi | retry          | provider_error    | 1
+501                      | not_implemented  | clapi | retry          | not_implemented   | 1
 503                      | unavailable      | clapi | retry          | provider_error    | 1
 302 to maintenance       | maintenance      | clapi | retry          | maintenance       | 1
 302 to tenant selector   | tenant_selector  | clapi | needs a person | tenant_not_found  | 1
