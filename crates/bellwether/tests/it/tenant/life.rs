@@ -333,7 +333,12 @@ impl Life {
                 self.cursor_lost = true;
             }
             1 => drop(self.deed("tokens", json!({"expire_access": true})).await),
-            2 => drop(self.deed("redeliver", json!({"count": 4})).await),
+            2 => {
+                // What comes again shows what grew in silence: nothing may be outstanding.
+                self.read(true, false).await;
+                self.deed("redeliver", json!({"count": 4})).await;
+                self.read(false, false).await;
+            }
             3 => {
                 let kinds = ["too_many", "internal", "maintenance", "truncated", "locked"];
                 self.deed("outage", json!({"kind": kinds[dice.below(5)]}))
