@@ -3,10 +3,8 @@
 use super::tree::sources;
 use super::{Exception, Offence, judge};
 
-/// Lines in a file of code. Beyond it a file has two subjects.
+/// Lines in a file, of code or tests. Beyond it a file has two subjects.
 const LINES_MAX: usize = 500;
-/// Lines in a file of tests.
-const TEST_LINES_MAX: usize = 800;
 /// Columns in a line, as rustfmt has it; it leaves comments, strings and markup alone, this does
 /// not.
 const COLUMNS_MAX: usize = 100;
@@ -57,14 +55,9 @@ fn every_rust_file_opens_with_a_header() {
 fn files_stay_short() {
     let mut offences = Vec::new();
     for source in sources().iter().filter(|s| s.is_rust()) {
-        let limit = if source.is_test() {
-            TEST_LINES_MAX
-        } else {
-            LINES_MAX
-        };
         let lines = source.text.lines().count();
-        if lines > limit {
-            let what = format!("{lines} lines, at most {limit}: split it by verb");
+        if lines > LINES_MAX {
+            let what = format!("{lines} lines, at most {LINES_MAX}: split it by verb");
             offences.push(Offence::new(&source.path, what));
         }
     }
