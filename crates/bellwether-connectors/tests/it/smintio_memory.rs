@@ -376,6 +376,18 @@ fn our_own_link_is_told_when_it_fails_for_long_or_for_good_and_flapping_is_not()
     cells.take(link(&cells, None));
     cells.pass_to("2026-01-20T12:05:00Z");
     assert_eq!(cells.news(), ["sync.recovered"]);
+    // An outage that was told, and then turns out to need somebody, is told once more.
+    cells.take(link(&cells, away));
+    cells.pass_to("2026-01-20T12:10:00Z");
+    cells.take(link(&cells, Some(("invalid_grant", true))));
+    assert_eq!(cells.news(), ["sync.failed", "sync.failed"]);
+    assert_eq!(
+        cells.happened.last().unwrap().data["sync"]["needs_person"],
+        true
+    );
+    cells.pass_to("2026-01-20T12:30:00Z");
+    cells.take(link(&cells, Some(("invalid_client", true))));
+    assert_eq!(cells.news(), [""; 0]);
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Engine {
             let settled = inlet.settled.load(Ordering::Relaxed) > before;
             let failed = result.is_err();
             let wait = rhythm.wait(name, result, settled, feed.poll_every());
-            self.until_next_read(&inlet, wait, failed).await;
+            self.until_next_read(&inlet, &link, wait, failed).await;
         }
     }
 

@@ -128,17 +128,25 @@ impl Engine {
             let settled = inlet.settled.load(Ordering::Relaxed) > before;
             let failed = result.is_err();
             let wait = rhythm.wait(name, result, settled, source.poll_every());
-            self.until_next_read(&inlet, wait, failed).await;
+            self.until_next_read(&inlet, &link, wait, failed).await;
         }
     }
 
     /// Waits until it is time to read again, or a hint says that there is something. A provider
-    /// that wants to be left alone is, whatever it hints; no hint is lost.
-    pub(super) async fn until_next_read(&self, inlet: &Inlet, wait: Millis, failed: bool) {
+    /// that wants to be left alone is, whatever it hints; no hint is lost. Who connects again is
+    /// not made to wait: another connection is read at once.
+    pub(super) async fn until_next_read(
+        &self,
+        inlet: &Inlet,
+        link: &Link,
+        wait: Millis,
+        failed: bool,
+    ) {
         let due = self.transport_now() + wait;
         tokio::select! {
             () = self.inner.parts.transport_clock.wait_until(due) => {}
             () = inlet.hint.notified(), if !failed => {}
+            () = self.replaced(link) => {}
             () = self.stopped() => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bellwether_connectors::http::{HttpClient, Policy};
 use bellwether_engine::flow::{Active, FlowSet, Position};
@@ -55,6 +55,8 @@ pub(crate) struct Composed {
     flow_clock: Arc<dyn Clock>,
     live: Live,
     web: WebSettings,
+    /// The connections with the versions of the documents that they were made from.
+    made: Arc<Mutex<HashMap<String, (u64, Link)>>>,
 }
 
 impl Composed {
@@ -102,6 +104,7 @@ impl Composed {
             flow_clock: options.flow_clock,
             live,
             web: options.web,
+            made: Arc::default(),
         })
     }
 
@@ -186,14 +189,28 @@ impl Composed {
         Ok(complaints)
     }
 
+    /// The connections as the registry has them. What did not change stays the connection that it
+    /// is: its push channel stays open, and it keeps what it has learned of its provider.
     async fn links(&self, complaints: &mut Vec<String>) -> Result<BTreeMap<String, Link>, String> {
         let mut links = BTreeMap::new();
+        let made = |name: &str, version: u64| {
+            let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = made.get(name).filter(|(from, _)| *from == version);
+            found.map(|(_, link)| link.clone())
+        };
+        let mut now = HashMap::new();
         let documents = self
             .registry()
             .list("connection")
             .await
             .map_err(|e| e.to_string())?;
         for document in documents {
+            let version = document.version;
+            if let Some(link) = made(&document.name, version) {
+                now.insert(document.name.clone(), (version, link.clone()));
+                links.insert(document.name, link);
+                continue;
+            }
             let open = self
                 .registry
                 .open(&document.kind, &document.name, document.body);
@@ -209,11 +226,13 @@ impl Composed {
             };
             match self.link(&document.name, &config) {
                 Ok(link) => {
+                    now.insert(document.name.clone(), (version, link.clone()));
                     links.insert(document.name, link);
                 }
                 Err(complaint) => complaints.push(complaint),
             }
         }
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = now;
         Ok(links)
     }
 

@@ -1,5 +1,5 @@
-//! The memory of one part of our own link: a failure is told when it lasts or needs a person, its
-//! end when that lasts too. What flaps in between is not told.
+//! The memory of one part of our own link: a failure is told when it lasts and when it needs a
+//! person, its end when that lasts too. What flaps in between is not told.
 
 use bellwether_model::reduce::{Cause, Derived, Memory, Reduced};
 use bellwether_model::time::{Millis, Time};
@@ -23,6 +23,8 @@ struct Kept {
     /// It answers well again, not yet for long enough.
     recovering: bool,
     said: bool,
+    /// It was said that a person is needed.
+    asked: bool,
     code: String,
     message: String,
     needs_person: bool,
@@ -55,7 +57,7 @@ pub(super) fn turn(memory: &Memory<'_>) -> Reduced {
             }
         }
         Cause::Timer("down") if kept.since.is_some() && !kept.recovering && !kept.said => {
-            say_failed(memory, &mut kept, &mut reduced);
+            say_failed(memory, &mut kept, "failed", &mut reduced);
         }
         Cause::Timer("up") if kept.recovering => {
             reduced
@@ -108,18 +110,18 @@ fn heard(memory: &Memory<'_>, kept: &mut Kept, told: Told, reduced: &mut Reduced
         kept.recovering = false;
         set(reduced, "up", None);
     }
-    // What only a person can mend does not pass by itself.
-    if kept.needs_person && !kept.said {
-        say_failed(memory, kept, reduced);
+    // What only a person can mend does not pass by itself, also if it was told as an outage before.
+    if kept.needs_person && !kept.asked {
+        let word = if kept.said { "person" } else { "failed" };
+        say_failed(memory, kept, word, reduced);
         set(reduced, "down", None);
     }
 }
 
-fn say_failed(memory: &Memory<'_>, kept: &mut Kept, reduced: &mut Reduced) {
+fn say_failed(memory: &Memory<'_>, kept: &mut Kept, word: &str, reduced: &mut Reduced) {
     kept.said = true;
-    reduced
-        .emits
-        .push(about(memory, kept, SYNC_FAILED, "failed"));
+    kept.asked |= kept.needs_person;
+    reduced.emits.push(about(memory, kept, SYNC_FAILED, word));
 }
 
 fn about(memory: &Memory<'_>, kept: &Kept, kind: &'static str, word: &str) -> Derived {
