@@ -205,6 +205,7 @@ struct Tokens {
     access_seconds: Option<i64>,
     refresh_seconds: Option<i64>,
     code_seconds: Option<i64>,
+    /// 0 = none is given: signing one costs more than all else that a short life calls for.
     id_seconds: Option<i64>,
     reuse_ends_all: Option<bool>,
     /// Ends the access tokens now.

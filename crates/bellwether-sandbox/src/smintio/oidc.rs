@@ -376,7 +376,7 @@ fn id_token(world: &World, tenant: &str, consent: &Consent) -> Option<String> {
         let lately = t.grants.signed_lately(&claims.to_string(), now);
         (claims, t.grants.lifetimes.id, lately)
     })?;
-    if lately.is_some() {
+    if lately.is_some() || lasts == 0 {
         return lately;
     }
     let whose = claims.to_string();

@@ -117,6 +117,8 @@ impl Life {
             tally: Tally::default(),
         };
         life.set_clock().await;
+        // Nobody looks at an ID token here, and signing one costs more than a read.
+        life.deed("tokens", json!({"id_seconds": 0})).await;
         life
     }
 
@@ -362,7 +364,7 @@ impl Life {
     }
 
     /// The process ends somewhere in a read, and another one goes on.
-    async fn crash(&mut self, dice: &mut Dice) {
+    pub(super) async fn crash(&mut self, dice: &mut Dice) {
         let steps = dice.below(STEPS_MAX) as i64;
         self.told.push(format!("ends in a read after {steps}"));
         let steps = Steps::after(steps);

@@ -82,7 +82,8 @@ async fn live(ground: &Arc<Ground>, seed: u64) -> Tally {
                 let hours = 1 + dice.below(1_200) as u64;
                 life.pass(Millis::hours(hours), &mut dice).await;
             }
-            6 | 7 => life.read(false, false).await,
+            6 => life.read(false, false).await,
+            7 => life.crash(&mut dice).await,
             8 => life.read(true, false).await,
             9 => life.renew(&mut dice).await,
             _ => life.trouble(&mut dice).await,
