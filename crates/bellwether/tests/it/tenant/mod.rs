@@ -10,13 +10,12 @@ mod ground;
 mod hints;
 mod life;
 mod portal;
+mod said;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use bellwether_model::event::Event;
 use bellwether_model::time::Millis;
 
 use crate::world::Dice;
@@ -31,36 +30,6 @@ const OVER_TCP: u64 = 100;
 const LENGTH: usize = 26;
 /// A line now and then, where many are lived.
 const SAID_EVERY: u64 = 500;
-
-/// A said event in the words of `expected.rs`, with the licence that it is about.
-fn word_of(event: &Event) -> Option<(String, String)> {
-    let kind = event.envelope.kind.strip_prefix("smintio.")?;
-    let data = &event.envelope.data;
-    let number = |noun: &str| data[noun]["threshold"].to_string();
-    let word = match kind {
-        "asset.review_required" => "review".to_owned(),
-        "asset.updated" => "updated".to_owned(),
-        "license.expired" => "expired".to_owned(),
-        "license.renewed" => "renewed".to_owned(),
-        "license.expiring" => format!("expiring {}", number("license")),
-        "license.usage_limit_near" | "license.usage_limit_reached" => {
-            format!("limit {}", number("limit"))
-        }
-        "compliance.violation" => {
-            format!("violation.{}", data["violation"]["rule"].as_str().unwrap())
-        }
-        "sync.failed" | "sync.recovered" => {
-            // Of our own link nothing is expected here.
-            let message = data["sync"]["message"].as_str().unwrap_or_default();
-            let uuid = message.strip_prefix("transaction ")?;
-            return Some((uuid.to_owned(), kind.to_owned()));
-        }
-        _ if kind.starts_with("request.") => kind.to_owned(),
-        _ => return None,
-    };
-    let uuid = data["transaction"]["uuid"].as_str()?;
-    Some((uuid.to_owned(), word))
-}
 
 async fn live(ground: &Arc<Ground>, seed: u64) -> Tally {
     let mut dice = Dice::new(seed + 1);
@@ -91,20 +60,8 @@ async fn live(ground: &Arc<Ground>, seed: u64) -> Tally {
     }
     life.read(true, false).await;
     life.pass(Millis::days(500), &mut dice).await;
-    let mut said: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (uuid, word) in life.events().await.iter().filter_map(word_of) {
-        said.entry(uuid).or_default().push(word);
-        life.tally.events += 1;
-    }
-    for licence in &life.licences {
-        let said = said.remove(&licence.uuid).unwrap_or_default();
-        let course = life.told.join("\n");
-        assert_eq!(
-            said, licence.expected,
-            "LIFE={seed} cargo test -p bellwether --test it tenant\n{licence:#?}\n{course}"
-        );
-    }
-    assert!(said.is_empty(), "LIFE={seed}: of nobody: {said:?}");
+    life.compare().await;
+    life.tally.events = life.said.count();
     life.tally.lives = 1;
     life.tally
 }
