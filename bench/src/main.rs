@@ -12,6 +12,7 @@ mod feed;
 mod ground;
 mod http;
 mod id;
+mod judge;
 mod kill;
 mod load;
 mod process;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::count::Ledger;
+use crate::judge::differ;
 
 /// Everything that the corpus test prints.
 #[derive(Debug, Default, Serialize)]
@@ -89,21 +90,13 @@ impl Report {
             ("ledger.gone", ledger.gone, 0),
             ("ledger.gaps", ledger.gaps, 0),
         ];
-        for (what, is, must) in wanted {
-            if is != must {
-                self.errors.push(format!("{what} is {is}, not {must}"));
-            }
-        }
-        let lists: [(_, _, &[u64]); 3] = [
+        self.errors.extend(differ(wanted));
+        let lists: [(_, &[u64], &[u64]); 3] = [
             ("gaps", &self.gaps, &[0, 0]),
             ("hidden_seen", &self.hidden_seen, &[1, 1, 1, 1]),
             ("hidden_after_sweep", &self.hidden_after_sweep, &[0, 0, 0]),
         ];
-        for (what, is, must) in lists {
-            if is != must {
-                self.errors.push(format!("{what} is {is:?}, not {must:?}"));
-            }
-        }
+        self.errors.extend(differ(lists));
         if self.faults_hit == 0 {
             self.errors
                 .push("no fault hit, so none was tested".to_owned());

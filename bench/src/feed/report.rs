@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
+use crate::judge::{differ, too_large};
 use crate::stats::{Spread, round};
 
-/// The most memory that the server may take, in megabytes.
-const RSS_MAX_MB: f64 = 120.0;
 /// By so much a change in the longer feed may cost more: a tree of ten times the size is one level
 /// deeper at most, and a shared machine is not exact.
 const GROWTH_MAX: f64 = 1.5;
@@ -103,18 +102,11 @@ impl Size {
             ("panics", self.panics, 0),
         ];
         let mut errors = self.errors.clone();
-        for (what, is, must) in wanted {
-            if is != must {
-                errors.push(format!("{what} is {is}, not {must}"));
-            }
-        }
+        errors.extend(differ(wanted));
         if self.events_expected == 0 {
             errors.push("no event was expected, so nothing was tested".to_owned());
         }
-        if self.peak_rss_mb > RSS_MAX_MB {
-            let peak = self.peak_rss_mb;
-            errors.push(format!("the server took {peak} MB, more than {RSS_MAX_MB}"));
-        }
+        errors.extend(too_large(self.peak_rss_mb));
         errors
     }
 

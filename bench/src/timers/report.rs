@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-/// The most memory that the server may take, in megabytes.
-const RSS_MAX_MB: f64 = 120.0;
+use crate::judge::{differ, too_large};
+
 /// How late the slowest hundredth may be.
 const P99_MAX_MS: f64 = 1_000.0;
 
@@ -89,16 +89,8 @@ impl Report {
                 ("early", one.early, 0),
             ]);
         }
-        for (what, is, must) in wanted {
-            if is != must {
-                self.errors.push(format!("{what} is {is}, not {must}"));
-            }
-        }
-        if self.peak_rss_mb > RSS_MAX_MB {
-            let peak = self.peak_rss_mb;
-            let error = format!("the server took {peak} MB, more than {RSS_MAX_MB}");
-            self.errors.push(error);
-        }
+        self.errors.extend(differ(wanted));
+        self.errors.extend(too_large(self.peak_rss_mb));
         let first = self.slices.first().map_or(0.0, |one| one.lateness_ms.p99);
         self.lateness_met = first <= P99_MAX_MS;
         self.ok = self.errors.is_empty();

@@ -9,6 +9,8 @@
 //! other than `completed`, dates as RFC 3339, paging limits. **Ours:** the webhook's header names
 //! and its envelope, since the vendor documents no outgoing webhook.
 
+#[cfg(test)]
+mod any;
 mod client;
 mod feed;
 mod hints;

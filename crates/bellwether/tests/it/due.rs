@@ -8,15 +8,16 @@ use bellwether_engine::seam::{Intake as _, Live};
 use bellwether_engine::store::{CellRef, EventQuery, Owner, Store, Views};
 use bellwether_engine::story::{OWNER_KEY, StoryClock};
 use bellwether_model::BoxFuture;
-use bellwether_model::connector::{Action, AuthSpec, Checked, Connection, ConnectorDef, Outcome};
+use bellwether_model::connector::{Action, Checked, Connection, ConnectorDef, Outcome};
 use bellwether_model::event::NewEvent;
 use bellwether_model::failure::Failure;
 use bellwether_model::id::Id;
 use bellwether_model::reduce::{Cause, Derived, Memory, Reduced, Reducer};
-use bellwether_model::spec::Spec;
 use bellwether_model::time::{Millis, Time};
 use bellwether_store::Database;
 use serde_json::{Value as Json, json};
+
+use crate::support::MADE_BY_TEST;
 
 const NAME: &str = "terms";
 const BEGINS: &str = "2026-03-02T08:00:00Z";
@@ -27,14 +28,6 @@ static TERM: ConnectorDef = ConnectorDef {
     name: "terms",
     title: "Terms",
     summary: "Terms that end.",
-    settings: Spec::default,
-    needs: "",
-    basis: "Made for tests.",
-    auth: AuthSpec::None,
-    triggers: &[],
-    thresholds: &[],
-    actions: &[],
-    inlets: &[],
     reduce: Some(Reducer {
         format: 1,
         key: |event| {
@@ -43,7 +36,7 @@ static TERM: ConnectorDef = ConnectorDef {
         },
         reduce,
     }),
-    connect: |_, _| Err(Failure::bug("test", "made by the test itself")),
+    ..MADE_BY_TEST
 };
 
 /// A term says that it has ended; one cell remembers all ends in the order in which they came.

@@ -14,17 +14,16 @@ use bellwether_engine::seam::{ConnectionHealth, Connections as _, Live};
 use bellwether_engine::store::{EventQuery, InletState, InletStep, Owner, Store, Views};
 use bellwether_engine::story::{OWNER_KEY, StoryClock};
 use bellwether_model::BoxFuture;
-use bellwether_model::connector::{Action, AuthSpec, Checked, Connection, ConnectorDef, Outcome};
+use bellwether_model::connector::{Action, Checked, Connection, ConnectorDef, Outcome};
 use bellwether_model::event::{DATA_MAX, NewEvent};
 use bellwether_model::failure::Failure;
 use bellwether_model::feed::{Batch, Ear, Feed, Handed, Judging, Record};
 use bellwether_model::id::Id;
-use bellwether_model::spec::Spec;
 use bellwether_model::time::{Millis, Time};
 use bellwether_store::Database;
 use serde_json::{Value as Json, json};
 
-use crate::support::until;
+use crate::support::{MADE_BY_TEST, until};
 
 const NAME: &str = "shelf";
 const BATCH: usize = 3;
@@ -34,16 +33,7 @@ static SHELF: ConnectorDef = ConnectorDef {
     name: "shelf",
     title: "Shelf",
     summary: "Things on a shelf.",
-    settings: Spec::default,
-    needs: "",
-    basis: "Made for tests.",
-    auth: AuthSpec::None,
-    triggers: &[],
-    thresholds: &[],
-    actions: &[],
-    inlets: &[],
-    reduce: None,
-    connect: |_, _| Err(Failure::bug("test", "made by the test itself")),
+    ..MADE_BY_TEST
 };
 
 /// A provider: things in the order of their last change, and what goes wrong.

@@ -8,15 +8,16 @@ use bellwether_engine::seam::{Intake as _, Live};
 use bellwether_engine::store::{CellRef, CellStatus, EventQuery, Owner, Snapshot, Store, Views};
 use bellwether_engine::story::{OWNER_KEY, StoryClock};
 use bellwether_model::BoxFuture;
-use bellwether_model::connector::{Action, AuthSpec, Checked, Connection, ConnectorDef, Outcome};
+use bellwether_model::connector::{Action, Checked, Connection, ConnectorDef, Outcome};
 use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::failure::Failure;
 use bellwether_model::id::Id;
 use bellwether_model::reduce::{Cause, Derived, Memory, Reduced, Reducer};
-use bellwether_model::spec::Spec;
 use bellwether_model::time::{Millis, Time};
 use bellwether_store::Database;
 use serde_json::{Value as Json, json};
+
+use crate::support::MADE_BY_TEST;
 
 /// A reading over this is said once for each time that it is passed.
 const LIMIT: i64 = 100;
@@ -30,14 +31,6 @@ static METERS: ConnectorDef = ConnectorDef {
     name: "meters",
     title: "Meters",
     summary: "Readings of meters.",
-    settings: Spec::default,
-    needs: "",
-    basis: "Made for tests.",
-    auth: AuthSpec::None,
-    triggers: &[],
-    thresholds: &[],
-    actions: &[],
-    inlets: &[],
     reduce: Some(Reducer {
         format: 1,
         key: |event| {
@@ -46,7 +39,7 @@ static METERS: ConnectorDef = ConnectorDef {
         },
         reduce: reading,
     }),
-    connect: |_, _| Err(Failure::bug("test", "made by the test itself")),
+    ..MADE_BY_TEST
 };
 
 /// Keeps the highest value and whether the limit was said; is removed by a negative value.

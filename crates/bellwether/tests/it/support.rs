@@ -1,6 +1,6 @@
 //! What the tests of the whole product speak with: the real binary as a process of its own, its
-//! HTTP interfaces, the stand-ins' admin interface, mail by SMTP, and waiting for conditions. What
-//! is expected of the product is in the tests.
+//! HTTP interfaces, the stand-ins' admin interface, mail by SMTP, waiting for conditions, and the
+//! connector that tests make others from. What is expected of the product is in the tests.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use bellwether_model::connector::{AuthSpec, ConnectorDef};
+use bellwether_model::failure::Failure;
+use bellwether_model::spec::Spec;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -25,6 +28,23 @@ const LOG_SHOWN: usize = 6_000;
 pub(crate) const WATCHED: &str = "approvals@example.com";
 pub(crate) const SENDER: &str = "ariba@example.com";
 pub(crate) const APPROVER: &str = "approver@example.com";
+
+/// A connector that a test makes and connects itself.
+pub(crate) const MADE_BY_TEST: ConnectorDef = ConnectorDef {
+    name: "test",
+    title: "Test",
+    summary: "What a test needs.",
+    settings: Spec::default,
+    needs: "",
+    basis: "Made for tests.",
+    auth: AuthSpec::None,
+    triggers: &[],
+    thresholds: &[],
+    actions: &[],
+    inlets: &[],
+    reduce: None,
+    connect: |_, _| Err(Failure::bug("test", "made by the test itself")),
+};
 
 /// The binary under test.
 pub(crate) fn binary() -> Command {
