@@ -4,14 +4,16 @@
 
 use bellwether_model::directory::Person;
 use bellwether_model::time::{Millis, Time};
-use jiff::Zoned;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use jiff::{ToSpan as _, Zoned};
 
-use crate::flow::def::Span;
+use crate::flow::def::{Days, Schedule, Span};
 
 /// A calendar without any work within this many days has none at all.
 const DAYS_MAX: u32 = 800;
+/// How many days ago something may have been for that is put off until now.
+const PUT_OFF_MAX: i32 = 30;
 
 /// When a span that begins at `from` ends for this person.
 ///
@@ -57,14 +59,47 @@ pub fn is_quiet(now: Time, person: &Person) -> Option<Time> {
     None
 }
 
-/// Whether the person works on that day.
-pub fn works_on(person: &Person, day: Date) -> bool {
-    person
-        .hours
-        .days
-        .contains(&day.weekday().to_monday_one_offset())
+/// The next instant after `after` at which something happens that comes again on a schedule. What
+/// is for certain days of the week, and meets a day on which he does not work, waits for his next
+/// working day. Leave counts as work here: somebody stands in.
+pub fn next(schedule: &Schedule, after: Time, person: &Person) -> Time {
+    let zone = person.time_zone();
+    let today = local(after, &zone).date();
+    // What was for an earlier day may have been put off until now.
+    let first = today.saturating_sub(PUT_OFF_MAX.days());
+    let days = std::iter::successors(Some(first), |day| day.tomorrow().ok());
+    let works = |day: &Date| is_working_day(person, *day);
+    let held_on = |day: Date| match &schedule.days {
+        Days::All => Some(day),
+        Days::Working => works(&day).then_some(day),
+        Days::Of(wanted) if !wanted.contains(&weekday(day)) => None,
+        Days::Of(_) => {
+            let mut from = std::iter::successors(Some(day), |day| day.tomorrow().ok());
+            from.by_ref().take(DAYS_MAX as usize).find(works)
+        }
+    };
+    days.take(DAYS_MAX as usize)
+        .filter_map(held_on)
+        .filter_map(|day| instant(day.to_datetime(schedule.time), &zone))
+        .find(|at| *at > after)
+        // He never works: something must happen in the end.
+        .unwrap_or(after + Millis::days(1))
+}
+
+fn weekday(day: Date) -> i8 {
+    day.weekday().to_monday_one_offset()
+}
+
+/// Whether the person works on that day, if he is not on leave.
+fn is_working_day(person: &Person, day: Date) -> bool {
+    person.hours.days.contains(&weekday(day))
         && person.hours.from < person.hours.until
         && !person.holidays.contains(&day)
+}
+
+/// Whether the person works on that day.
+pub fn works_on(person: &Person, day: Date) -> bool {
+    is_working_day(person, day)
         && !person
             .away
             .iter()
@@ -186,6 +221,38 @@ mod tests {
                 "{from} {span:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_comes_again_comes_at_the_readers_own_time() {
+        let mut maria = person("Europe/Vienna");
+        maria.holidays = vec![date(2026, 3, 6), date(2026, 3, 9)];
+        let cases = [
+            ("08:30", "2026-03-02T02:00", "2026-03-02T08:30"),
+            // Not again at the very instant.
+            ("08:30", "2026-03-02T08:30", "2026-03-03T08:30"),
+            // Friday is a holiday, then the weekend, then another one.
+            ("08:30", "2026-03-05T09:00", "2026-03-10T08:30"),
+            ("Fri 16:00", "2026-03-02T09:00", "2026-03-10T16:00"),
+            // Put off, and begun meanwhile.
+            ("Fri 16:00", "2026-03-08T09:00", "2026-03-10T16:00"),
+            ("Fri 16:00", "2026-03-10T16:00", "2026-03-13T16:00"),
+            ("every day 07:00", "2026-03-06T09:00", "2026-03-07T07:00"),
+            // 02:30 does not exist on the night when clocks go forward.
+            ("every day 02:30", "2026-03-29T00:00", "2026-03-29T03:30"),
+            // It exists twice in October: the first, and once.
+            ("every day 02:30", "2026-10-25T00:00", "2026-10-25T02:30"),
+        ];
+        for (text, after, expected) in cases {
+            let zone = |text: &str| at(&format!("{text}[Europe/Vienna]"));
+            let schedule = crate::flow::read::schedule::schedule(text).unwrap();
+            let next = next(&schedule, zone(after), &maria);
+            assert_eq!(next, zone(expected), "{text} after {after}");
+        }
+        let schedule = crate::flow::read::schedule::schedule("every day 02:30").unwrap();
+        let first = next(&schedule, at("2026-10-25T00:00[Europe/Vienna]"), &maria);
+        let second = next(&schedule, first, &maria);
+        assert_eq!(second, at("2026-10-26T02:30[Europe/Vienna]"));
     }
 
     #[test]

@@ -18,6 +18,9 @@ impl<'a> Turner<'a> {
     /// mail by which the sender takes the matter back ends it; a changed matter is shown again.
     pub(super) fn again(&mut self, event: &'a Event) {
         self.set_current(event);
+        if self.gathered(event) {
+            return;
+        }
         let same = |name: &str| {
             let field = |event: &Event| {
                 event

@@ -26,6 +26,8 @@ pub struct Turn {
     pub timers: Vec<(String, Option<Time>)>,
     /// Events of our own.
     pub emits: Vec<Emitted>,
+    /// Lines of a list that are new or changed (Some), or gone, by key.
+    pub items: Vec<(String, Option<String>)>,
     /// What happened, for the journal and for "why".
     pub notes: Vec<Note>,
     /// What is said to whoever sent the input.

@@ -8,6 +8,7 @@ mod ask;
 mod code;
 mod comment;
 mod deciders;
+mod digest;
 mod draft;
 mod ladder;
 mod mail_reply;
@@ -65,6 +66,8 @@ pub struct Case<'a> {
     pub scope: Option<Scope>,
     /// Earlier events that the state refers to.
     pub past: &'a BTreeMap<EventKey, Event>,
+    /// The lines of the list that the cell gathers, by key; empty for every other cell.
+    pub lines: &'a [(String, String)],
     /// Directory and answers.
     pub world: &'a Arc<World>,
     /// Flow time of this turn: never before the cell's last turn.

@@ -49,6 +49,17 @@ pub struct RunState {
     /// The latest decided question: what `decision` means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
+    /// How many lines were put on the list that it gathers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lines: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Default for RunState {
@@ -64,6 +75,7 @@ impl Default for RunState {
             handled: BTreeMap::new(),
             devices: BTreeMap::new(),
             decision: None,
+            lines: 0,
         }
     }
 }

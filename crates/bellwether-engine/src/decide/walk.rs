@@ -10,6 +10,7 @@ use bellwether_model::id::EffectId;
 use super::draft::{Emitted, Note, Turn};
 use super::state::{RunState, event_key};
 use super::{Case, comment};
+use crate::flow::gatherers::LEAVES;
 use crate::flow::{Ask, Block, Step, Verb};
 use crate::lang::{EvalError, Scope, Value};
 use crate::seam::TurnSaid;
@@ -35,18 +36,22 @@ pub(super) struct Turner<'a> {
     pub(super) path: Vec<String>,
     current: Option<&'a Event>,
     ordinal: u32,
+    list: Option<Value>,
 }
 
 impl<'a> Turner<'a> {
     pub(super) fn new(case: &'a Case<'a>, state: RunState) -> Self {
-        Self {
+        let mut turner = Self {
             case,
             state,
             out: Turn::default(),
             path: Vec::new(),
             current: None,
             ordinal: 0,
-        }
+            list: None,
+        };
+        turner.list = turner.list();
+        turner
     }
 
     pub(super) fn finish(mut self) -> Turn {
@@ -83,6 +88,7 @@ impl<'a> Turner<'a> {
         };
         match kind {
             "rung" => self.climb(step),
+            LEAVES if self.waits_at(step) => self.list_leaves(),
             "wait" | "pause" if self.waits_at(step) => {
                 if kind == "wait" {
                     self.wait_is_over(None);
@@ -148,6 +154,8 @@ impl<'a> Turner<'a> {
             Verb::Reply(reply) => self.reply(step, reply),
             Verb::Label(label) => self.label(label),
             Verb::Emit(emit) => self.emit(emit),
+            Verb::Digest(digest) => self.digest(step, digest),
+            Verb::Gather(digest) => return self.gather(step, digest),
             Verb::DeadLetter(text) => self.scope().text(text).map(|text| {
                 self.dead("by_flow", text);
             }),
@@ -266,6 +274,11 @@ impl<'a> Turner<'a> {
         }
     }
 
+    /// The run is over.
+    pub(super) fn over(&mut self) {
+        self.settle(Way::Over);
+    }
+
     /// What a way means for the run as a whole.
     fn settle(&mut self, way: Way) {
         if way != Way::Waits {
@@ -312,6 +325,9 @@ impl<'a> Turner<'a> {
         }
         if let Some(decision) = self.decision() {
             scope = scope.with("decision", decision);
+        }
+        if let Some(list) = &self.list {
+            scope = scope.with("list", list.clone());
         }
         scope
     }
@@ -387,6 +403,7 @@ fn arm_of<'f>(step: &'f Step, arm: &str) -> Option<&'f Block> {
             .map(|(_, block)| block),
         Verb::Push(message) | Verb::Mail(message) if arm == "on_error" => message.on_error.as_ref(),
         Verb::Reply(reply) if arm == "on_error" => reply.on_error.as_ref(),
+        Verb::Digest(digest) | Verb::Gather(digest) if arm == "then" => Some(&digest.then),
         _ => None,
     }
 }

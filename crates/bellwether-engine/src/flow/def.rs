@@ -31,6 +31,8 @@ pub struct Flow {
     pub steps: Block,
     /// Its tests, as nodes: read by the story runner.
     pub tests: Vec<crate::story::Story>,
+    /// What gathers the lines of its digests: a flow of its own for each, with a case per reader.
+    pub gatherers: Vec<Arc<Flow>>,
 }
 
 impl Flow {
@@ -75,6 +77,8 @@ pub enum InputKind {
     Duration,
     /// `08:30`.
     Time,
+    /// `08:30`, `Fri 16:00`: a time of day on certain days.
+    Schedule,
     /// An amount with currency.
     Money,
     /// Rows with typed columns, in order.
@@ -159,6 +163,10 @@ pub enum Verb {
     Stop,
     /// Puts the matter on the list of things not done.
     DeadLetter(Text),
+    /// A line on a list that each reader gets once, at his own time.
+    Digest(Arc<Digest>),
+    /// Gathers such lines until the list leaves: the one step of a gatherer.
+    Gather(Arc<Digest>),
 }
 
 impl Verb {
@@ -180,9 +188,57 @@ impl Verb {
                 let block = reply.on_error.iter();
                 block.map(|block| ("on_error", block)).collect()
             }
+            Self::Digest(digest) => vec![("then", &digest.then)],
             _ => Vec::new(),
         }
     }
+}
+
+/// `digest:`. Lines are worked out when they are put on the list, because the matter may be over
+/// by the time that it leaves.
+#[derive(Clone, Debug)]
+pub struct Digest {
+    /// Who gets a list.
+    pub who: Expr,
+    /// When it leaves, in each reader's zone.
+    pub at: Moment,
+    /// Whether the line is taken off the list instead: the matter is done.
+    pub drop: Option<Expr>,
+    /// What a line says: labels and values.
+    pub row: Vec<(String, Expr)>,
+    /// By what lines are sorted, smallest first; without it in the order in which they came.
+    pub order: Option<Expr>,
+    /// What happens when it leaves: steps that do not wait.
+    pub then: Block,
+}
+
+/// When something that comes again and again comes.
+#[derive(Clone, Debug)]
+pub enum Moment {
+    /// Written in the flow.
+    Fixed(Schedule),
+    /// An input of type `schedule` or `time`.
+    Given(Expr),
+}
+
+/// A time of day on certain days, on the wall clock of whoever it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Which days.
+    pub days: Days,
+    /// The time of day.
+    pub time: jiff::civil::Time,
+}
+
+/// Which days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Days {
+    /// Every day, also when he does not work.
+    All,
+    /// Those on which he works.
+    Working,
+    /// These days of the week, 1 = Monday; when he does not work on one, his next working day.
+    Of(Vec<i8>),
 }
 
 /// `push:` and `mail:`.

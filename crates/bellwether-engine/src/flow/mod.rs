@@ -2,6 +2,7 @@
 
 mod circles;
 pub mod def;
+pub(crate) mod gatherers;
 pub(crate) mod language;
 mod languages;
 mod match_index;
@@ -13,8 +14,9 @@ mod tests;
 
 pub use circles::circles;
 pub use def::{
-    Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Length,
-    Message, Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
+    Ask, Block, Choice, CommentRule, Days, Digest, Emit, Flow, If, Importance, Input, InputKind,
+    Label, Length, Message, Moment, Privacy, Reply, Rung, RungAct, Schedule, Span, Step, Trigger,
+    Verb, Wait,
 };
 pub use language::schema;
 pub use languages::missing_languages;

@@ -82,8 +82,17 @@ pub struct Matches {
 }
 
 impl FlowSet {
-    /// A set of flows. Those that are off are known but start nothing.
+    /// A set of flows, each with what gathers the lines of its digests. Those that are off are known
+    /// but start nothing.
     pub fn new(version: u64, flows: Vec<Active>) -> Self {
+        let gatherers = flows.iter().flat_map(|active| {
+            let all = active.flow.gatherers.iter();
+            all.map(|flow| Active {
+                flow: Arc::clone(flow),
+                ..active.clone()
+            })
+        });
+        let flows: Vec<Active> = flows.iter().cloned().chain(gatherers).collect();
         let mut index = MatchIndex::default();
         let mut triggers = Vec::new();
         for (flow_number, active) in (0..).zip(&flows) {

@@ -41,6 +41,7 @@ fn directory() -> Directory {
 
 fn flow(lets: &[(&str, &str)]) -> Arc<Flow> {
     Arc::new(Flow {
+        gatherers: Vec::new(),
         name: "test".to_owned(),
         about: String::new(),
         hash: [0; 16],

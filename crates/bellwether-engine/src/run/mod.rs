@@ -151,7 +151,7 @@ impl Engine {
                 .or_insert_with(|| Arc::new(Lane::new(&link.name, link.slots)));
         }
         drop(lanes);
-        let now = Arc::new(setup);
+        let now = Arc::new(setup.with_gatherers());
         let before = std::mem::replace(
             &mut *self
                 .inner

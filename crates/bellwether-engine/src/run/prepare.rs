@@ -14,9 +14,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::args::fitting;
 use super::{Engine, Lane, Program, Setup};
 use crate::decide::{EffectDraft, Note, Turn, Via};
+use crate::flow::gatherers::LINES;
 use crate::gate::{Gated, Verdict, gate};
 use crate::seam::{LiveKind, LiveLine, TurnSaid};
-use crate::store::{CellStatus, DeadLetterWrite, EffectState, EffectWrite, EventWrite, TurnWrite};
+use crate::store::{
+    CellStatus, DeadLetterWrite, EffectState, EffectWrite, EventWrite, ItemWrite, TurnWrite,
+};
 
 /// Which cell takes the turn.
 #[derive(Clone, Debug)]
@@ -148,6 +151,15 @@ impl Engine {
         let dead_letters = dead_letters(taker.cell, taker.version + 1, dead, now);
         let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
         let wakes = !emits.is_empty() || turn.timers.iter().any(|(_, due)| due.is_some());
+        let item = |(key, value)| ItemWrite {
+            window: LINES.to_owned(),
+            key,
+            value,
+        };
+        let items = std::mem::take(&mut turn.items)
+            .into_iter()
+            .map(item)
+            .collect();
         let status = if turn.closed {
             CellStatus::Closed
         } else {
@@ -173,7 +185,7 @@ impl Engine {
                 aliases,
                 effects,
                 cancels: turn.cancels,
-                items: Vec::new(),
+                items,
                 counters: Vec::new(),
             }),
             emits,

@@ -81,6 +81,33 @@ impl Setup {
         }
     }
 
+    /// The same with the programs that gather the lines of digests.
+    #[must_use]
+    pub(crate) fn with_gatherers(mut self) -> Self {
+        let gatherers = |program: &Program| -> Vec<Arc<Program>> {
+            let all = program.flow.gatherers.iter();
+            let made = |flow: &Arc<Flow>| Program::new(Arc::clone(flow), program.inputs.clone());
+            all.map(|flow| Arc::new(made(flow))).collect()
+        };
+        let kept: Vec<_> = self
+            .programs
+            .values()
+            .flat_map(|one| gatherers(one))
+            .collect();
+        let known = kept.into_iter().map(|program| (program.hash, program));
+        self.programs.extend(known);
+        let on: Vec<_> = self
+            .active
+            .values()
+            .flat_map(|one| gatherers(one))
+            .collect();
+        let named = on
+            .into_iter()
+            .map(|program| (program.flow.name.clone(), program));
+        self.active.extend(named);
+        self
+    }
+
     /// The connections for each role: the first, in order of name, that has an action for it.
     pub fn roles_of(links: &BTreeMap<String, Link>) -> HashMap<Role, String> {
         let mut roles = HashMap::new();

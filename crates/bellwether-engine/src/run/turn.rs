@@ -15,8 +15,11 @@ use super::address::message_id;
 use super::prepare::{Prepared, Taker, event_input};
 use super::{Engine, Program, Setup, reduce};
 use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
+use crate::flow::gatherers;
 use crate::lang::{Scope, World};
-use crate::store::{CellStatus, EffectRow, EventRef, Member, Snapshot, StoreError, Verdict};
+use crate::store::{
+    Answer, CellStatus, EffectRow, EventRef, Member, Query, Snapshot, StoreError, Verdict,
+};
 
 /// What an existing cell takes a turn about.
 #[derive(Debug)]
@@ -93,6 +96,7 @@ impl Engine {
         let turn = match RunState::read(&snapshot.state) {
             Ok(state) => {
                 let past = self.past(&state).await?;
+                let lines = self.lines_of(snapshot, about, &program).await?;
                 let world = self.world(setup, now);
                 let case = Case {
                     flow: &program.flow,
@@ -104,6 +108,7 @@ impl Engine {
                     trigger: state.trigger.as_deref(),
                     scope: None,
                     past: &past,
+                    lines: &lines,
                     world: &world,
                     now,
                 };
@@ -166,6 +171,7 @@ impl Engine {
             trigger: opening.trigger,
             scope: Some(opening.scope),
             past: &past,
+            lines: &[],
             world,
             now,
         };
@@ -198,6 +204,29 @@ impl Engine {
             .zip(events)
             .filter_map(|(key, event)| Some((key, event?)))
             .collect())
+    }
+
+    /// The lines of a list, where a turn looks at them: when it leaves, and when what was sent of it
+    /// was given up.
+    async fn lines_of(
+        &self,
+        snapshot: &Snapshot,
+        about: &About<'_>,
+        program: &Program,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let looks = matches!(about, About::Timer(_) | About::Failed(..));
+        if !looks || !gatherers::is_one(&program.flow) {
+            return Ok(Vec::new());
+        }
+        let query = Query::Items {
+            cell: snapshot.cell,
+            window: gatherers::LINES.to_owned(),
+        };
+        let answers = self.store().answer(&[query]).await?;
+        Ok(match answers.into_iter().next() {
+            Some(Answer::Items(lines)) => lines,
+            _ => Vec::new(),
+        })
     }
 
     /// Takes a turn of a cell and commits it together with `with`; decides again when the cell

@@ -278,10 +278,8 @@ impl Play<'_> {
                     _ => merge(&mut data[name.as_str()], value),
                 }
             }
-            if let (true, Some(noun)) = (happening.times > 1, nouns.first())
-                && let Some(id) = data[*noun].get_mut("id")
-            {
-                *id = json!(format!("{}-{number}", id.as_str().unwrap_or_default()));
+            if happening.times > 1 {
+                tell_apart(&mut data, nouns, number);
             }
             self.count += 1;
             let id = format!("story-{}", self.count);
@@ -414,5 +412,17 @@ fn merge(into: &mut Json, value: &Json) {
             }
         }
         (into, value) => *into = value.clone(),
+    }
+}
+
+/// Makes an event that comes several times another one each time: everything in it that has an id
+/// has one of its own.
+fn tell_apart(data: &mut Json, nouns: &[&str], number: usize) {
+    for noun in nouns {
+        for name in ["id", "uuid"] {
+            if let Some(id) = data[*noun].get_mut(name) {
+                *id = json!(format!("{}-{number}", id.as_str().unwrap_or_default()));
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::through::{Between, Through};
 use crate::decide::Note;
+use crate::flow::gatherers::is_line;
 use crate::store::{CellStatus, DeadLetterWrite, Member, Store, Verdict};
 
 /// What was seen to be committed.
@@ -31,7 +32,11 @@ impl Seen {
         self.commits += 1;
         self.dead_letters
             .extend(member.dead_letters.iter().cloned());
-        for emit in &member.emits {
+        for emit in member
+            .emits
+            .iter()
+            .filter(|emit| !is_line(&emit.event.kind))
+        {
             let event = &emit.event;
             self.emits
                 .push((event.kind.clone(), emit.text.clone(), emit.received_at));

@@ -40,6 +40,8 @@ pub(crate) enum Holds {
     Flag,
     /// A length of time.
     Length,
+    /// A time of day on certain days.
+    Schedule,
     /// The dotted name of an event of our own.
     OwnEvent,
     /// One event type, or several.
@@ -186,7 +188,7 @@ pub(crate) const NAME_MAX: usize = 60;
 pub(crate) const FLOW_LATER: [&str; 5] = ["at_most", "unreached", "group", "privacy", "repeat"];
 
 /// The types of inputs.
-pub(crate) const INPUT_TYPES: [&str; 10] = [
+pub(crate) const INPUT_TYPES: [&str; 11] = [
     "connection",
     "who",
     "text",
@@ -195,6 +197,7 @@ pub(crate) const INPUT_TYPES: [&str; 10] = [
     "bool",
     "duration",
     "time",
+    "schedule",
     "money",
     "table",
 ];
@@ -297,7 +300,7 @@ const ON_ERROR: KeyDef = key(
 );
 
 /// The verbs of this version.
-pub(crate) const VERBS: [VerbDef; 11] = [
+pub(crate) const VERBS: [VerbDef; 12] = [
     verb(
         "push",
         Holds::Who,
@@ -430,6 +433,36 @@ pub(crate) const VERBS: [VerbDef; 11] = [
             ),
         ],
     ),
+    verb(
+        "digest",
+        Holds::Who,
+        "A line on a list that each reader gets once, at his own time. The same matter has one \
+         line, the newest; an empty list is not sent.",
+        &[
+            ID,
+            needed(
+                "at",
+                Holds::Schedule,
+                "When the list leaves, on each reader's own wall clock.",
+            ),
+            key(
+                "drop",
+                Holds::Expr,
+                "Whether the matter is done: its line is taken off the list.",
+            ),
+            needed("row", Holds::Shown, "What a line says: labels and values."),
+            key(
+                "order",
+                Holds::Expr,
+                "By what lines are sorted, smallest first; else in the order in which they came.",
+            ),
+            needed(
+                "then",
+                Holds::Remedy,
+                "What happens when it leaves; `list` has its rows. Nothing here may wait or ask.",
+            ),
+        ],
+    ),
     verb("stop", Holds::Anything, "Ends the run.", &[ID]),
     verb(
         "dead_letter",
@@ -469,15 +502,6 @@ pub(crate) fn quick_verbs() -> Vec<&'static str> {
 }
 
 /// Verbs of later versions.
-pub(crate) const VERBS_LATER: [&str; 5] = ["each", "together", "digest", "http", "call"];
+pub(crate) const VERBS_LATER: [&str; 4] = ["each", "together", "http", "call"];
 /// Keys of steps in later versions.
-pub(crate) const STEP_LATER: [&str; 8] = [
-    "rows",
-    "row",
-    "withdraw_on",
-    "need",
-    "urgent",
-    "at",
-    "drop",
-    "do",
-];
+pub(crate) const STEP_LATER: [&str; 5] = ["rows", "withdraw_on", "need", "urgent", "do"];

@@ -101,6 +101,15 @@ fn values(catalog: &Catalog) -> Vec<(&'static str, Value)> {
             }] }),
         ),
         (
+            "schedule",
+            json!({ "anyOf": [{
+                "type": "string", "pattern": "^[A-Za-z, ]*[0-2]?[0-9]:[0-5][0-9]$",
+            }, {
+                "type": "string", "pattern": "^(\\{\\{ *)?inputs\\.[a-z0-9_]+( *\\}\\})?$",
+                "description": "An input of type `schedule` or `time`.",
+            }] }),
+        ),
+        (
             "event",
             json!({ "anyOf": [{ "enum": events }, { "type": "string", "pattern": DOTTED }] }),
         ),
@@ -205,6 +214,7 @@ fn held(holds: Holds) -> Value {
         Holds::OneOf(words) => json!({ "enum": words }),
         Holds::Flag => json!({ "type": "boolean" }),
         Holds::Length => link("length"),
+        Holds::Schedule => link("schedule"),
         Holds::OwnEvent => json!({ "type": "string", "pattern": DOTTED }),
         Holds::Events => link("events"),
         Holds::Connector => link("connector"),

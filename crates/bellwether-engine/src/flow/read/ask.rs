@@ -27,7 +27,7 @@ impl Reading<'_> {
             }
         };
         let text = node.get("text").and_then(|found| self.text(found, "text"));
-        let show = self.show(node.get("show"));
+        let show = node.get("show").map(|found| self.labelled(found, "show"));
         let choices = self.choices(node);
         let not_by = node.get("not_by").map(|found| self.whos(found, "not_by"));
         let sign_in = node
@@ -40,7 +40,7 @@ impl Reading<'_> {
             who: who?,
             title: title?,
             text,
-            show,
+            show: show.unwrap_or_default(),
             choices,
             not_by: not_by.unwrap_or_default(),
             sign_in,
@@ -51,25 +51,20 @@ impl Reading<'_> {
         })
     }
 
-    fn show(&mut self, node: Option<&Node>) -> Vec<(String, Expr)> {
-        let Some(node) = node else {
-            return Vec::new();
-        };
+    /// Labels with expressions.
+    pub(super) fn labelled(&mut self, node: &Node, of: &str) -> Vec<(String, Expr)> {
         let Some(entries) = node.entries() else {
-            let hint = "show: { Amount: amount }";
+            let message = format!("`{of}` is a group of labels with expressions");
             self.error(
                 node.place(),
-                "`show` is a group of labels with expressions",
-                hint,
+                message,
+                &format!("{of}: {{ Amount: amount }}"),
             );
             return Vec::new();
         };
         if entries.len() > SHOW_MAX {
-            self.error(
-                node.place(),
-                format!("`show` has more than {SHOW_MAX} lines"),
-                "",
-            );
+            let message = format!("`{of}` has more than {SHOW_MAX} lines");
+            self.error(node.place(), message, "");
         }
         let lines = entries.iter().take(SHOW_MAX);
         lines

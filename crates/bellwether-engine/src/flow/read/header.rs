@@ -3,6 +3,7 @@
 use super::names::Shape;
 use super::{Reading, canonical_hash, source, stem};
 use crate::flow::def::{Block, Flow, Input, InputKind};
+use crate::flow::gatherers;
 use crate::flow::language::{FLOW, FLOW_LATER, FORBIDDEN, NAME_MAX, names};
 use crate::flow::read::inputs::read_inputs;
 use crate::story::Story;
@@ -47,7 +48,7 @@ impl Reading<'_> {
                 Block::default()
             }
         };
-        Some(Flow {
+        let mut flow = Flow {
             name,
             about: about.unwrap_or_default(),
             hash: canonical_hash(root),
@@ -58,7 +59,10 @@ impl Reading<'_> {
             case,
             steps,
             tests: self.tests(root.get("tests")),
-        })
+            gatherers: Vec::new(),
+        };
+        flow.gatherers = gatherers::of(&flow);
+        Some(flow)
     }
 
     /// Makes the inputs known, also those with a mistake: it is reported already.
@@ -72,8 +76,13 @@ impl Reading<'_> {
         });
         self.names.add("inputs", Shape::Fields(shapes.collect()));
         self.input_names = names.collect();
-        let durations = inputs.iter().filter(|i| i.kind == InputKind::Duration);
-        self.durations = durations.map(|input| input.name.clone()).collect();
+        let of = |kind: &InputKind| -> Vec<String> {
+            let those = inputs.iter().filter(|input| input.kind == *kind);
+            those.map(|input| input.name.clone()).collect()
+        };
+        self.durations = of(&InputKind::Duration);
+        self.schedules = of(&InputKind::Schedule);
+        self.schedules.extend(of(&InputKind::Time));
     }
 
     fn top_level(&mut self, entries: &[(crate::yaml::Key, Node)]) {

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::Reading;
 use super::header::is_name;
+use super::schedule::schedule;
 use super::span::span;
 use super::with::misfits;
 use crate::flow::def::{Flow, Input, InputKind};
@@ -76,6 +77,7 @@ fn read_type(
         "bool" => InputKind::Bool,
         "duration" => InputKind::Duration,
         "time" => InputKind::Time,
+        "schedule" => InputKind::Schedule,
         "money" => InputKind::Money,
         "table" => {
             let Some(entries) = columns.and_then(Node::entries) else {
@@ -231,6 +233,10 @@ fn input_value(kind: &InputKind, json: &Json) -> Result<Value, String> {
                 Ok(_) if text.contains(':') => Ok(Value::from(text)),
                 _ => Err(format!("`{text}` is not a time of day such as \"08:30\"")),
             }
+        }
+        InputKind::Schedule => {
+            let text = text("a time of day on certain days")?;
+            schedule(text).map(|_| Value::from(text))
         }
         InputKind::Money => {
             let text = text("an amount")?;

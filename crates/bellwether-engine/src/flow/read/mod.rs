@@ -3,12 +3,14 @@
 
 mod ask;
 mod cost;
+mod digest;
 mod expr;
 mod header;
 mod ids;
 pub mod inputs;
 mod names;
 mod sample;
+pub(crate) mod schedule;
 mod span;
 mod steps;
 #[cfg(test)]
@@ -76,10 +78,11 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         names: Names::default(),
         input_names: Vec::new(),
         durations: Vec::new(),
+        schedules: Vec::new(),
         ids: Ids::default(),
         depth: 0,
         steps: 0,
-        remedy: false,
+        remedy: None,
     };
     let flow = reading.flow(&root, text, file);
     // What YAML could not make sense of is said once, not again by each key that it tore apart.
@@ -111,11 +114,13 @@ struct Reading<'a> {
     names: Names,
     input_names: Vec<String>,
     durations: Vec<String>,
+    /// Inputs that may say when a list leaves.
+    schedules: Vec<String>,
     ids: Ids,
     depth: usize,
     steps: usize,
-    /// Whether these steps deal with a message that could not be sent.
-    remedy: bool,
+    /// The key under which these steps stand, where none of them may wait.
+    remedy: Option<&'static str>,
 }
 
 impl Reading<'_> {

@@ -44,7 +44,7 @@ fn sample_inputs(flow: &Flow) -> Value {
             (InputKind::Numbers, None) => Json::from(vec![1]),
             (InputKind::Bool, None) => Json::from(true),
             (InputKind::Duration, None) => Json::from("1 hour"),
-            (InputKind::Time, None) => Json::from("08:30"),
+            (InputKind::Time | InputKind::Schedule, None) => Json::from("08:30"),
             (InputKind::Money, None) => Json::from("1 EUR"),
             (_, None) => Json::from("sample"),
         };

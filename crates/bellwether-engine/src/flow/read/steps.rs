@@ -98,6 +98,7 @@ impl Reading<'_> {
             "pause" => Verb::Pause(self.length(object, "pause")?),
             "if" => Verb::If(self.condition(node, object, &id)?),
             "emit" => Verb::Emit(self.emit(node, object)?),
+            "digest" => Verb::Digest(self.digest(node, object, &id)?.into()),
             "stop" => Verb::Stop,
             _ => Verb::DeadLetter(self.one_text(object, "dead_letter")?),
         };
@@ -245,18 +246,23 @@ impl Reading<'_> {
 
     fn on_error(&mut self, node: &Node, id: &str) -> Option<Block> {
         let found = node.get("on_error")?;
-        let outer = std::mem::replace(&mut self.remedy, true);
-        let block = self.below(found, "on_error", id);
+        Some(self.quick(found, "on_error", id))
+    }
+
+    /// Steps of which none may wait.
+    pub(super) fn quick(&mut self, node: &Node, key: &'static str, id: &str) -> Block {
+        let outer = self.remedy.replace(key);
+        let block = self.below(node, key, id);
         self.remedy = outer;
-        Some(block)
+        block
     }
 
     /// A message fails while the run goes on, so what deals with that must not wait: it would take
     /// the place at which the run waits meanwhile.
     fn may_wait(&mut self, def: &VerbDef, key: &Key) {
-        if self.remedy && def.waits {
+        if let (Some(within), true) = (self.remedy, def.waits) {
             let message = format!(
-                "`{}` cannot stand in `on_error`: nothing there may wait",
+                "`{}` cannot stand in `{within}`: nothing there may wait",
                 def.name
             );
             let hint = format!("what may stand here: {}", quick_verbs().join(", "));

@@ -11,7 +11,15 @@ use crate::lang::Expr;
 use crate::yaml::{Node, Problem};
 
 /// What the server itself and the people at its pages say: a flow must not speak for them.
-const OWN: [&str; 6] = ["people", "push", "engine", "schedule", "case", "bellwether"];
+const OWN: [&str; 7] = [
+    "people",
+    "push",
+    "engine",
+    "schedule",
+    "case",
+    "bellwether",
+    "digest",
+];
 
 /// When a wait that says nothing is given up.
 const WAIT_DEFAULT: Length = Length::Fixed(Span::Clock(Millis::days(30)));
