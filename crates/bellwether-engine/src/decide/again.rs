@@ -59,6 +59,11 @@ impl<'a> Turner<'a> {
         }
         let step = step.to_owned();
         self.state.basis = Some(event_key(&event.envelope));
+        match self.is_over(ask) {
+            Ok(false) => {}
+            Ok(true) => return self.withdraw(&step),
+            Err(error) => self.dead("step_failed", format!("step {step}: {error}")),
+        }
         if !self.reroute(&step, ask) {
             self.show_changed(&step, ask);
         }

@@ -28,6 +28,14 @@ pub(super) fn ask_step<'f>(block: &'f Block, id: &str) -> Option<&'f Ask> {
 
 impl Turner<'_> {
     pub(super) fn begin_ask(&mut self, step: &Step, ask: &Ask) -> Way {
+        match self.is_over(ask) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.out.notes.push(Note::of("withdrawn").at(&step.id));
+                return self.ending(ask, "withdrawn");
+            }
+            Err(error) => return self.broken(step, &error),
+        }
         let first = self.deciders(step, ask);
         if first.is_empty() {
             self.dead(
@@ -84,7 +92,10 @@ impl Turner<'_> {
         // What waits to be sent to him about this is old now.
         self.out.cancels.push(asking(step, &person.id));
         let shown = content.shown.clone();
-        let pushes = self.push_question(step, ask, person, &content);
+        let pushes = match &ask.list {
+            Some(list) => vec![self.list_question((step, ask), list, person, &content)],
+            None => self.push_question(step, ask, person, &content),
+        };
         let mails = if pushes.is_empty() {
             self.mail_question(step, ask, person, &content)
                 .into_iter()
@@ -181,7 +192,7 @@ impl Turner<'_> {
 
     /// What every channel of a question shares: it is withdrawn with the question, expires with it,
     /// and its failure is an input to the run.
-    fn send_question(
+    pub(super) fn send_question(
         &mut self,
         (step, ask): (&str, &Ask),
         person: &Person,
@@ -200,6 +211,7 @@ impl Turner<'_> {
             reports: true,
             importance: ask.importance,
             after: None,
+            listed: ask.list.is_some(),
         });
     }
 
@@ -230,6 +242,7 @@ impl Turner<'_> {
         let asked = state.asked.iter();
         let waiting = asked.map(|asked| asking(step, &asked.person));
         self.out.cancels.extend(waiting);
+        self.off_list(step, &state);
         let directory = Arc::clone(&self.case.world.directory);
         for asked in &state.asked {
             let Some(person) = directory.people.get(&asked.person) else {
@@ -297,6 +310,7 @@ impl Turner<'_> {
                 reports: false,
                 importance: crate::flow::Importance::High,
                 after: Some(last),
+                listed: false,
             });
         }
     }

@@ -54,6 +54,7 @@ impl Turner<'_> {
             reports: false,
             importance: Importance::High,
             after: None,
+            listed: false,
         });
     }
 }

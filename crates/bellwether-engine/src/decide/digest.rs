@@ -4,22 +4,28 @@
 
 use std::sync::Arc;
 
+use bellwether_model::connector::Role;
 use bellwether_model::directory::Person;
 use bellwether_model::event::Event;
+use bellwether_model::id::{EffectId, key16};
 use bellwether_model::time::Time;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::draft::Note;
+use super::message::Content;
+use super::state::AskState;
 use super::walk::{Turner, Way};
 use crate::calendar;
 use crate::flow::gatherers::{LEAVES, kind};
 use crate::flow::read::schedule::schedule;
-use crate::flow::{Digest, Moment, Schedule, Step, Verb};
+use crate::flow::{Ask, Digest, Moment, Step, Verb};
 use crate::lang::{EvalError, Value, instant_value, json_of, person_value};
 
 /// The most lines of one list.
 const LINES_MAX: u32 = 10_000;
+/// What the question of a row is called among its columns.
+pub(crate) const TITLE: &str = "title";
 /// The most letters of one value.
 const VALUE_MAX: usize = 300;
 /// How far the chain of those who stand in is followed.
@@ -37,12 +43,29 @@ struct Coming {
 
 /// A line as it is kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Line {
+pub(crate) struct Line {
     #[serde(default)]
-    row: Map<String, Json>,
+    pub(crate) row: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Json::is_null")]
     order: Json,
     at: Time,
+    /// The notification of the question that stands in this row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) effect: Option<EffectId>,
+}
+
+/// Lines as they are read: by their order, then as they came.
+pub(crate) fn sorted(lines: &[(String, String)]) -> Vec<Line> {
+    let read = |(key, line): &(String, String)| {
+        let line: Line = serde_json::from_str(line).ok()?;
+        Some((key.clone(), line))
+    };
+    let mut lines: Vec<(String, Line)> = lines.iter().filter_map(read).collect();
+    lines.sort_by(|(key, a), (other, b)| {
+        let by_order = compare(&a.order, &b.order);
+        by_order.then(a.at.cmp(&b.at)).then(key.cmp(other))
+    });
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 impl Turner<'_> {
@@ -62,7 +85,7 @@ impl Turner<'_> {
         let kind = kind(&self.case.flow.name, &step.id);
         for person in readers.iter().filter_map(|id| directory.person(id)) {
             let scope = scope.for_reader(&person.language, &person.zone);
-            let mut row = Map::new();
+            let mut row = Vec::with_capacity(digest.row.len());
             for (label, value) in &digest.row {
                 let value = scope.eval(value)?;
                 let shown = if super::values::is_absent(&value) {
@@ -70,7 +93,7 @@ impl Turner<'_> {
                 } else {
                     scope.display(&value).chars().take(VALUE_MAX).collect()
                 };
-                row.insert(label.clone(), shown.into());
+                row.push((label.clone(), shown));
             }
             let line = json!({
                 "person": person.id, "key": self.case.key, "done": done, "row": row,
@@ -84,6 +107,62 @@ impl Turner<'_> {
         Ok(())
     }
 
+    /// Puts a question on a person's list. The row has a notification of its own, which is not sent:
+    /// what is pressed in the row is pressed there.
+    pub(super) fn list_question(
+        &mut self,
+        (step, ask): (&str, &Ask),
+        list: &Digest,
+        person: &Person,
+        content: &Content,
+    ) -> EffectId {
+        let id = self.effect_id();
+        let mut args = content.args();
+        args["step"] = json!(step);
+        args["kind"] = json!("row");
+        let order = key16(&[self.case.cell.bytes(), b"row", person.id.as_bytes()]);
+        self.send_question((step, ask), person, (id, Role::Push), args, order);
+        let mut row = vec![(TITLE.to_owned(), content.title.clone())];
+        row.extend(content.facts().iter().cloned());
+        let sorted = list.order.as_ref().map(|order| self.scope().eval(order));
+        let order = match sorted.transpose() {
+            Ok(value) => value.map_or(Json::Null, |value| json_of(&value)),
+            Err(error) => {
+                self.dead("text_failed", format!("step {step}: {error}"));
+                Json::Null
+            }
+        };
+        let line = json!({
+            "person": person.id, "key": self.case.key, "row": row, "order": order,
+            "at": self.case.now, "effect": id,
+        });
+        let kind = kind(&self.case.flow.name, step);
+        self.emit_event(&kind, json!({ "line": line }));
+        id
+    }
+
+    /// Takes a question that is over off the lists that have not left.
+    pub(super) fn off_list(&mut self, step: &str, state: &AskState) {
+        let flow = Arc::clone(self.case.flow);
+        let ask = super::ask::ask_step(&flow.steps, step);
+        if ask.is_none_or(|ask| ask.list.is_none()) {
+            return;
+        }
+        let kind = kind(&self.case.flow.name, step);
+        for asked in &state.asked {
+            let line = json!({
+                "person": asked.person, "key": self.case.key, "done": true, "at": self.case.now,
+            });
+            self.emit_event(&kind, json!({ "line": line }));
+        }
+    }
+
+    /// Whether nobody need decide any more.
+    pub(super) fn is_over(&self, ask: &Ask) -> Result<bool, EvalError> {
+        let over = ask.over_if.as_ref().map(|test| self.scope().truthy(test));
+        Ok(over.transpose()?.unwrap_or(false))
+    }
+
     /// The first line of a list: from now on it waits for its time.
     pub(super) fn gather(&mut self, step: &Step, digest: &Digest) -> Way {
         let Some(coming) = coming(self.case.opened_by) else {
@@ -93,14 +172,10 @@ impl Turner<'_> {
         if coming.done {
             return Way::Over;
         }
-        let schedule = match self.schedule(&digest.at) {
-            Ok(schedule) => schedule,
+        let due = match self.leaves(&digest.at) {
+            Ok(due) => due,
             Err(error) => return self.broken(step, &error),
         };
-        let directory = Arc::clone(&self.case.world.directory);
-        let nobody = Person::default();
-        let reader = directory.people.get(self.case.key).unwrap_or(&nobody);
-        let due = calendar::next(&schedule, self.case.now, reader);
         let timer = (format!("{LEAVES}/{}", step.id), Some(due));
         self.out.timers.push(timer);
         self.put_line(coming);
@@ -167,17 +242,12 @@ impl Turner<'_> {
         if self.case.lines.is_empty() {
             return None;
         }
-        let lines = self.case.lines.iter();
-        let mut lines: Vec<(&str, Line)> = lines
-            .filter_map(|(key, line)| Some((key.as_str(), serde_json::from_str(line).ok()?)))
-            .collect();
-        lines.sort_by(|(key, a), (other, b)| {
-            let by_order = compare(&a.order, &b.order);
-            by_order.then(a.at.cmp(&b.at)).then(key.cmp(other))
-        });
-        let rows: Vec<Value> = lines
+        let rows: Vec<Value> = sorted(self.case.lines)
             .into_iter()
-            .map(|(_, line)| crate::lang::value_of(&Json::Object(line.row)))
+            .map(|line| {
+                let columns = line.row.into_iter();
+                Value::from_pairs(columns.map(|(label, value)| (label, Value::from(value))))
+            })
             .collect();
         let directory = &self.case.world.directory;
         let nobody = Person::default();
@@ -218,19 +288,26 @@ impl Turner<'_> {
         of
     }
 
-    fn schedule(&self, at: &Moment) -> Result<Schedule, EvalError> {
-        match at {
-            Moment::Fixed(schedule) => Ok(schedule.clone()),
+    /// When a list leaves that begins now.
+    fn leaves(&self, at: &Moment) -> Result<Time, EvalError> {
+        let directory = &self.case.world.directory;
+        let nobody = Person::default();
+        let reader = directory.people.get(self.case.key).unwrap_or(&nobody);
+        let schedule = match at {
+            Moment::After(length) => return self.due(length),
+            Moment::Fixed(schedule) => schedule.clone(),
             Moment::Given(input) => {
                 let value = self.scope().eval(input)?;
-                schedule(value.as_str().unwrap_or_default()).map_err(|message| EvalError {
+                let given = schedule(value.as_str().unwrap_or_default());
+                given.map_err(|message| EvalError {
                     message,
                     line: input.line(),
                     column: input.column(),
                     unknown: Vec::new(),
-                })
+                })?
             }
-        }
+        };
+        Ok(calendar::next(&schedule, self.case.now, reader))
     }
 }
 

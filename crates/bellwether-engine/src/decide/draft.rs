@@ -68,6 +68,8 @@ pub struct EffectDraft {
     pub importance: Importance,
     /// Replaces an earlier push silently: pointless unless that one had left.
     pub after: Option<EffectId>,
+    /// It stands on a list and is not sent by itself.
+    pub listed: bool,
 }
 
 impl EffectDraft {

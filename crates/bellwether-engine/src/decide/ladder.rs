@@ -159,6 +159,7 @@ impl Turner<'_> {
             reports: false,
             importance: Importance::Normal,
             after: None,
+            listed: false,
         });
     }
 

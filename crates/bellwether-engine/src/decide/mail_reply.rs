@@ -324,6 +324,7 @@ impl Turner<'_> {
             reports: false,
             importance: Importance::Normal,
             after: None,
+            listed: false,
         });
     }
 }

@@ -155,6 +155,11 @@ impl Content {
         )
     }
 
+    /// Labels and values.
+    pub(super) fn facts(&self) -> &[(String, String)] {
+        &self.facts
+    }
+
     /// The arguments that every channel shares.
     pub(super) fn args(&self) -> Json {
         let text = match &self.on_behalf_of {
@@ -325,6 +330,7 @@ impl<'a> Turner<'a> {
             reports: message.on_error.is_some(),
             importance: message.importance,
             after: None,
+            listed: false,
         });
         id.to_string()
     }
@@ -373,6 +379,7 @@ impl<'a> Turner<'a> {
             reports: reply.on_error.is_some(),
             importance: Importance::Normal,
             after: None,
+            listed: false,
         });
         Ok(())
     }
@@ -400,6 +407,7 @@ impl<'a> Turner<'a> {
             reports: false,
             importance: Importance::Normal,
             after: None,
+            listed: false,
         });
         Ok(())
     }

@@ -37,6 +37,7 @@ use crate::store::{EffectRow, Query};
 pub(crate) use act::PEOPLE;
 pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED, REPORTED, is_delivery_only};
 pub(crate) use comment::of_decision;
+pub(crate) use digest::{Line, TITLE, sorted};
 pub use draft::{EffectDraft, Emitted, Note, Turn, Via};
 pub use mail_reply::{NotADecision, judge};
 pub use message::shown_hash;

@@ -265,7 +265,7 @@ impl<'a> Turner<'a> {
         self.run(block, index + 1)
     }
 
-    fn ending(&mut self, ask: &Ask, ending: &str) -> Way {
+    pub(super) fn ending(&mut self, ask: &Ask, ending: &str) -> Way {
         match ask.then.iter().find(|(name, _)| name == ending) {
             Some((_, block)) => self.arm(ending, block),
             // What comes after a question is for a matter that still exists.

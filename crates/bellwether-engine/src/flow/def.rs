@@ -219,6 +219,8 @@ pub enum Moment {
     Fixed(Schedule),
     /// An input of type `schedule` or `time`.
     Given(Expr),
+    /// So long after the first line.
+    After(Length),
 }
 
 /// A time of day on certain days, on the wall clock of whoever it is for.
@@ -329,6 +331,10 @@ pub struct Ask {
     pub importance: Importance,
     /// How much of the text leaves the hosted page.
     pub privacy: Privacy,
+    /// Instead of a push for each: one list for each person, with buttons in every row.
+    pub list: Option<Arc<Digest>>,
+    /// Whether a further event of the same matter ends the question: nobody need decide any more.
+    pub over_if: Option<Expr>,
 }
 
 /// One button.

@@ -1,5 +1,4 @@
-//! What gathers the lines of a digest: a flow of its own, made from the step, whose case is the
-//! reader. It keeps lines until the list leaves, sends it and ends; what comes later opens the next.
+//! What gathers the lines of a list: a flow of its own, made from the step, whose case is the reader. It keeps lines until the list leaves, sends it and ends; what comes later opens the next.
 
 use std::sync::Arc;
 
@@ -43,8 +42,10 @@ pub(crate) fn of(flow: &Flow) -> Vec<Arc<Flow>> {
 
 fn digests(block: &Block, found: &mut dyn FnMut(&Step, &Arc<Digest>)) {
     for step in &block.steps {
-        if let Verb::Digest(digest) = &step.verb {
-            found(step, digest);
+        match &step.verb {
+            Verb::Digest(digest) => found(step, digest),
+            Verb::Ask(ask) => ask.list.iter().for_each(|list| found(step, list)),
+            _ => {}
         }
         for (_, inner) in step.verb.endings() {
             digests(inner, found);

@@ -207,6 +207,7 @@ impl Engine {
             }
             None => CardState::Notice,
         };
+        let (rows, more_rows) = self.rows_of(&snapshot, signed_in).await?;
         let facts: Vec<(String, String)> = args
             .get("facts")
             .and_then(|facts| serde_json::from_value(facts.clone()).ok())
@@ -235,10 +236,12 @@ impl Engine {
             quoted: self.stands_for(&snapshot).await?.as_ref().and_then(quoted),
             state: card_state,
             talk,
+            rows,
+            more_rows,
         })
     }
 
-    async fn card_state(
+    pub(crate) async fn card_state(
         &self,
         row: &EffectRow,
         ask: &AskState,

@@ -15,6 +15,7 @@ mod hosted;
 mod inlet;
 mod intake;
 mod lane;
+mod list_rows;
 mod listen;
 mod people;
 mod prepare;

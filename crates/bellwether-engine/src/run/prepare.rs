@@ -151,15 +151,7 @@ impl Engine {
         let dead_letters = dead_letters(taker.cell, taker.version + 1, dead, now);
         let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
         let wakes = !emits.is_empty() || turn.timers.iter().any(|(_, due)| due.is_some());
-        let item = |(key, value)| ItemWrite {
-            window: LINES.to_owned(),
-            key,
-            value,
-        };
-        let items = std::mem::take(&mut turn.items)
-            .into_iter()
-            .map(item)
-            .collect();
+        let items = lines_of(&mut turn);
         let status = if turn.closed {
             CellStatus::Closed
         } else {
@@ -248,7 +240,13 @@ impl Engine {
             at: now,
         };
         let mut slot = None;
-        match gate(&gated, now) {
+        let verdict = if draft.listed {
+            let reason = "on_list";
+            Verdict::Suppress { reason }
+        } else {
+            gate(&gated, now)
+        };
+        match verdict {
             Verdict::Send => {
                 // Only a cell's first effects can know that nothing of their order is in flight.
                 let free = draft.order.is_none() || taker.version == 0;
@@ -347,6 +345,17 @@ pub(crate) fn journal(
         dir: setup.directory.version,
     };
     serde_json::to_vec(&entry).unwrap_or_default()
+}
+
+/// The lines of a list that a turn changes.
+fn lines_of(turn: &mut Turn) -> Vec<ItemWrite> {
+    let lines = std::mem::take(&mut turn.items).into_iter();
+    let item = |(key, value)| ItemWrite {
+        window: LINES.to_owned(),
+        key,
+        value,
+    };
+    lines.map(item).collect()
 }
 
 fn emits(setup: &Setup, taker: &Taker, turn: &Turn, now: Time) -> Vec<EventWrite> {

@@ -37,6 +37,21 @@ pub struct Card {
     pub state: CardState,
     /// Questions and answers so far: who, text.
     pub talk: Vec<(String, String)>,
+    /// The rows of a list, those that wait first.
+    pub rows: Vec<Row>,
+    /// How many rows there are besides.
+    pub more_rows: usize,
+}
+
+/// One row of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// What it is about; empty where the facts say it all.
+    pub title: String,
+    /// Label and value, in order.
+    pub facts: Vec<Fact>,
+    /// What may be done.
+    pub state: CardState,
 }
 
 /// One line of facts.

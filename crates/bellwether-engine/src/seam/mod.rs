@@ -8,7 +8,7 @@ mod people;
 
 pub use hosted::{
     Ask, Card, CardState, ChoiceView, CodeChecked, CodeSent, Fact, Hosted, HostedError, OpenGrade,
-    Press, Pressed, Visitor,
+    Press, Pressed, Row, Visitor,
 };
 pub use intake::{
     ConnectionHealth, ConnectionView, Connections, Inlets, Intake, IntakeError, Submitted,

@@ -16,7 +16,22 @@ pub(super) fn text(card: &Card) -> String {
     for (who, what) in &card.talk {
         lines.push(format!("{who}: {what}"));
     }
-    match &card.state {
+    for row in &card.rows {
+        lines.push(row.title.clone());
+        let facts = row.facts.iter();
+        lines.extend(facts.map(|fact| format!("{}: {}", fact.label, fact.value)));
+        state(&row.state, card, &mut lines);
+    }
+    if card.rows.is_empty() {
+        state(&card.state, card, &mut lines);
+    }
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n")
+}
+
+/// Where a card or one of its rows stands.
+fn state(state: &CardState, card: &Card, lines: &mut Vec<String>) {
+    match state {
         CardState::Waiting(ask) => {
             lines.push("Waits for you".to_owned());
             for choice in &ask.choices {
@@ -55,8 +70,6 @@ pub(super) fn text(card: &Card) -> String {
         CardState::Notice => lines.push("For your information".to_owned()),
         CardState::NotAllowed(why) => lines.push(why.clone()),
     }
-    lines.retain(|line| !line.is_empty());
-    lines.join("\n")
 }
 
 /// What a press came to, in words.

@@ -69,8 +69,11 @@ impl Play<'_> {
     pub(super) async fn press(&mut self, pressing: &Pressing) -> Result<(), Cannot> {
         for (choice, comment) in &pressing.choices {
             let shown = self.open(&pressing.person).await?;
-            let told = match &shown.state {
-                CardState::Waiting(ask) => {
+            // Of a list, the first row that waits.
+            let rows = shown.rows.iter().map(|row| &row.state);
+            let mut waiting = std::iter::once(&shown.state).chain(rows);
+            let told = match waiting.find(|state| matches!(state, CardState::Waiting(_))) {
+                Some(CardState::Waiting(ask)) => {
                     let press = Press {
                         act_token: ask.act_token.clone(),
                         choice: choice.clone(),

@@ -19,7 +19,7 @@ use crate::seam::Intake as _;
 use crate::yaml::Problem;
 
 /// How long a story goes on after its last step.
-const LASTS: Millis = Millis::days(60);
+const LASTS: Millis = Millis::days(400);
 
 /// A story being played.
 pub(super) struct Play<'a> {
@@ -90,7 +90,7 @@ impl Play<'_> {
                 let surprises = expect::surprises(place, &mut self.stage.record.sent());
                 self.problems.extend(surprises);
                 if !closed {
-                    let message = "the run is still open after 60 days";
+                    let message = "the run is still open after 400 days";
                     self.problems.push(Problem::error(place, message));
                 }
             }

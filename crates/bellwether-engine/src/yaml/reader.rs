@@ -7,6 +7,7 @@ use super::{Key, Node, PROBLEMS_MAX, Problem};
 #[derive(Debug)]
 pub struct Reader<'a, 'p> {
     entries: &'a [(Key, Node)],
+    unknown: Vec<&'a str>,
     place: (usize, usize),
     problems: &'p mut Vec<Problem>,
 }
@@ -25,13 +26,16 @@ impl<'a, 'p> Reader<'a, 'p> {
                 &[]
             }
         };
+        let mut unknown = Vec::new();
         for (key, _) in entries {
             if !known.contains(&key.name.as_str()) {
                 push(problems, unknown_key(key, what, known));
+                unknown.push(key.name.as_str());
             }
         }
         Reader {
             entries,
+            unknown,
             place: node.place(),
             problems,
         }
@@ -51,7 +55,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     /// The value under a key that must be there.
     pub fn need(&mut self, key: &str) -> Option<&'a Node> {
         let found = self.get(key);
-        if found.is_none() && !misspelt(self.entries, key) {
+        if found.is_none() && !misspelt(&self.unknown, key) {
             self.report(Problem::error(
                 self.place,
                 format!("`{key}` is missing here"),
@@ -111,11 +115,10 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 }
 
-/// Whether one of the keys is probably meant to be `key`: then its own problem says enough.
-pub(crate) fn misspelt(entries: &[(Key, Node)], key: &str) -> bool {
-    entries
-        .iter()
-        .any(|(found, _)| found.name != key && nearest(&found.name, [key]).is_some())
+/// Whether one of the unknown keys is probably meant to be `key`: then its own problem says enough.
+pub(crate) fn misspelt(unknown: &[&str], key: &str) -> bool {
+    let mut unknown = unknown.iter();
+    unknown.any(|found| nearest(found, [key]).is_some())
 }
 
 /// Records a problem, up to the limit.

@@ -3,6 +3,7 @@
 
 mod agent;
 mod page;
+mod rows;
 mod words;
 
 use axum::Router;

@@ -6,8 +6,8 @@ use bellwether_engine::seam::{Ask, Card, CardState, ChoiceView};
 use bellwether_model::time::Time;
 use maud::{DOCTYPE, Markup, html};
 
-use super::language;
 use super::words::{Tone, Words, of};
+use super::{language, rows};
 use crate::note::Note;
 use crate::pieces::{THEME_COOKIE, encode, head, icon, theme};
 use crate::text::clean;
@@ -16,7 +16,7 @@ use crate::when::{self, Language};
 /// Choices that say no: they stand at the left.
 const NEGATIVE: [&str; 6] = ["reject", "decline", "deny", "refuse", "no", "stop"];
 /// The longest comment that a form sends.
-const COMMENT_MAX: usize = 2000;
+pub(super) const COMMENT_MAX: usize = 2000;
 
 /// What one page shows.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Shown<'_> {
         Language::of(&self.card.language)
     }
 
-    fn at(&self, at: Time) -> Markup {
+    pub(super) fn at(&self, at: Time) -> Markup {
         let text = when::moment(at, self.now, &self.card.zone, self.language());
         html! { time datetime=(at) { (text) } }
     }
@@ -68,6 +68,7 @@ pub(crate) fn card(shown: &Shown<'_>) -> Markup {
                             }
                         }
                     }
+                    @if !card.rows.is_empty() { (rows::list(shown, words)) }
                     @if !card.talk.is_empty() { (talk(card, words)) }
                     @if let Some((from, subject, text)) = &card.quoted {
                         details.quoted {
@@ -117,11 +118,23 @@ fn note(note: Option<&Note>, words: &Words) -> Markup {
 
 /// Where the matter stands, in one line with icon and words.
 fn state_line(shown: &Shown<'_>, words: &Words) -> Markup {
+    if shown
+        .card
+        .rows
+        .iter()
+        .any(|row| row.state != CardState::Notice)
+    {
+        return rows::standing(&shown.card.rows, shown.card.more_rows, words);
+    }
+    standing(&shown.card.state, shown, words)
+}
+
+pub(super) fn standing(state: &CardState, shown: &Shown<'_>, words: &Words) -> Markup {
     let with_time = |template: &str, at: Time| {
         let (before, after) = template.split_once("{at}").unwrap_or((template, ""));
         html! { (before) (shown.at(at)) (after) }
     };
-    match &shown.card.state {
+    match state {
         CardState::Waiting(ask) => html! {
             p.state.warn { (icon("clock")) span { strong { (words.waits) } } }
             @if let Some(until) = ask.until { (deadline(shown, until, words)) }
@@ -232,7 +245,7 @@ fn wanting<'a>(
 }
 
 /// Choices that settle, those that say no at the left.
-fn in_order(ask: &Ask) -> Vec<&ChoiceView> {
+pub(super) fn in_order(ask: &Ask) -> Vec<&ChoiceView> {
     let mut settles: Vec<_> = ask.choices.iter().filter(|choice| choice.settles).collect();
     settles.sort_by_key(|choice| !NEGATIVE.contains(&choice.id.as_str()));
     settles
@@ -262,7 +275,7 @@ fn other(shown: &Shown<'_>, ask: &Ask, choice: &ChoiceView, words: &Words) -> Ma
     }
 }
 
-fn hidden(ask: &Ask) -> Markup {
+pub(super) fn hidden(ask: &Ask) -> Markup {
     html! {
         input type="hidden" name="act_token" value=(ask.act_token);
         input type="hidden" name="shown" value=(ask.shown);
@@ -270,7 +283,7 @@ fn hidden(ask: &Ask) -> Markup {
 }
 
 /// The one-time code: ask for it, type it.
-fn prove(shown: &Shown<'_>, words: &Words) -> Markup {
+pub(super) fn prove(shown: &Shown<'_>, words: &Words) -> Markup {
     let wrong = shown.note.is_some_and(|note| note.word == "wrong_code");
     html! {
         section.prove {
@@ -308,6 +321,6 @@ pub(crate) fn sorry(headers: &HeaderMap, status: StatusCode, said: &str, next: &
     (status, Html(shown.into_string())).into_response()
 }
 
-fn fill(template: &str, key: &str, value: &str) -> String {
+pub(super) fn fill(template: &str, key: &str, value: &str) -> String {
     template.replace(&format!("{{{key}}}"), value)
 }

@@ -120,6 +120,14 @@ fn cards() -> [(&'static str, Card); 3] {
         }],
         quoted: Some((h(), h(), h())),
         talk: vec![(h(), h())],
+        rows: vec![Row {
+            title: h(),
+            facts: vec![Fact {
+                label: h(),
+                value: h(),
+            }],
+            state: CardState::Notice,
+        }],
         ..Card {
             state,
             ..card("waiting")

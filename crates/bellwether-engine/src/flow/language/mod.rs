@@ -42,6 +42,8 @@ pub(crate) enum Holds {
     Length,
     /// A time of day on certain days.
     Schedule,
+    /// When a list of questions leaves, and what its push says.
+    OnList,
     /// The dotted name of an event of our own.
     OwnEvent,
     /// One event type, or several.
@@ -272,6 +274,36 @@ pub(crate) const CHOICE: [KeyDef; 3] = [
     ),
 ];
 
+/// The keys of a list of questions.
+pub(crate) const ON_LIST: [KeyDef; 6] = [
+    key(
+        "at",
+        Holds::Schedule,
+        "When the list leaves, on each reader's own wall clock.",
+    ),
+    key(
+        "after",
+        Holds::Length,
+        "How long after its first question the list leaves, instead of `at`.",
+    ),
+    needed(
+        "title",
+        Holds::Text,
+        "What the list's push says; `list` has the rows.",
+    ),
+    key("text", Holds::Text, "What stands below it."),
+    key(
+        "order",
+        Holds::Expr,
+        "By what rows are sorted, smallest first; else in the order in which they came.",
+    ),
+    key(
+        "importance",
+        Holds::OneOf(&IMPORTANCE),
+        "`high` disturbs quiet hours.",
+    ),
+];
+
 const ID: KeyDef = key(
     "id",
     Holds::Id,
@@ -370,6 +402,18 @@ pub(crate) const VERBS: [VerbDef; 12] = [
                 "sign_in",
                 Holds::Expr,
                 "Whether the decider must prove who he is.",
+            ),
+            key(
+                "on_list",
+                Holds::OnList,
+                "Instead of a push for each question: one list for each person, with buttons in \
+                 every row.",
+            ),
+            key(
+                "over_if",
+                Holds::Expr,
+                "Whether a further event of the same matter ends the question: nobody need decide \
+                 any more.",
             ),
             needed(
                 "if_silent",

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::stories::{self, StoryHolds, StoryKey};
 use super::{
-    CHOICE, EXPIRE, FLOW, FORBIDDEN, Holds, INPUT, INPUT_TYPES, KeyDef, NAME_MAX, RESERVED, RUNGS,
-    TRIGGER, VERBS, VerbDef, WITHDRAWN,
+    CHOICE, EXPIRE, FLOW, FORBIDDEN, Holds, INPUT, INPUT_TYPES, KeyDef, NAME_MAX, ON_LIST,
+    RESERVED, RUNGS, TRIGGER, VERBS, VerbDef, WITHDRAWN,
 };
 use crate::flow::read::{Catalog, ID_MAX, span_pattern};
 use crate::story::{fault_words, wanted_words};
@@ -215,6 +215,7 @@ fn held(holds: Holds) -> Value {
         Holds::Flag => json!({ "type": "boolean" }),
         Holds::Length => link("length"),
         Holds::Schedule => link("schedule"),
+        Holds::OnList => group(&ON_LIST),
         Holds::OwnEvent => json!({ "type": "string", "pattern": DOTTED }),
         Holds::Events => link("events"),
         Holds::Connector => link("connector"),

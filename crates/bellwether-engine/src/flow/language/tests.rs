@@ -17,6 +17,7 @@ fn value(holds: Holds) -> &'static str {
         Holds::OneOf(words) => words[words.len() - 1],
         Holds::Flag => "true",
         Holds::Length => "2 hours",
+        Holds::OnList => "{ at: \"08:30\", title: words }",
         Holds::Schedule => "\"08:30\"",
         Holds::OwnEvent => "order.checked",
         Holds::Events => "gmail.message.received",

@@ -36,6 +36,9 @@ impl Reading<'_> {
         let if_silent = self.ladder(node);
         let then = self.endings(node, &choices, id);
         let (importance, privacy) = (self.importance(node), self.privacy(node));
+        let list = node
+            .get("on_list")
+            .and_then(|found| self.on_list(found, object, &show.clone().unwrap_or_default(), id));
         Some(Ask {
             who: who?,
             title: title?,
@@ -48,6 +51,10 @@ impl Reading<'_> {
             then,
             importance,
             privacy,
+            list,
+            over_if: node
+                .get("over_if")
+                .and_then(|found| self.expr(found, "over_if")),
         })
     }
 

@@ -213,7 +213,11 @@ impl Reading<'_> {
 
     /// A key that must be there, unless it is there and misspelt.
     pub(super) fn missing(&mut self, node: &Node, key: &str, hint: &str) {
-        if !misspelt(node.entries().unwrap_or_default(), key) {
+        let is_word = |name: &str| VERBS.iter().any(|verb| names(verb.keys).contains(&name));
+        let found = node.entries().unwrap_or_default().iter();
+        let mut unknown: Vec<&str> = found.map(|(key, _)| key.name.as_str()).collect();
+        unknown.retain(|name| !is_word(name));
+        if !misspelt(&unknown, key) {
             self.error(node.place(), format!("`{key}` is missing here"), hint);
         }
     }

@@ -362,6 +362,8 @@ pub(crate) fn card(token: &str) -> Card {
         )),
         state: CardState::Waiting(ask(token)),
         talk: Vec::new(),
+        rows: Vec::new(),
+        more_rows: 0,
     }
 }
 

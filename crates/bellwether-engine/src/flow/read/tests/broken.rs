@@ -74,7 +74,7 @@ const MISTAKES: [(&str, &str, &str); 64] = [
     ("  - ask: inputs.owner", "  - ask: role legal", "f.yaml:15:15  these words belong into a table; here it is a function  write role('legal')"),
     ("  - ask: inputs.owner", "  - ask: roel('legal')", "f.yaml:15:10  there is no function roel  did you mean role?"),
     ("  - ask: inputs.owner", "  - aks: inputs.owner", "f.yaml:15:5  there is no verb `aks`  did you mean `ask`?"),
-    ("  - ask: inputs.owner", "  - digest: inputs.owner", "f.yaml:15:5  the verb `digest` is not in this version  this version has: push, mail"),
+    ("  - ask: inputs.owner", "  - http: inputs.owner", "f.yaml:15:5  the verb `http` is not in this version  this version has: push, mail"),
     ("  - ask: inputs.owner", "  - push: inputs.owner\n    ask: inputs.owner", "f.yaml:16:5  this step has two verbs, `push` and `ask`"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    need: 2", "f.yaml:16:5  `need` is not in this version"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    id: Not An Id", "f.yaml:16:9  `Not An Id` cannot be an id"),

@@ -4,6 +4,7 @@ mod broken;
 mod doubts;
 pub(crate) mod fixture;
 mod given;
+mod lists;
 mod robust;
 mod with;
 
