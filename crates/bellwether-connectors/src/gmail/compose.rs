@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::marker;
 use super::parse::clean;
 use super::settings::Setup;
+use super::table;
 
 /// More recipients than this are refused: a case is answered to people, not to a list.
 const RECIPIENTS_MAX: usize = 50;
@@ -21,6 +22,9 @@ const RECIPIENTS_MAX: usize = 50;
 const SUBJECT_MAX: usize = 998;
 /// The longest text in bytes.
 const TEXT_MAX: usize = 512 * 1024;
+/// The most files of a mail, and the largest.
+const FILES_MAX: usize = 5;
+const FILE_MAX: usize = 5 * 1024 * 1024;
 /// The longest value of a further header.
 const VALUE_MAX: usize = 1024;
 /// More references than this are not repeated; the first and the newest are kept.
@@ -132,11 +136,16 @@ pub(super) fn compose(
     } else {
         "auto-generated"
     };
-    let raw = mail
+    let mail = mail
         .header("Auto-Submitted", Raw::new(automatic))
         .header(marker::MARKER, Raw::new(marker))
         .header(marker::EFFECT, Raw::new(action.effect.to_string()))
-        .text_body(body.to_owned())
+        .text_body(table::with_text(body, &args["table"]));
+    let mail = match table::as_html(body, &args["table"]) {
+        Some(html) => mail.html_body(html),
+        None => mail,
+    };
+    let raw = attached(mail, &args["attachments"])?
         .write_to_vec()
         .map_err(|error| Failure::bug("compose", format!("a mail could not be built: {error}")))?;
     let thread = args["thread_id"]
@@ -147,6 +156,23 @@ pub(super) fn compose(
         thread: thread.map(ToOwned::to_owned),
         message_id,
     })
+}
+
+/// The mail with files that are texts of ours.
+fn attached<'a>(
+    mut mail: MessageBuilder<'a>,
+    files: &'a Value,
+) -> Result<MessageBuilder<'a>, Failure> {
+    for file in files.as_array().into_iter().flatten().take(FILES_MAX) {
+        let (name, content) = (text(file, "name"), text(file, "text"));
+        if content.len() > FILE_MAX {
+            let message = format!("`{name}` is larger than {} MB", FILE_MAX / 1024 / 1024);
+            return Err(Failure::reject("file_too_large", message));
+        }
+        let name = header_text("attachments", name)?;
+        mail = mail.attachment(text(file, "type").to_owned(), name, content.to_owned());
+    }
+    Ok(mail)
 }
 
 fn sender(setup: &Setup) -> Address<'static> {

@@ -14,6 +14,7 @@ mod refusal;
 mod send;
 mod settings;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -28,6 +28,8 @@ const LINES_MAX: u32 = 10_000;
 pub(crate) const TITLE: &str = "title";
 /// The most letters of one value.
 const VALUE_MAX: usize = 300;
+/// The most rows that stand in a mail.
+const TABLE_MAX: usize = 20;
 /// How far the chain of those who stand in is followed.
 const STAND_INS_MAX: usize = 8;
 
@@ -269,6 +271,22 @@ impl Turner<'_> {
             ),
             ("until".to_owned(), instant_value(self.case.now)),
         ]))
+    }
+
+    /// The list as a table: its first rows, and how many there are besides. All of them are
+    /// attached at each attempt, from where the lines lie.
+    pub(super) fn table(&self) -> Json {
+        let lines = sorted(self.case.lines);
+        let more = lines.len().saturating_sub(TABLE_MAX);
+        let columns: Vec<&String> = match lines.first() {
+            Some(line) => line.row.iter().map(|(label, _)| label).collect(),
+            None => Vec::new(),
+        };
+        let rows = lines.iter().take(TABLE_MAX);
+        let rows: Vec<Vec<&String>> = rows
+            .map(|line| line.row.iter().map(|(_, value)| value).collect())
+            .collect();
+        json!({ "columns": columns, "rows": rows, "more": more })
     }
 
     /// Who reads a list now: its reader, or who stands in for him while he is on leave.

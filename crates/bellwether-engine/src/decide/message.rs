@@ -275,6 +275,9 @@ impl<'a> Turner<'a> {
         args["subject"] = args["title"].clone();
         args["body"] = args["text"].clone();
         args["step"] = json!(step.id);
+        if message.table {
+            args["table"] = self.table();
+        }
         self.send(step, Role::Mail, person, message, args);
         Ok(())
     }

@@ -258,6 +258,8 @@ pub struct Message {
     pub importance: Importance,
     /// Full, brief or hidden text outside the page.
     pub privacy: Privacy,
+    /// Whether the list's rows stand below the text, with all of them attached.
+    pub table: bool,
     /// What happens when it cannot be sent: None = dead letter.
     pub on_error: Option<Block>,
 }

@@ -115,6 +115,7 @@ pub(crate) enum Filter {
     Money,
     Find,
     FirstRow,
+    Where,
     InWords,
     Names,
     Count,
@@ -177,7 +178,7 @@ const fn entry<T>(
 }
 
 /// All filters.
-pub(crate) static FILTERS: [Entry<Filter>; 16] = [
+pub(crate) static FILTERS: [Entry<Filter>; 17] = [
     entry(
         "labelled",
         Filter::Labelled,
@@ -203,6 +204,13 @@ pub(crate) static FILTERS: [Entry<Filter>; 16] = [
         plain: (0, 0),
         named: true,
         about: "table | first_row(words=text, up_to=amount): the first row that fits",
+    },
+    Entry {
+        name: "where",
+        what: Filter::Where,
+        plain: (0, 0),
+        named: true,
+        about: "list | where(What='done'): the rows in which these columns say exactly this",
     },
     entry(
         "in_words",

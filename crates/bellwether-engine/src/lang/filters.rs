@@ -31,6 +31,7 @@ pub(crate) fn apply(
             return Ok(value);
         }
         Filter::FirstRow => return first_row(&value, arguments, at, scope),
+        Filter::Where => return rows_where(&value, arguments, at, scope),
         Filter::Names => {
             let names = who::names(&value, scope);
             return Ok(Value::from(scope.language().and(&names)));
@@ -64,7 +65,9 @@ pub(crate) fn apply(
             .ok()
             .and_then(|mut all| all.next())
             .unwrap_or_else(absent)),
-        Filter::Default | Filter::FirstRow | Filter::Names | Filter::Count => Ok(value),
+        Filter::Default | Filter::FirstRow | Filter::Where | Filter::Names | Filter::Count => {
+            Ok(value)
+        }
     }
 }
 
@@ -273,13 +276,7 @@ fn first_row(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> 
     if is_absent(value) {
         return Ok(absent());
     }
-    if Sort::of(value) != Sort::List {
-        let sort = Sort::of(value).words();
-        return Err(Fault::new(
-            at,
-            format!("first_row needs a table, but this is {sort}"),
-        ));
-    }
+    is_table(value, "first_row", at)?;
     let mut wanted = Vec::with_capacity(arguments.named.len());
     for (column, ast) in &arguments.named {
         let value = work_out(ast, scope)?;
@@ -296,6 +293,30 @@ fn first_row(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> 
         }
     }
     Ok(absent())
+}
+
+/// The rows in which each column named is exactly the value given.
+fn rows_where(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
+    if is_absent(value) {
+        return Ok(absent());
+    }
+    is_table(value, "where", at)?;
+    let mut rows: Vec<Value> = value.try_iter().into_iter().flatten().collect();
+    for (column, ast) in &arguments.named {
+        let wanted = work_out(ast, scope)?;
+        let is = |row: &Value| row.get_attr(column).unwrap_or_default() == wanted;
+        rows.retain(is);
+    }
+    Ok(Value::from(rows))
+}
+
+fn is_table(value: &Value, filter: &str, at: usize) -> Result<(), Box<Fault>> {
+    if Sort::of(value) == Sort::List {
+        return Ok(());
+    }
+    let sort = Sort::of(value).words();
+    let message = format!("{filter} needs a table, but this is {sort}");
+    Err(Fault::new(at, message))
 }
 
 fn fits(cell: &Value, value: &Value, lower: Option<&str>) -> bool {

@@ -72,7 +72,11 @@ impl Engine {
                 "this connection has no action for that",
             ));
         };
-        let args = self.wire_args(job);
+        let mut args = self.wire_args(job);
+        if job.args.get("table").is_some() {
+            args["table"] = job.args["table"].clone();
+            args["attachments"] = self.list_as_csv(job.cell).await?;
+        }
         let progress = Saver {
             engine: self.clone(),
             effect: job.effect,

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value as Json;
+use bellwether_model::failure::Failure;
+use bellwether_model::id::CellId;
+use serde_json::{Value as Json, json};
 
 use super::Engine;
 use super::cards::ask_of;
@@ -46,6 +48,41 @@ impl Engine {
             out.push(self.row(row, signed_in).await?);
         }
         Ok((out, more))
+    }
+
+    /// All lines of a list as an attachment.
+    pub(crate) async fn list_as_csv(&self, cell: CellId) -> Result<Json, Failure> {
+        let query = Query::Items {
+            cell,
+            window: gatherers::LINES.to_owned(),
+        };
+        let unread = |error: StoreError| {
+            Failure::retry(
+                "list_unread",
+                format!("the list could not be read: {error}"),
+                None,
+            )
+        };
+        let answers = self.store().answer(&[query]).await.map_err(unread)?;
+        let lines = match answers.into_iter().next() {
+            Some(Answer::Items(lines)) => sorted(&lines),
+            _ => Vec::new(),
+        };
+        let mut out = csv::Writer::from_writer(Vec::new());
+        let labels = lines
+            .first()
+            .map(|line| line.row.iter().map(|(label, _)| label));
+        let written = labels.map_or(Ok(()), |labels| out.write_record(labels));
+        let rows = lines
+            .iter()
+            .map(|line| line.row.iter().map(|(_, value)| plain(value)));
+        let written =
+            written.and_then(|()| rows.into_iter().try_for_each(|row| out.write_record(row)));
+        let whole = written.map_err(|error| error.to_string());
+        let whole = whole.and_then(|()| out.into_inner().map_err(|error| error.to_string()));
+        let text = whole.map_err(|error| Failure::bug("list_as_csv", error))?;
+        let text = String::from_utf8_lossy(&text);
+        Ok(json!([{ "name": "list.csv", "type": "text/csv", "text": text }]))
     }
 
     /// The notification and the case of each line, read together.
@@ -113,6 +150,15 @@ impl Engine {
     }
 }
 
+/// What a spreadsheet would take for a formula stays text.
+fn plain(value: &str) -> String {
+    if value.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{value}")
+    } else {
+        value.to_owned()
+    }
+}
+
 /// A line with where its question stands.
 struct Standing {
     line: Line,
@@ -122,4 +168,16 @@ struct Standing {
 
 fn store(error: StoreError) -> HostedError {
     HostedError::Store(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_formula_stays_text() {
+        assert_eq!(plain("=1+1"), "'=1+1");
+        assert_eq!(plain("-4"), "'-4");
+        assert_eq!(plain("a - 4"), "a - 4");
+    }
 }

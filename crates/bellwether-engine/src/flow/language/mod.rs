@@ -242,6 +242,8 @@ pub(crate) const TRIGGER: [KeyDef; 5] = [
     ),
 ];
 
+/// What may stand in a mail as a table.
+pub(crate) const TABLES: [&str; 1] = ["list"];
 /// How loud a message is.
 pub(crate) const IMPORTANCE: [&str; 2] = ["normal", "high"];
 /// How much of a message leaves the hosted page.
@@ -355,6 +357,12 @@ pub(crate) const VERBS: [VerbDef; 12] = [
             ID,
             needed("subject", Holds::Text, "The subject."),
             TEXT,
+            key(
+                "table",
+                Holds::OneOf(&TABLES),
+                "`list`: the list's first rows stand below the text, and all of them are attached \
+                 as CSV.",
+            ),
             LINK,
             LOUDNESS,
             DISCRETION,

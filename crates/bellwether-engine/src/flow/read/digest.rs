@@ -109,6 +109,7 @@ impl Reading<'_> {
             link: None,
             importance: self.importance(node),
             privacy: Privacy::Full,
+            table: false,
             on_error: None,
         };
         let step = |name: &str, verb| Step {

@@ -253,6 +253,7 @@ impl Names {
                     _ => Shape::Any,
                 }
             }
+            Kind::Filter(Filter::Where, inner, _) => self.shape_of(inner),
             Kind::Filter(Filter::Default, ..) => Shape::Any,
             Kind::Filter(..) | Kind::Test(..) | Kind::Compare(..) | Kind::In(..) | Kind::Not(_) => {
                 Shape::Leaf

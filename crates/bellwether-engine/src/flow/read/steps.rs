@@ -4,7 +4,7 @@ use super::Reading;
 use super::header::is_id;
 use crate::flow::def::{Block, Importance, Label, Message, Privacy, Reply, Step, Verb};
 use crate::flow::language::{
-    IMPORTANCE, PRIVACY, STEP_LATER, VERBS, VERBS_LATER, VerbDef, names, quick_verbs, verbs,
+    IMPORTANCE, PRIVACY, STEP_LATER, TABLES, VERBS, VERBS_LATER, VerbDef, names, quick_verbs, verbs,
 };
 use crate::lang::Text;
 use crate::yaml::near::nearest;
@@ -236,6 +236,11 @@ impl Reading<'_> {
         let link = node.get("link").and_then(|found| self.expr(found, "link"));
         let importance = self.importance(node);
         let privacy = self.privacy(node);
+        let table = self.one_of(node, "table", &TABLES).is_some();
+        if table && self.names.get("list").is_none() {
+            let hint = "a table is of a list: write it below a `digest`";
+            self.error(node.place(), "there is no list here", hint);
+        }
         let on_error = self.on_error(node, id);
         Some(Message {
             to: to?,
@@ -244,6 +249,7 @@ impl Reading<'_> {
             link,
             importance,
             privacy,
+            table,
             on_error,
         })
     }
