@@ -151,7 +151,6 @@ impl Engine {
         let dead_letters = dead_letters(taker.cell, taker.version + 1, dead, now);
         let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
         let wakes = !emits.is_empty() || turn.timers.iter().any(|(_, due)| due.is_some());
-        let items = lines_of(&mut turn);
         let status = if turn.closed {
             CellStatus::Closed
         } else {
@@ -177,7 +176,7 @@ impl Engine {
                 aliases,
                 effects,
                 cancels: turn.cancels,
-                items,
+                items: lines_of(turn.items),
                 counters: Vec::new(),
             }),
             emits,
@@ -348,14 +347,13 @@ pub(crate) fn journal(
 }
 
 /// The lines of a list that a turn changes.
-fn lines_of(turn: &mut Turn) -> Vec<ItemWrite> {
-    let lines = std::mem::take(&mut turn.items).into_iter();
+fn lines_of(lines: Vec<(String, Option<String>)>) -> Vec<ItemWrite> {
     let item = |(key, value)| ItemWrite {
         window: LINES.to_owned(),
         key,
         value,
     };
-    lines.map(item).collect()
+    lines.into_iter().map(item).collect()
 }
 
 fn emits(setup: &Setup, taker: &Taker, turn: &Turn, now: Time) -> Vec<EventWrite> {

@@ -73,7 +73,9 @@ fn required<'a>(verb: &VerbDef, keys: &'a [KeyDef]) -> Vec<&'a KeyDef> {
 #[test]
 fn a_verb_takes_its_keys_and_misses_those_that_it_needs() {
     for verb in &VERBS {
-        let all: Vec<&KeyDef> = verb.keys.iter().collect();
+        // A table is of a list, and there is none here.
+        let keys = verb.keys.iter().filter(|key| key.name != "table");
+        let all: Vec<&KeyDef> = keys.collect();
         assert_eq!(errors(&step(verb, &all)), [""; 0], "{}", verb.name);
         let few = required(verb, verb.keys);
         assert_eq!(errors(&step(verb, &few)), [""; 0], "{}", verb.name);
