@@ -261,7 +261,7 @@ impl<'a> Turner<'a> {
         match ask.then.iter().find(|(name, _)| name == ending) {
             Some((_, block)) => self.arm(ending, block),
             // What comes after a question is for a matter that still exists.
-            None if ending == "withdrawn" => Way::Over,
+            None if ending == "withdrawn" || ending == "over" => Way::Over,
             None => Way::Through,
         }
     }

@@ -263,11 +263,14 @@ pub struct Ask {
     pub choices: Vec<Choice>,
     /// Who must not decide (people or mail addresses).
     pub not_by: Vec<Expr>,
+    /// Whether a further event of the same matter settles it, so that nobody need decide.
+    pub over_if: Option<Expr>,
     /// Whether the decider must be signed in.
     pub sign_in: Option<Expr>,
     /// The ladder when nobody answers, in order of time; ends in `Expire`.
     pub if_silent: Vec<Rung>,
-    /// What follows, by ending: each choice that closes, and `expire`; `withdrawn` if written.
+    /// What follows, by ending: each choice that closes, and `expire`; `withdrawn` and
+    /// `over` if written.
     pub then: Vec<(String, Block)>,
     /// How loud.
     pub importance: Importance,

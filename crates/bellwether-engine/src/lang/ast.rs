@@ -115,6 +115,11 @@ pub(crate) enum Filter {
     Money,
     Find,
     FirstRow,
+    Where,
+    Column,
+    Known,
+    OneOf,
+    Replace,
     InWords,
     Names,
     Count,
@@ -177,7 +182,7 @@ const fn entry<T>(
 }
 
 /// All filters.
-pub(crate) static FILTERS: [Entry<Filter>; 16] = [
+pub(crate) static FILTERS: [Entry<Filter>; 21] = [
     entry(
         "labelled",
         Filter::Labelled,
@@ -204,6 +209,31 @@ pub(crate) static FILTERS: [Entry<Filter>; 16] = [
         named: true,
         about: "table | first_row(words=text, up_to=amount): the first row that fits",
     },
+    Entry {
+        name: "where",
+        what: Filter::Where,
+        plain: (0, 0),
+        named: true,
+        about: "table | where(kind='legal'): all rows that fit, as first_row has it",
+    },
+    entry(
+        "column",
+        Filter::Column,
+        (1, 1),
+        "rows | column('detail'): that field of each row",
+    ),
+    entry(
+        "known",
+        Filter::Known,
+        (0, 0),
+        "people | known: those whom the directory knows; absent when it knows none of them",
+    ),
+    entry(
+        "one_of",
+        Filter::OneOf,
+        (1, 1),
+        "text | one_of('a@x.com, @example.com'): whether it is on the list; @ means a domain",
+    ),
     entry(
         "in_words",
         Filter::InWords,
@@ -239,6 +269,12 @@ pub(crate) static FILTERS: [Entry<Filter>; 16] = [
         Filter::Upper,
         (0, 0),
         "text | upper: in capital letters",
+    ),
+    entry(
+        "replace",
+        Filter::Replace,
+        (2, 2),
+        "text | replace('_', ' '): with the second in place of the first, everywhere",
     ),
     entry(
         "trim",

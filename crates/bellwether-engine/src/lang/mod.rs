@@ -13,6 +13,7 @@ mod filters;
 pub mod money;
 pub(crate) mod parse;
 mod scope;
+mod select;
 #[cfg(test)]
 mod tests;
 mod token;

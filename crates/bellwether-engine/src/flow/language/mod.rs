@@ -249,6 +249,8 @@ pub(crate) const RUNGS: [&str; 3] = ["remind", "deputy", EXPIRE];
 pub(crate) const EXPIRE: &str = "expire";
 /// The ending when the sender takes the matter back.
 pub(crate) const WITHDRAWN: &str = "withdrawn";
+/// The ending when a further event settles the matter (`over_if`).
+pub(crate) const OVER: &str = "over";
 
 /// The keys of a choice.
 pub(crate) const CHOICE: [KeyDef; 3] = [
@@ -362,6 +364,12 @@ pub(crate) const VERBS: [VerbDef; 11] = [
                 "not_by",
                 Holds::Who,
                 "Who must not decide: people or addresses.",
+            ),
+            key(
+                "over_if",
+                Holds::Expr,
+                "What a further event of the same matter must say so that nobody need decide any \
+                 more; the ending is `over`.",
             ),
             key(
                 "sign_in",

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::stories::{self, StoryHolds, StoryKey};
 use super::{
-    CHOICE, EXPIRE, FLOW, FORBIDDEN, Holds, INPUT, INPUT_TYPES, KeyDef, NAME_MAX, RESERVED, RUNGS,
-    TRIGGER, VERBS, VerbDef, WITHDRAWN,
+    CHOICE, EXPIRE, FLOW, FORBIDDEN, Holds, INPUT, INPUT_TYPES, KeyDef, NAME_MAX, OVER, RESERVED,
+    RUNGS, TRIGGER, VERBS, VerbDef, WITHDRAWN,
 };
 use crate::flow::read::{Catalog, ID_MAX, span_pattern};
 use crate::story::{fault_words, wanted_words};
@@ -230,7 +230,7 @@ fn held(holds: Holds) -> Value {
             out
         }
         Holds::Choices => {
-            let mut out = named(name_besides(&[EXPIRE, WITHDRAWN]), link("choice"));
+            let mut out = named(name_besides(&[EXPIRE, WITHDRAWN, OVER]), link("choice"));
             out["minProperties"] = json!(1);
             out
         }

@@ -253,7 +253,8 @@ impl Names {
                     _ => Shape::Any,
                 }
             }
-            Kind::Filter(Filter::Default, ..) => Shape::Any,
+            Kind::Filter(Filter::Where, inner, _) => self.shape_of(inner),
+            Kind::Filter(Filter::Default | Filter::Column | Filter::Known, ..) => Shape::Any,
             Kind::Filter(..) | Kind::Test(..) | Kind::Compare(..) | Kind::In(..) | Kind::Not(_) => {
                 Shape::Leaf
             }
