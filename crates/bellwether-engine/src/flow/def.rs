@@ -263,6 +263,8 @@ pub struct Ask {
     pub choices: Vec<Choice>,
     /// Who must not decide (people or mail addresses).
     pub not_by: Vec<Expr>,
+    /// Whether only those who are asked may decide, away or not: nobody stands in for them.
+    pub in_person: Option<Expr>,
     /// Whether a further event of the same matter settles it, so that nobody need decide.
     pub over_if: Option<Expr>,
     /// Whether the decider must be signed in.

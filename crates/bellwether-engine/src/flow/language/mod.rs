@@ -366,6 +366,11 @@ pub(crate) const VERBS: [VerbDef; 11] = [
                 "Who must not decide: people or addresses.",
             ),
             key(
+                "in_person",
+                Holds::Expr,
+                "Whether nobody stands in for those who are asked: no deputy, no owner.",
+            ),
+            key(
                 "over_if",
                 Holds::Expr,
                 "What a further event of the same matter must say so that nobody need decide any \

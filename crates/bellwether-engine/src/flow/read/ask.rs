@@ -33,6 +33,9 @@ impl Reading<'_> {
         let sign_in = node
             .get("sign_in")
             .and_then(|found| self.expr(found, "sign_in"));
+        let in_person = node
+            .get("in_person")
+            .and_then(|found| self.expr(found, "in_person"));
         let over_if = node
             .get("over_if")
             .and_then(|found| self.expr(found, "over_if"));
@@ -46,6 +49,7 @@ impl Reading<'_> {
             show,
             choices,
             not_by: not_by.unwrap_or_default(),
+            in_person,
             over_if,
             sign_in,
             if_silent,
