@@ -291,7 +291,17 @@ impl Reading<'_> {
             out.push((name.to_owned(), self.below(value, name, id)));
             self.names.forget(mark);
         }
+        self.asked = true;
+        self.decision_known();
         out
+    }
+
+    /// What was decided last stays known to the steps that follow, also to those after the branch
+    /// that asked; it is absent when nobody decided.
+    pub(super) fn decision_known(&mut self) {
+        if self.asked && self.names.get("decision").is_none() {
+            self.names.add("decision", Shape::decision());
+        }
     }
 }
 

@@ -80,6 +80,7 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         depth: 0,
         steps: 0,
         remedy: false,
+        asked: false,
     };
     let flow = reading.flow(&root, text, file);
     // What YAML could not make sense of is said once, not again by each key that it tore apart.
@@ -116,6 +117,8 @@ struct Reading<'a> {
     steps: usize,
     /// Whether these steps deal with a message that could not be sent.
     remedy: bool,
+    /// Whether a question was read already, whose decision later steps may speak of.
+    asked: bool,
 }
 
 impl Reading<'_> {
