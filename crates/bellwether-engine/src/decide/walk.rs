@@ -11,7 +11,7 @@ use super::draft::{Emitted, Note, Turn};
 use super::state::{RunState, event_key};
 use super::{Case, comment};
 use crate::flow::{Ask, Block, Step, Verb};
-use crate::lang::{EvalError, Scope, Value};
+use crate::lang::{EvalError, Scope, Value, person_value};
 use crate::seam::TurnSaid;
 use crate::store::EffectRow;
 
@@ -34,6 +34,8 @@ pub(super) struct Turner<'a> {
     pub(super) out: Turn,
     pub(super) path: Vec<String>,
     current: Option<&'a Event>,
+    /// While `on_error` runs: whom the message did not reach.
+    unreached: Option<String>,
     ordinal: u32,
 }
 
@@ -45,6 +47,7 @@ impl<'a> Turner<'a> {
             out: Turn::default(),
             path: Vec::new(),
             current: None,
+            unreached: None,
             ordinal: 0,
         }
     }
@@ -113,7 +116,9 @@ impl<'a> Turner<'a> {
                 .push(Note::of("on_error").because(failure.code.clone()));
             self.path = handled.unwrap_or_default();
             self.path.push("on_error".to_owned());
+            self.unreached.clone_from(&effect.person);
             let way = self.run(block, 0);
+            self.unreached = None;
             self.path.clear();
             if way == Way::Over {
                 self.settle(way);
@@ -312,6 +317,10 @@ impl<'a> Turner<'a> {
         }
         if let Some(decision) = self.decision() {
             scope = scope.with("decision", decision);
+        }
+        let people = &self.case.world.directory.people;
+        if let Some(person) = self.unreached.as_ref().and_then(|id| people.get(id)) {
+            scope = scope.with("person", person_value(person));
         }
         scope
     }

@@ -120,6 +120,7 @@ pub(crate) enum Filter {
     Known,
     OneOf,
     Replace,
+    Without,
     InWords,
     Names,
     Count,
@@ -148,6 +149,7 @@ pub(crate) enum Function {
     Person,
     DeputyOf,
     ManagerOf,
+    UsersOf,
     Money,
 }
 
@@ -182,7 +184,7 @@ const fn entry<T>(
 }
 
 /// All filters.
-pub(crate) static FILTERS: [Entry<Filter>; 21] = [
+pub(crate) static FILTERS: [Entry<Filter>; 22] = [
     entry(
         "labelled",
         Filter::Labelled,
@@ -227,6 +229,12 @@ pub(crate) static FILTERS: [Entry<Filter>; 21] = [
         Filter::Known,
         (0, 0),
         "people | known: those whom the directory knows; absent when it knows none of them",
+    ),
+    entry(
+        "without",
+        Filter::Without,
+        (1, 1),
+        "people | without(actor): everybody but him",
     ),
     entry(
         "one_of",
@@ -331,7 +339,7 @@ pub(crate) static TESTS: [Entry<Test>; 2] = [
 ];
 
 /// All functions.
-pub(crate) static FUNCTIONS: [Entry<Function>; 5] = [
+pub(crate) static FUNCTIONS: [Entry<Function>; 6] = [
     entry(
         "role",
         Function::Role,
@@ -355,6 +363,12 @@ pub(crate) static FUNCTIONS: [Entry<Function>; 5] = [
         Function::ManagerOf,
         (1, 1),
         "manager_of(x): who leads him",
+    ),
+    entry(
+        "users_of",
+        Function::UsersOf,
+        (1, 1),
+        "users_of(asset.id): everybody in whose documents the asset is, as the register knows",
     ),
     entry(
         "money",

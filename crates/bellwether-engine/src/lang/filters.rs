@@ -68,6 +68,10 @@ pub(crate) fn apply(
             .ok()
             .and_then(|mut all| all.next())
             .unwrap_or_else(absent)),
+        Filter::Without => {
+            let others = argument(arguments, 0, scope)?;
+            Ok(who::without(&value, &others, scope))
+        }
         Filter::Column => select::column(&value, &argument(arguments, 0, scope)?, at),
         Filter::OneOf => {
             let list = argument(arguments, 0, scope)?;

@@ -10,6 +10,7 @@ mod display;
 mod eval;
 mod expr;
 mod filters;
+mod lookups;
 pub mod money;
 pub(crate) mod parse;
 mod scope;
@@ -24,6 +25,8 @@ mod words;
 
 pub(crate) use expr::Part;
 pub use expr::{EvalError, Expr, Text};
+pub(crate) use lookups::LOOKUPS_MAX;
+pub use lookups::Lookups;
 pub use minijinja::Value;
 pub use money::Money;
 pub use scope::{Scope, World};

@@ -92,6 +92,12 @@ fn scope_of(lets: &[(&str, &str)]) -> Scope {
     let world = Arc::new(World {
         directory: Arc::new(directory()),
         now: Time::parse("2026-03-02T12:05:00Z").unwrap(),
+        lookups: Arc::new(Lookups::of(vec![(
+            crate::store::Query::UsersOf {
+                asset: "logo".to_owned(),
+            },
+            crate::store::Answer::People(vec!["alice".to_owned(), "bob".to_owned()]),
+        )])),
     });
     let data = value_of(&event.data);
     Scope::of_value(&flow(lets), &inputs, &event, data, Some("came"), world)
@@ -159,6 +165,10 @@ const VALUES: &[(&str, &str)] = &[
         ("'gone, alice, x@y.com' | known | names", "Alice"),
         ("(mail.from | known | first).name", "Alice"),
         ("mail.missing | known", "absent"),
+        ("users_of('logo') | names", "Alice and Bob"),
+        ("users_of('logo') | without(mail.from)", "Bob"),
+        ("users_of('logo') | without([mail.from, 'role legal']) or 'nobody'", "nobody"),
+        ("users_of(mail.missing)", "absent"),
         ("mail.from.address | one_of('bob@example.com; ALICE@example.com')", "yes"),
         ("mail.from.address | one_of('@example.com')", "yes"),
         ("mail.from.address | one_of('@ample.com, lice@example.com, @example.com.evil.net')", "no"),
@@ -259,6 +269,7 @@ const ERRORS: &[(&str, &str)] = &[
             "error 10: lower needs a text, but this is a number",
         ),
         ("mail.subject | where(a='b')", "error 16: where needs a table or a list, but this is a text"),
+        ("users_of('other')", "error 1: who uses an asset can be asked in steps, not in `when` or `case`"),
         ("number | one_of('7')", "error 10: one_of needs a text, but this is a number"),
         ("'a' | replace('a', 1)", "error 7: replace needs two texts in quotes"),
         ("mail.subjct | lowr", "error 15: there is no filter lowr"),

@@ -295,7 +295,8 @@ const DISCRETION: KeyDef = key(
 const ON_ERROR: KeyDef = key(
     "on_error",
     Holds::Remedy,
-    "What happens when it cannot be sent; without it, a dead letter. Nothing here may wait or ask.",
+    "What happens when it cannot be sent; without it, a dead letter. Nothing here may wait or ask; \
+     `person` is whom it did not reach.",
 );
 
 /// The verbs of this version.

@@ -2,6 +2,7 @@
 
 use super::Reading;
 use super::header::is_id;
+use super::names::Shape;
 use crate::flow::def::{Block, Importance, Label, Message, Privacy, Reply, Step, Verb};
 use crate::flow::language::{
     IMPORTANCE, PRIVACY, STEP_LATER, VERBS, VERBS_LATER, VerbDef, names, quick_verbs, verbs,
@@ -246,7 +247,12 @@ impl Reading<'_> {
     fn on_error(&mut self, node: &Node, id: &str) -> Option<Block> {
         let found = node.get("on_error")?;
         let outer = std::mem::replace(&mut self.remedy, true);
+        // Whom the message did not reach: the others got theirs.
+        let mark = self.names.mark();
+        let person = Shape::fields(&crate::lang::PERSON_FIELDS);
+        self.names.add("person", person);
         let block = self.below(found, "on_error", id);
+        self.names.forget(mark);
         self.remedy = outer;
         Some(block)
     }
