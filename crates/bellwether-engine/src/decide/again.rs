@@ -51,6 +51,13 @@ impl<'a> Turner<'a> {
             self.withdraw(step);
             return;
         }
+        if self.settles(ask, event) {
+            self.quiet_down_as(step, "over", "closed");
+            // What follows is about the event that settled it; the phones still name the matter.
+            self.state.basis = Some(event_key(&event.envelope));
+            self.go_on(Some("over"));
+            return;
+        }
         if is_reply(event) {
             self.out
                 .notes
@@ -59,11 +66,6 @@ impl<'a> Turner<'a> {
         }
         let step = step.to_owned();
         self.state.basis = Some(event_key(&event.envelope));
-        match self.is_over(ask) {
-            Ok(false) => {}
-            Ok(true) => return self.withdraw(&step),
-            Err(error) => self.dead("step_failed", format!("step {step}: {error}")),
-        }
         if !self.reroute(&step, ask) {
             self.show_changed(&step, ask);
         }
@@ -99,12 +101,28 @@ impl<'a> Turner<'a> {
     }
 
     pub(super) fn withdraw(&mut self, step: &str) {
-        self.out.notes.push(Note::of("withdrawn").at(step));
+        self.quiet_down_as(step, "withdrawn", "withdrawn");
+        self.go_on(Some("withdrawn"));
+    }
+
+    /// Whether an event says by the flow's own words that nobody need decide any more. One by which
+    /// that cannot be worked out does not.
+    fn settles(&mut self, ask: &Ask, event: &Event) -> bool {
+        let Some(test) = &ask.over_if else {
+            return false;
+        };
+        let before = self.state.basis.replace(event_key(&event.envelope));
+        let over = self.scope().truthy(test).unwrap_or(false);
+        self.state.basis = before;
+        over
+    }
+
+    fn quiet_down_as(&mut self, step: &str, what: &str, how: &str) {
+        self.out.notes.push(Note::of(what).at(step));
         if let Some(state) = self.state.asks.get_mut(step) {
-            state.over = Some(("withdrawn".to_owned(), self.case.now));
+            state.over = Some((how.to_owned(), self.case.now));
         }
         self.quiet_down(step, None);
-        self.go_on(Some("withdrawn"));
     }
 }
 

@@ -28,13 +28,9 @@ pub(super) fn ask_step<'f>(block: &'f Block, id: &str) -> Option<&'f Ask> {
 
 impl Turner<'_> {
     pub(super) fn begin_ask(&mut self, step: &Step, ask: &Ask) -> Way {
-        match self.is_over(ask) {
-            Ok(false) => {}
-            Ok(true) => {
-                self.out.notes.push(Note::of("withdrawn").at(&step.id));
-                return self.ending(ask, "withdrawn");
-            }
-            Err(error) => return self.broken(step, &error),
+        if self.is_over(ask) {
+            self.out.notes.push(Note::of("over").at(&step.id));
+            return self.ending(ask, "over");
         }
         let first = self.deciders(step, ask);
         if first.is_empty() {

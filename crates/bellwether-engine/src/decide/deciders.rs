@@ -93,7 +93,7 @@ impl Turner<'_> {
         let Some(person) = directory.person(id) else {
             return Found::Unknown;
         };
-        let there = !person.is_away(self.case.now);
+        let there = !person.is_away(self.case.now) || self.in_person(ask);
         let (what, found) = if self.excluded(ask, id) {
             ("own_request", Found::Own)
         } else if there {
@@ -131,12 +131,22 @@ impl Turner<'_> {
     /// Whom a question goes to that nobody else can take: those whom the ladder names, then the
     /// owner of the directory.
     fn last_resort(&self, ask: &Ask) -> [Vec<String>; 2] {
+        if self.in_person(ask) {
+            return [Vec::new(), Vec::new()];
+        }
         let named = ask.if_silent.iter().find_map(|rung| match &rung.act {
             RungAct::Who(who) => self.scope().who(who).ok(),
             _ => None,
         });
         let owner = self.case.world.directory.owner.iter().cloned().collect();
         [named.unwrap_or_default(), owner]
+    }
+
+    /// Whether nobody stands in for those who are asked. What cannot be worked out means that: a
+    /// question must not go to somebody whom the flow may have meant to leave out.
+    fn in_person(&self, ask: &Ask) -> bool {
+        let test = ask.in_person.as_ref();
+        test.is_some_and(|test| self.scope().truthy(test).unwrap_or(true))
     }
 
     /// Nobody is there at all. Asking those who are away loses nothing, but somebody must know.
@@ -184,6 +194,12 @@ impl Turner<'_> {
 
     /// The deputies of those who were asked are asked too.
     pub(super) fn ask_deputies(&mut self, step: &str, ask: &Ask) {
+        if self.in_person(ask) {
+            self.out
+                .notes
+                .push(Note::of("no_deputy").because("in person").at(step));
+            return;
+        }
         let directory = Arc::clone(&self.case.world.directory);
         let (mut reached, mut stuck) = (false, false);
         for (id, on_behalf_of) in self.those_asked(step) {
@@ -219,7 +235,7 @@ impl Turner<'_> {
             let Some(person) = directory.person(&id) else {
                 continue;
             };
-            let away = person.is_away(self.case.now);
+            let away = person.is_away(self.case.now) && !self.in_person(ask);
             if away && let Some(deputy) = self.stand_in(ask, &id) {
                 self.out
                     .notes

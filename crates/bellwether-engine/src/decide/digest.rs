@@ -159,10 +159,10 @@ impl Turner<'_> {
         }
     }
 
-    /// Whether nobody need decide any more.
-    pub(super) fn is_over(&self, ask: &Ask) -> Result<bool, EvalError> {
-        let over = ask.over_if.as_ref().map(|test| self.scope().truthy(test));
-        Ok(over.transpose()?.unwrap_or(false))
+    /// Whether nobody need decide, because the very event that would ask says so.
+    pub(super) fn is_over(&self, ask: &Ask) -> bool {
+        let over = ask.over_if.as_ref();
+        over.is_some_and(|test| self.scope().truthy(test).unwrap_or(false))
     }
 
     /// The first line of a list: from now on it waits for its time.

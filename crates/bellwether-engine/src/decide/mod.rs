@@ -127,5 +127,9 @@ pub fn decide<'a>(case: &'a Case<'a>, state: Option<&RunState>, input: &Input<'a
         Input::Timer(name) => turn.timer(name),
         Input::Failed(effect, failure) => turn.failed(effect, failure),
     }
+    let missing = case.world.lookups.missing();
+    if !missing.is_empty() {
+        return Step::Need(missing);
+    }
     Step::Turn(Box::new(turn.finish()))
 }

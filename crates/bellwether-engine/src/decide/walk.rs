@@ -12,7 +12,7 @@ use super::state::{RunState, event_key};
 use super::{Case, comment};
 use crate::flow::gatherers::LEAVES;
 use crate::flow::{Ask, Block, Step, Verb};
-use crate::lang::{EvalError, Scope, Value};
+use crate::lang::{EvalError, Scope, Value, person_value};
 use crate::seam::TurnSaid;
 use crate::store::EffectRow;
 
@@ -35,6 +35,8 @@ pub(super) struct Turner<'a> {
     pub(super) out: Turn,
     pub(super) path: Vec<String>,
     current: Option<&'a Event>,
+    /// While `on_error` runs: whom the message did not reach.
+    unreached: Option<String>,
     ordinal: u32,
     list: Option<Value>,
 }
@@ -47,6 +49,7 @@ impl<'a> Turner<'a> {
             out: Turn::default(),
             path: Vec::new(),
             current: None,
+            unreached: None,
             ordinal: 0,
             list: None,
         };
@@ -119,7 +122,9 @@ impl<'a> Turner<'a> {
                 .push(Note::of("on_error").because(failure.code.clone()));
             self.path = handled.unwrap_or_default();
             self.path.push("on_error".to_owned());
+            self.unreached.clone_from(&effect.person);
             let way = self.run(block, 0);
+            self.unreached = None;
             self.path.clear();
             if way == Way::Over {
                 self.settle(way);
@@ -269,7 +274,7 @@ impl<'a> Turner<'a> {
         match ask.then.iter().find(|(name, _)| name == ending) {
             Some((_, block)) => self.arm(ending, block),
             // What comes after a question is for a matter that still exists.
-            None if ending == "withdrawn" => Way::Over,
+            None if ending == "withdrawn" || ending == "over" => Way::Over,
             None => Way::Through,
         }
     }
@@ -328,6 +333,10 @@ impl<'a> Turner<'a> {
         }
         if let Some(list) = &self.list {
             scope = scope.with("list", list.clone());
+        }
+        let people = &self.case.world.directory.people;
+        if let Some(person) = self.unreached.as_ref().and_then(|id| people.get(id)) {
+            scope = scope.with("person", person_value(person));
         }
         scope
     }

@@ -323,11 +323,16 @@ pub struct Ask {
     pub choices: Vec<Choice>,
     /// Who must not decide (people or mail addresses).
     pub not_by: Vec<Expr>,
+    /// Whether only those who are asked may decide, away or not: nobody stands in for them.
+    pub in_person: Option<Expr>,
+    /// Whether a further event of the same matter settles it, so that nobody need decide.
+    pub over_if: Option<Expr>,
     /// Whether the decider must be signed in.
     pub sign_in: Option<Expr>,
     /// The ladder when nobody answers, in order of time; ends in `Expire`.
     pub if_silent: Vec<Rung>,
-    /// What follows, by ending: each choice that closes, and `expire`; `withdrawn` if written.
+    /// What follows, by ending: each choice that closes, and `expire`; `withdrawn` and
+    /// `over` if written.
     pub then: Vec<(String, Block)>,
     /// How loud.
     pub importance: Importance,
@@ -335,8 +340,6 @@ pub struct Ask {
     pub privacy: Privacy,
     /// Instead of a push for each: one list for each person, with buttons in every row.
     pub list: Option<Arc<Digest>>,
-    /// Whether a further event of the same matter ends the question: nobody need decide any more.
-    pub over_if: Option<Expr>,
 }
 
 /// One button.

@@ -116,6 +116,11 @@ pub(crate) enum Filter {
     Find,
     FirstRow,
     Where,
+    Column,
+    Known,
+    OneOf,
+    Replace,
+    Without,
     InWords,
     Names,
     Count,
@@ -144,6 +149,7 @@ pub(crate) enum Function {
     Person,
     DeputyOf,
     ManagerOf,
+    UsersOf,
     Money,
 }
 
@@ -178,7 +184,7 @@ const fn entry<T>(
 }
 
 /// All filters.
-pub(crate) static FILTERS: [Entry<Filter>; 17] = [
+pub(crate) static FILTERS: [Entry<Filter>; 22] = [
     entry(
         "labelled",
         Filter::Labelled,
@@ -210,8 +216,32 @@ pub(crate) static FILTERS: [Entry<Filter>; 17] = [
         what: Filter::Where,
         plain: (0, 0),
         named: true,
-        about: "list | where(What='done'): the rows in which these columns say exactly this",
+        about: "table | where(kind='legal'): all rows that fit, as first_row has it",
     },
+    entry(
+        "column",
+        Filter::Column,
+        (1, 1),
+        "rows | column('detail'): that field of each row",
+    ),
+    entry(
+        "known",
+        Filter::Known,
+        (0, 0),
+        "people | known: those whom the directory knows; absent when it knows none of them",
+    ),
+    entry(
+        "without",
+        Filter::Without,
+        (1, 1),
+        "people | without(actor): everybody but him",
+    ),
+    entry(
+        "one_of",
+        Filter::OneOf,
+        (1, 1),
+        "text | one_of('a@x.com, @example.com'): whether it is on the list; @ means a domain",
+    ),
     entry(
         "in_words",
         Filter::InWords,
@@ -247,6 +277,12 @@ pub(crate) static FILTERS: [Entry<Filter>; 17] = [
         Filter::Upper,
         (0, 0),
         "text | upper: in capital letters",
+    ),
+    entry(
+        "replace",
+        Filter::Replace,
+        (2, 2),
+        "text | replace('_', ' '): with the second in place of the first, everywhere",
     ),
     entry(
         "trim",
@@ -303,7 +339,7 @@ pub(crate) static TESTS: [Entry<Test>; 2] = [
 ];
 
 /// All functions.
-pub(crate) static FUNCTIONS: [Entry<Function>; 5] = [
+pub(crate) static FUNCTIONS: [Entry<Function>; 6] = [
     entry(
         "role",
         Function::Role,
@@ -327,6 +363,12 @@ pub(crate) static FUNCTIONS: [Entry<Function>; 5] = [
         Function::ManagerOf,
         (1, 1),
         "manager_of(x): who leads him",
+    ),
+    entry(
+        "users_of",
+        Function::UsersOf,
+        (1, 1),
+        "users_of(asset.id): everybody in whose documents the asset is, as the register knows",
     ),
     entry(
         "money",

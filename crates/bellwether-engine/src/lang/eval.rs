@@ -389,6 +389,7 @@ fn called(function: Function, arguments: &Arguments, at: usize, scope: &Scope) -
         Function::Person => who::person(&value, at, scope),
         Function::DeputyOf => who::deputies(&value, at, scope),
         Function::ManagerOf => who::managers(&value, at, scope),
+        Function::UsersOf => who::users_of(&value, at, scope),
         // Replaced by its value when it is parsed.
         Function::Money => Ok(value),
     }

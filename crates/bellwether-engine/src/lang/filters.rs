@@ -7,6 +7,7 @@ use super::ast::{Arguments, Filter};
 use super::eval::{Fault, Worked, absent, is_absent, work_out};
 use super::money::Money;
 use super::scope::Scope;
+use super::select;
 use super::unseen::is_hidden;
 use super::values::{Sort, as_instant};
 use super::who;
@@ -30,8 +31,9 @@ pub(crate) fn apply(
             }
             return Ok(value);
         }
-        Filter::FirstRow => return first_row(&value, arguments, at, scope),
-        Filter::Where => return rows_where(&value, arguments, at, scope),
+        Filter::FirstRow => return select::first_row(&value, arguments, at, scope),
+        Filter::Where => return select::fitting(&value, arguments, at, scope),
+        Filter::Known => return Ok(select::known(&value, scope)),
         Filter::Names => {
             let names = who::names(&value, scope);
             return Ok(Value::from(scope.language().and(&names)));
@@ -58,6 +60,7 @@ pub(crate) fn apply(
         Filter::FirstLines => first_lines(&value, arguments, at, scope),
         Filter::Lower => Ok(Value::from(text(&value, "lower", at)?.to_lowercase())),
         Filter::Upper => Ok(Value::from(text(&value, "upper", at)?.to_uppercase())),
+        Filter::Replace => replace(text(&value, "replace", at)?, arguments, at, scope),
         Filter::Trim => Ok(Value::from(text(&value, "trim", at)?.trim())),
         Filter::Join => join(&value, arguments, at, scope),
         Filter::First => Ok(value
@@ -65,9 +68,22 @@ pub(crate) fn apply(
             .ok()
             .and_then(|mut all| all.next())
             .unwrap_or_else(absent)),
-        Filter::Default | Filter::FirstRow | Filter::Where | Filter::Names | Filter::Count => {
-            Ok(value)
+        Filter::Without => {
+            let others = argument(arguments, 0, scope)?;
+            Ok(who::without(&value, &others, scope))
         }
+        Filter::Column => select::column(&value, &argument(arguments, 0, scope)?, at),
+        Filter::OneOf => {
+            let list = argument(arguments, 0, scope)?;
+            let text = text(&value, "one_of", at)?;
+            Ok(Value::from(select::is_one_of(text, &list)))
+        }
+        Filter::Default
+        | Filter::FirstRow
+        | Filter::Where
+        | Filter::Known
+        | Filter::Names
+        | Filter::Count => Ok(value),
     }
 }
 
@@ -214,6 +230,21 @@ fn after_label<'a>(line: &'a str, label: &str) -> Option<&'a str> {
     rest.strip_prefix(signs).map(|value| tidy(value).trim())
 }
 
+fn replace(text: &str, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
+    let (old, new) = (
+        argument(arguments, 0, scope)?,
+        argument(arguments, 1, scope)?,
+    );
+    let (Some(old), Some(new)) = (old.as_str(), new.as_str()) else {
+        return Err(Fault::new(at, "replace needs two texts in quotes"));
+    };
+    let out = text.replace(old, new);
+    if out.len() > super::scope::TEXT_MAX {
+        return Err(Fault::new(at, "the text is too long"));
+    }
+    Ok(Value::from(out))
+}
+
 fn first_lines(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
     let text = text(value, "first_lines", at)?;
     let count = argument(arguments, 0, scope)?;
@@ -270,56 +301,8 @@ fn in_zone(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Wo
     Ok(Value::from(scope.language().date_time(time, &zone)))
 }
 
-/// The first row of a table in which every named column fits: an amount is a limit (`up to`), a
-/// text is a list of words of which one must occur. An empty cell fits everything.
-fn first_row(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
-    if is_absent(value) {
-        return Ok(absent());
-    }
-    is_table(value, "first_row", at)?;
-    let mut wanted = Vec::with_capacity(arguments.named.len());
-    for (column, ast) in &arguments.named {
-        let value = work_out(ast, scope)?;
-        let lower = value.as_str().map(str::to_lowercase);
-        wanted.push((column, value, lower));
-    }
-    for row in value.try_iter().into_iter().flatten() {
-        let fits = wanted.iter().all(|(column, value, lower)| {
-            let cell = row.get_attr(column).unwrap_or_default();
-            fits(&cell, value, lower.as_deref())
-        });
-        if fits {
-            return Ok(row);
-        }
-    }
-    Ok(absent())
-}
-
-/// The rows in which each column named is exactly the value given.
-fn rows_where(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
-    if is_absent(value) {
-        return Ok(absent());
-    }
-    is_table(value, "where", at)?;
-    let mut rows: Vec<Value> = value.try_iter().into_iter().flatten().collect();
-    for (column, ast) in &arguments.named {
-        let wanted = work_out(ast, scope)?;
-        let is = |row: &Value| row.get_attr(column).unwrap_or_default() == wanted;
-        rows.retain(is);
-    }
-    Ok(Value::from(rows))
-}
-
-fn is_table(value: &Value, filter: &str, at: usize) -> Result<(), Box<Fault>> {
-    if Sort::of(value) == Sort::List {
-        return Ok(());
-    }
-    let sort = Sort::of(value).words();
-    let message = format!("{filter} needs a table, but this is {sort}");
-    Err(Fault::new(at, message))
-}
-
-fn fits(cell: &Value, value: &Value, lower: Option<&str>) -> bool {
+/// Whether a cell of a table fits a value.
+pub(super) fn fits(cell: &Value, value: &Value, lower: Option<&str>) -> bool {
     if is_absent(cell) || cell.as_str().is_some_and(|text| text.trim().is_empty()) {
         return true;
     }

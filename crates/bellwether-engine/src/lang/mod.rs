@@ -10,9 +10,11 @@ mod display;
 mod eval;
 mod expr;
 mod filters;
+mod lookups;
 pub mod money;
 pub(crate) mod parse;
 mod scope;
+mod select;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -23,6 +25,8 @@ mod words;
 
 pub(crate) use expr::Part;
 pub use expr::{EvalError, Expr, Text};
+pub(crate) use lookups::LOOKUPS_MAX;
+pub use lookups::Lookups;
 pub use minijinja::Value;
 pub use money::Money;
 pub use scope::{Scope, World};

@@ -13,6 +13,7 @@ use minijinja::Value;
 
 use super::eval::{Fault, truthy, work_out};
 use super::expr::{EvalError, Expr, Part, Text};
+use super::lookups::Lookups;
 use super::who::{self, PersonOrAddress};
 use super::words::Language;
 use crate::flow::def::Flow;
@@ -29,6 +30,8 @@ pub struct World {
     pub directory: Arc<Directory>,
     /// The time, in flow time.
     pub now: Time,
+    /// What expressions look up in the store.
+    pub lookups: Arc<Lookups>,
 }
 
 /// What an expression can see.

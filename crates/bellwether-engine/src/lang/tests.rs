@@ -93,6 +93,12 @@ fn scope_of(lets: &[(&str, &str)]) -> Scope {
     let world = Arc::new(World {
         directory: Arc::new(directory()),
         now: Time::parse("2026-03-02T12:05:00Z").unwrap(),
+        lookups: Arc::new(Lookups::of(vec![(
+            crate::store::Query::UsersOf {
+                asset: "logo".to_owned(),
+            },
+            crate::store::Answer::People(vec!["alice".to_owned(), "bob".to_owned()]),
+        )])),
     });
     let data = value_of(&event.data);
     Scope::of_value(&flow(lets), &inputs, &event, data, Some("came"), world)
@@ -150,6 +156,29 @@ const VALUES: &[(&str, &str)] = &[
             "inputs.routes | first_row(words='important report')",
             "absent",
         ),
+        ("inputs.routes | where(words=mail.subject) | column('approver')", "role purchasing-lead, role cfo, bob"),
+        ("inputs.routes | where(words='nothing') | count", "0"),
+        ("inputs.routes | where(words='nothing') or 'none'", "none"),
+        ("mail.missing | where(kind='x') | column('y')", "absent"),
+        ("inputs.routes | column('up_to') | count", "1"),
+        ("mail.to | known", "Bob"),
+        ("mail.to[1] | known or 'nobody'", "nobody"),
+        ("'gone, alice, x@y.com' | known | names", "Alice"),
+        ("(mail.from | known | first).name", "Alice"),
+        ("mail.missing | known", "absent"),
+        ("users_of('logo') | names", "Alice and Bob"),
+        ("users_of('logo') | without(mail.from)", "Bob"),
+        ("users_of('logo') | without([mail.from, 'role legal']) or 'nobody'", "nobody"),
+        ("users_of(mail.missing)", "absent"),
+        ("mail.from.address | one_of('bob@example.com; ALICE@example.com')", "yes"),
+        ("mail.from.address | one_of('@example.com')", "yes"),
+        ("mail.from.address | one_of('@ample.com, lice@example.com, @example.com.evil.net')", "no"),
+        ("'erp@example.com.evil.net' | one_of('erp@example.com, @example.com')", "no"),
+        ("'erp@x.example.com' | one_of('@example.com')", "no"),
+        ("mail.from.address | one_of(['x', 'alice@example.com'])", "yes"),
+        ("mail.missing | one_of('x') or 'none'", "none"),
+        ("mail.subject | one_of('')", "no"),
+        ("'rights_managed' | replace('_', ' ')", "rights managed"),
         ("'Critical' in mail.labels", "yes"),
         ("'critical' not in mail.labels", "yes"),
         ("'order' in mail.subject", "yes"),
@@ -240,6 +269,10 @@ const ERRORS: &[(&str, &str)] = &[
             "number | lower",
             "error 10: lower needs a text, but this is a number",
         ),
+        ("mail.subject | where(a='b')", "error 16: where needs a table or a list, but this is a text"),
+        ("users_of('other')", "error 1: who uses an asset can be asked in steps, not in `when` or `case`"),
+        ("number | one_of('7')", "error 10: one_of needs a text, but this is a number"),
+        ("'a' | replace('a', 1)", "error 7: replace needs two texts in quotes"),
         ("mail.subjct | lowr", "error 15: there is no filter lowr"),
         (
             "mail[number]",

@@ -7,6 +7,7 @@ use minijinja::Value;
 use super::eval::{Fault, Worked};
 use super::scope::Scope;
 use super::values::{PersonValue, Sort, person_value};
+use crate::store::{Answer, Query};
 
 /// The most people that one expression may mean.
 const PEOPLE_MAX: usize = 10_000;
@@ -232,6 +233,42 @@ pub(crate) fn managers(value: &Value, at: usize, scope: &Scope) -> Worked {
         .filter_map(|id| directory.person(id)?.manager.as_deref())
         .filter_map(|id| directory.person(id));
     Ok(Value::from(managers.map(person_value).collect::<Vec<_>>()))
+}
+
+/// Everybody who uses an asset, as the register knows. The answer comes from the store: the first
+/// time it is only asked for.
+pub(crate) fn users_of(value: &Value, at: usize, scope: &Scope) -> Worked {
+    let asset = match value.as_str() {
+        Some(asset) => asset.to_owned(),
+        None if Sort::of(value) == Sort::Absent => return Ok(super::eval::absent()),
+        None => {
+            let sort = Sort::of(value).words();
+            let message = format!("users_of( ) takes an asset's id, but this is {sort}");
+            return Err(Fault::new(at, message));
+        }
+    };
+    let world = scope.world();
+    match world.lookups.answer(&Query::UsersOf { asset }) {
+        Some(Answer::People(ids)) => Ok(Value::from(persons(ids, scope))),
+        _ => Err(Fault::new(
+            at,
+            "who uses an asset can be asked in steps, not in `when` or `case`",
+        )),
+    }
+}
+
+/// Those of these people who are not among the others.
+pub(crate) fn without(value: &Value, others: &Value, scope: &Scope) -> Value {
+    let others = people_or_addresses(others, scope);
+    let people = people_or_addresses(value, scope);
+    let left = people.into_iter().filter(|who| !others.contains(who));
+    let ids: Vec<PersonId> = left
+        .filter_map(|who| match who {
+            PersonOrAddress::Person(id) => Some(id),
+            PersonOrAddress::Address(_) => None,
+        })
+        .collect();
+    Value::from(persons(&ids, scope))
 }
 
 /// The names of the people of a value; words that nobody answers to stand as they are.

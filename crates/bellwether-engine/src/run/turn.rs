@@ -9,14 +9,14 @@ use bellwether_model::event::{Alias, Event, Position};
 use bellwether_model::failure::Failure;
 use bellwether_model::id::{CellId, Id};
 use bellwether_model::time::Time;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::address::message_id;
 use super::prepare::{Prepared, Taker, event_input};
 use super::{Engine, Program, Setup, reduce};
 use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
 use crate::flow::gatherers;
-use crate::lang::{Scope, World};
+use crate::lang::{LOOKUPS_MAX, Lookups, Scope, World};
 use crate::store::{
     Answer, CellStatus, EffectRow, EventRef, Member, Query, Snapshot, StoreError, Verdict,
 };
@@ -32,6 +32,24 @@ pub(crate) enum About<'a> {
     Timer(&'a str),
     /// One of its effects was given up.
     Failed(&'a EffectRow, &'a Failure),
+}
+
+impl About<'_> {
+    /// As the journal has it.
+    fn journalled(&self) -> Json {
+        match self {
+            Self::Again(event) => event_input(event),
+            Self::Addressed(event, effect) => {
+                let mut input = event_input(event);
+                if let Some(effect) = effect {
+                    input["effect"] = json!(effect.id);
+                }
+                input
+            }
+            Self::Timer(name) => json!({ "timer": name }),
+            Self::Failed(effect, failure) => json!({ "failed": effect.id, "code": failure.code }),
+        }
+    }
 }
 
 /// Why a cell could not take a turn.
@@ -55,7 +73,23 @@ impl Engine {
         Arc::new(World {
             directory: Arc::clone(&setup.directory),
             now,
+            lookups: Arc::default(),
         })
+    }
+
+    /// The same world with answers to what a turn asked for besides.
+    async fn told(&self, world: &World, missing: Vec<Query>) -> Result<Arc<World>, StoreError> {
+        let answers = self.store().answer(&missing).await?;
+        if answers.len() != missing.len() {
+            return Err(StoreError("not everything was answered".to_owned()));
+        }
+        let mut known = world.lookups.known().to_vec();
+        known.extend(missing.into_iter().zip(answers));
+        Ok(Arc::new(World {
+            directory: Arc::clone(&world.directory),
+            now: world.now,
+            lookups: Arc::new(Lookups::of(known)),
+        }))
     }
 
     /// The program of a cell: the version that it began with.
@@ -97,43 +131,37 @@ impl Engine {
             Ok(state) => {
                 let past = self.past(&state).await?;
                 let lines = self.lines_of(snapshot, about, &program).await?;
-                let world = self.world(setup, now);
-                let case = Case {
-                    flow: &program.flow,
-                    inputs: &program.inputs,
-                    cell: snapshot.cell,
-                    key: &snapshot.key,
-                    version: snapshot.version,
-                    opened_by,
-                    trigger: state.trigger.as_deref(),
-                    scope: None,
-                    past: &past,
-                    lines: &lines,
-                    world: &world,
-                    now,
-                };
+                let mut world = self.world(setup, now);
                 let input = match *about {
                     About::Again(event) => Input::Again(event),
                     About::Addressed(event, effect) => Input::Addressed(event, effect),
                     About::Timer(name) => Input::Timer(name),
                     About::Failed(effect, failure) => Input::Failed(effect, failure),
                 };
-                guarded(&case, Some(&state), &input, closed)
+                loop {
+                    let case = Case {
+                        flow: &program.flow,
+                        inputs: &program.inputs,
+                        cell: snapshot.cell,
+                        key: &snapshot.key,
+                        version: snapshot.version,
+                        opened_by,
+                        trigger: state.trigger.as_deref(),
+                        scope: None,
+                        past: &past,
+                        lines: &lines,
+                        world: &world,
+                        now,
+                    };
+                    match guarded(&case, Some(&state), &input, closed) {
+                        Decided::Turn(turn) => break *turn,
+                        Decided::Need(missing) => world = self.told(&world, missing).await?,
+                    }
+                }
             }
             Err(error) => unreadable(&error),
         };
-        let input = match about {
-            About::Again(event) => event_input(event),
-            About::Addressed(event, effect) => {
-                let mut input = event_input(event);
-                if let Some(effect) = effect {
-                    input["effect"] = json!(effect.id);
-                }
-                input
-            }
-            About::Timer(name) => json!({ "timer": name }),
-            About::Failed(effect, failure) => json!({ "failed": effect.id, "code": failure.code }),
-        };
+        let input = about.journalled();
         // A further copy of this mail, in another mailbox, must find the case that has seen it.
         let aliases = match about {
             About::Again(event) => message_id(&event.envelope).into_iter().collect(),
@@ -160,22 +188,32 @@ impl Engine {
             ],
         );
         let past = BTreeMap::new();
-        let world = opening.world;
-        let case = Case {
-            flow: &opening.program.flow,
-            inputs: &opening.program.inputs,
-            cell,
-            key,
-            version: 0,
-            opened_by: opening.event,
-            trigger: opening.trigger,
-            scope: Some(opening.scope),
-            past: &past,
-            lines: &[],
-            world,
-            now,
+        let mut world = Arc::clone(opening.world);
+        // What matching worked out is used again, unless the turn has to look something up.
+        let mut scope = Some(opening.scope);
+        let turn = loop {
+            let case = Case {
+                flow: &opening.program.flow,
+                inputs: &opening.program.inputs,
+                cell,
+                key,
+                version: 0,
+                opened_by: opening.event,
+                trigger: opening.trigger,
+                scope: scope.take(),
+                past: &past,
+                lines: &[],
+                world: &world,
+                now,
+            };
+            match guarded(&case, None, &Input::Open, false) {
+                Decided::Turn(turn) => break *turn,
+                Decided::Need(missing) => match self.told(&world, missing).await {
+                    Ok(told) => world = told,
+                    Err(error) => break unreadable(&format!("looking something up: {error}")),
+                },
+            }
         };
-        let turn = guarded(&case, None, &Input::Open, false);
         let taker = Taker {
             cell,
             keyed: opening.keyed,
@@ -312,6 +350,14 @@ pub(crate) fn fill(member: &mut Member, prepared: &mut Prepared) {
     member.dead_letters.append(&mut prepared.dead_letters);
 }
 
+/// What deciding came to.
+enum Decided {
+    /// A turn.
+    Turn(Box<Turn>),
+    /// These must be looked up first.
+    Need(Vec<Query>),
+}
+
 /// `decide` under a guard: a panic is our own mistake and must not stop the server or lose the
 /// event.
 fn guarded<'a>(
@@ -319,20 +365,28 @@ fn guarded<'a>(
     state: Option<&RunState>,
     input: &Input<'a>,
     closed: bool,
-) -> Turn {
+) -> Decided {
     let decided = catch_unwind(AssertUnwindSafe(|| decide(case, state, input)));
     match decided {
         Ok(Step::Turn(mut turn)) => {
             // A closed cell still answers, but never opens again.
             turn.closed |= closed;
-            *turn
+            Decided::Turn(turn)
         }
-        Ok(Step::Need(_)) => unreadable("the flow asked for something that nobody can answer"),
+        Ok(Step::Need(missing)) if case.world.lookups.known().len() < LOOKUPS_MAX => {
+            Decided::Need(missing)
+        }
+        Ok(Step::Need(_)) => {
+            let mut turn = unreadable("this flow looks up too many things at once");
+            turn.state = state.cloned().unwrap_or_default();
+            turn.closed = closed;
+            Decided::Turn(Box::new(turn))
+        }
         Err(_) => {
             let mut turn = unreadable("deciding this step failed inside the server");
             turn.state = state.cloned().unwrap_or_default();
             turn.closed = closed;
-            turn
+            Decided::Turn(Box::new(turn))
         }
     }
 }

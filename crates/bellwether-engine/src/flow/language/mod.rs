@@ -256,6 +256,8 @@ pub(crate) const RUNGS: [&str; 3] = ["remind", "deputy", EXPIRE];
 pub(crate) const EXPIRE: &str = "expire";
 /// The ending when the sender takes the matter back.
 pub(crate) const WITHDRAWN: &str = "withdrawn";
+/// The ending when a further event settles the matter (`over_if`).
+pub(crate) const OVER: &str = "over";
 
 /// The keys of a choice.
 pub(crate) const CHOICE: [KeyDef; 3] = [
@@ -330,7 +332,8 @@ const DISCRETION: KeyDef = key(
 const ON_ERROR: KeyDef = key(
     "on_error",
     Holds::Remedy,
-    "What happens when it cannot be sent; without it, a dead letter. Nothing here may wait or ask.",
+    "What happens when it cannot be sent; without it, a dead letter. Nothing here may wait or ask; \
+     `person` is whom it did not reach.",
 );
 
 /// The verbs of this version.
@@ -407,6 +410,17 @@ pub(crate) const VERBS: [VerbDef; 12] = [
                 "Who must not decide: people or addresses.",
             ),
             key(
+                "in_person",
+                Holds::Expr,
+                "Whether nobody stands in for those who are asked: no deputy, no owner.",
+            ),
+            key(
+                "over_if",
+                Holds::Expr,
+                "What a further event of the same matter must say so that nobody need decide any \
+                 more; the ending is `over`.",
+            ),
+            key(
                 "sign_in",
                 Holds::Expr,
                 "Whether the decider must prove who he is.",
@@ -416,12 +430,6 @@ pub(crate) const VERBS: [VerbDef; 12] = [
                 Holds::OnList,
                 "Instead of a push for each question: one list for each person, with buttons in \
                  every row.",
-            ),
-            key(
-                "over_if",
-                Holds::Expr,
-                "Whether a further event of the same matter ends the question: nobody need decide \
-                 any more.",
             ),
             needed(
                 "if_silent",

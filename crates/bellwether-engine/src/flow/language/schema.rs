@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::stories::{self, StoryHolds, StoryKey};
 use super::{
-    CHOICE, EXPIRE, FLOW, FORBIDDEN, Holds, INPUT, INPUT_TYPES, KeyDef, NAME_MAX, ON_LIST,
+    CHOICE, EXPIRE, FLOW, FORBIDDEN, Holds, INPUT, INPUT_TYPES, KeyDef, NAME_MAX, ON_LIST, OVER,
     RESERVED, RUNGS, TRIGGER, VERBS, VerbDef, WITHDRAWN,
 };
 use crate::flow::read::{Catalog, ID_MAX, span_pattern};
@@ -241,7 +241,7 @@ fn held(holds: Holds) -> Value {
             out
         }
         Holds::Choices => {
-            let mut out = named(name_besides(&[EXPIRE, WITHDRAWN]), link("choice"));
+            let mut out = named(name_besides(&[EXPIRE, WITHDRAWN, OVER]), link("choice"));
             out["minProperties"] = json!(1);
             out
         }

@@ -6,7 +6,7 @@ use super::header::is_name;
 use super::names::Shape;
 use super::span::roughly;
 use crate::flow::def::{Ask, Block, Choice, CommentRule, Rung, RungAct, Span};
-use crate::flow::language::{self, CHOICE, COMMENT, EXPIRE, FORBIDDEN, RUNGS, WITHDRAWN};
+use crate::flow::language::{self, CHOICE, COMMENT, EXPIRE, FORBIDDEN, OVER, RUNGS, WITHDRAWN};
 use crate::lang::Expr;
 use crate::yaml::near::nearest;
 use crate::yaml::{Key, Node, Reader};
@@ -33,6 +33,12 @@ impl Reading<'_> {
         let sign_in = node
             .get("sign_in")
             .and_then(|found| self.expr(found, "sign_in"));
+        let in_person = node
+            .get("in_person")
+            .and_then(|found| self.expr(found, "in_person"));
+        let over_if = node
+            .get("over_if")
+            .and_then(|found| self.expr(found, "over_if"));
         let if_silent = self.ladder(node);
         let then = self.endings(node, &choices, id);
         let (importance, privacy) = (self.importance(node), self.privacy(node));
@@ -46,15 +52,14 @@ impl Reading<'_> {
             show: show.unwrap_or_default(),
             choices,
             not_by: not_by.unwrap_or_default(),
+            in_person,
+            over_if,
             sign_in,
             if_silent,
             then,
             importance,
             privacy,
             list,
-            over_if: node
-                .get("over_if")
-                .and_then(|found| self.expr(found, "over_if")),
         })
     }
 
@@ -113,8 +118,8 @@ impl Reading<'_> {
             self.error(key.place(), message, "say what it means: approve, reject");
             return None;
         }
-        if !is_name(name, '_') || name == EXPIRE || name == WITHDRAWN {
-            let hint = "small letters, digits and _; not expire or withdrawn";
+        if !is_name(name, '_') || [EXPIRE, WITHDRAWN, OVER].contains(&name) {
+            let hint = "small letters, digits and _; not expire, withdrawn or over";
             self.error(key.place(), format!("`{name}` cannot be a choice"), hint);
             return None;
         }
@@ -263,9 +268,12 @@ impl Reading<'_> {
         let mut out = Vec::new();
         for (key, value) in entries {
             let name = key.name.as_str();
-            if !needed.contains(&name) && name != WITHDRAWN {
+            let optional = name == WITHDRAWN || (name == OVER && node.get("over_if").is_some());
+            if !needed.contains(&name) && !optional {
                 let keeps = choices.iter().any(|choice| choice.id == name);
-                let hint = if keeps {
+                let hint = if name == OVER {
+                    "add `over_if:` with what settles the matter".to_owned()
+                } else if keeps {
                     "this choice keeps the matter open, so nothing follows it".to_owned()
                 } else {
                     let known = needed.iter().copied().chain([WITHDRAWN]);
@@ -282,7 +290,17 @@ impl Reading<'_> {
             out.push((name.to_owned(), self.below(value, name, id)));
             self.names.forget(mark);
         }
+        self.asked = true;
+        self.decision_known();
         out
+    }
+
+    /// What was decided last stays known to the steps that follow, also to those after the branch
+    /// that asked; it is absent when nobody decided.
+    pub(super) fn decision_known(&mut self) {
+        if self.asked && self.names.get("decision").is_none() {
+            self.names.add("decision", Shape::decision());
+        }
     }
 }
 

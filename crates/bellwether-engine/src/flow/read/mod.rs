@@ -83,6 +83,7 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         depth: 0,
         steps: 0,
         remedy: None,
+        asked: false,
     };
     let flow = reading.flow(&root, text, file);
     // What YAML could not make sense of is said once, not again by each key that it tore apart.
@@ -121,6 +122,8 @@ struct Reading<'a> {
     steps: usize,
     /// The key under which these steps stand, where none of them may wait.
     remedy: Option<&'static str>,
+    /// Whether a question was read already, whose decision later steps may speak of.
+    asked: bool,
 }
 
 impl Reading<'_> {

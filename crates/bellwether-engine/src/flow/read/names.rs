@@ -254,7 +254,10 @@ impl Names {
                 }
             }
             Kind::Filter(Filter::Where, inner, _) => self.shape_of(inner),
-            Kind::Filter(Filter::Default, ..) => Shape::Any,
+            Kind::Filter(
+                Filter::Default | Filter::Column | Filter::Known | Filter::Without,
+                ..,
+            ) => Shape::Any,
             Kind::Filter(..) | Kind::Test(..) | Kind::Compare(..) | Kind::In(..) | Kind::Not(_) => {
                 Shape::Leaf
             }

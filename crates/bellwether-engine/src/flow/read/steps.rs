@@ -2,6 +2,7 @@
 
 use super::Reading;
 use super::header::is_id;
+use super::names::Shape;
 use crate::flow::def::{Block, Importance, Label, Message, Privacy, Reply, Step, Verb};
 use crate::flow::language::{
     IMPORTANCE, PRIVACY, STEP_LATER, TABLES, VERBS, VERBS_LATER, VerbDef, names, quick_verbs, verbs,
@@ -256,7 +257,13 @@ impl Reading<'_> {
 
     fn on_error(&mut self, node: &Node, id: &str) -> Option<Block> {
         let found = node.get("on_error")?;
-        Some(self.quick(found, "on_error", id))
+        // Whom the message did not reach: the others got theirs.
+        let mark = self.names.mark();
+        let person = Shape::fields(&crate::lang::PERSON_FIELDS);
+        self.names.add("person", person);
+        let block = self.quick(found, "on_error", id);
+        self.names.forget(mark);
+        Some(block)
     }
 
     /// Steps of which none may wait.

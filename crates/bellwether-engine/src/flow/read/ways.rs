@@ -114,6 +114,7 @@ impl Reading<'_> {
             }
         };
         let otherwise = node.get("else").map(|found| self.below(found, "else", id));
+        self.decision_known();
         Some(If {
             condition: condition?,
             then,

@@ -34,6 +34,7 @@ fn minijinja_agrees_on_what_both_understand() {
         "m['k']",
         "l[0] + l[-1]",
         "s | upper",
+        "s | replace('ex', 'as')",
         "s | upper | lower ~ 'z'",
         "l | first",
         "l | join('+')",
