@@ -7,6 +7,7 @@ pub(crate) mod language;
 mod languages;
 mod match_index;
 mod orphans;
+pub(crate) mod own_events;
 pub mod read;
 mod set;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! pure in event and flow set, so that "why not" can be answered later by asking again.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bellwether_model::connector::ThresholdDef;
@@ -45,6 +45,8 @@ pub struct FlowSet {
     /// Trigger number → flow, trigger and what it hears of.
     triggers: Vec<Known>,
     index: MatchIndex,
+    /// Every event type that starts a flow.
+    heard: HashSet<String>,
 }
 
 /// A trigger of a flow that acts.
@@ -95,6 +97,7 @@ impl FlowSet {
         let flows: Vec<Active> = flows.iter().cloned().chain(gatherers).collect();
         let mut index = MatchIndex::default();
         let mut triggers = Vec::new();
+        let mut heard = HashSet::new();
         for (flow_number, active) in (0..).zip(&flows) {
             if active.position == Position::Off {
                 continue;
@@ -106,6 +109,7 @@ impl FlowSet {
                     trigger: trigger_number,
                     thresholds: resolved(trigger, &active.inputs),
                 });
+                heard.extend(trigger.events.iter().cloned());
                 index.add(number, &active.flow, trigger, &active.inputs);
             }
         }
@@ -114,7 +118,13 @@ impl FlowSet {
             flows,
             triggers,
             index,
+            heard,
         }
+    }
+
+    /// Whether any flow starts with events of this type.
+    pub fn hears_of(&self, kind: &str) -> bool {
+        self.heard.contains(kind)
     }
 
     /// The version that events and turns record.

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use super::prepare::{Job, Launch};
 use super::{Engine, Lane};
 use crate::flow::Importance;
+use crate::flow::own_events;
 use crate::gate::{Gated, Verdict as Gate, gate};
 use crate::store::{EffectRow, EffectUpdate, Member, StoreError, Verdict};
 
@@ -56,8 +57,13 @@ impl Engine {
             };
             let Some(slot) = slot else { break };
             let (update, starts) = self.at_the_gate(&row).await?;
+            let told = match &update {
+                EffectUpdate::Expire { .. } => self.of_waiting_push(own_events::EXPIRED, &row),
+                _ => None,
+            };
             members.push(Member {
                 effects: vec![update],
+                emits: told.into_iter().collect(),
                 ..Member::default()
             });
             jobs.push(starts.then(|| (slot, job_of(&row))));

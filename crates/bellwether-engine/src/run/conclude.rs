@@ -14,8 +14,9 @@ use serde_json::Value as Json;
 use super::Engine;
 use super::prepare::{Job, role_word};
 use super::turn::About;
+use crate::flow::own_events;
 use crate::seam::{LiveKind, LiveLine};
-use crate::store::{DeadLetterWrite, EffectUpdate, Member, StoreError, Verdict};
+use crate::store::{DeadLetterWrite, EffectUpdate, EventWrite, Member, StoreError, Verdict};
 
 /// The waits between attempts; the last one is repeated until the attempts are used up.
 const LADDER: [Millis; 8] = [
@@ -90,6 +91,10 @@ impl Engine {
         };
         self.record(Member {
             effects: vec![update],
+            emits: self
+                .of_push(own_events::SENT, job, None)
+                .into_iter()
+                .collect(),
             ..Member::default()
         })
         .await;
@@ -129,7 +134,8 @@ impl Engine {
                     at,
                 };
                 self.say(job, "maybe_sent");
-                self.to_the_run(job, update, &failure).await;
+                let told = self.of_push(own_events::MAYBE, job, Some(&failure));
+                self.to_the_run(job, update, told, &failure).await;
             }
             FailureClass::MaybeDone => {
                 let update = EffectUpdate::Maybe {
@@ -145,8 +151,10 @@ impl Engine {
                     failure.message
                 );
                 let dead = self.dead_letter(job, "maybe_sent", reason);
+                let told = self.of_push(own_events::MAYBE, job, Some(&failure));
                 self.record(Member {
                     effects: vec![update],
+                    emits: told.into_iter().collect(),
                     dead_letters: vec![dead],
                     ..Member::default()
                 })
@@ -184,29 +192,41 @@ impl Engine {
             at,
         };
         self.say(job, "failed");
+        let told = self.of_push(own_events::FAILED, job, Some(&failure));
         if !job.reports {
             let reason = format!("{}: {}", role_word(job.role), failure.message);
             let dead = self.dead_letter(job, &failure.code, reason);
             self.record(Member {
                 effects: vec![update],
+                emits: told.into_iter().collect(),
                 dead_letters: vec![dead],
                 ..Member::default()
             })
             .await;
             return;
         }
-        self.to_the_run(job, update, &failure).await;
+        self.to_the_run(job, update, told, &failure).await;
     }
 
     /// Records an outcome together with the turn that its run takes about it.
-    async fn to_the_run(&self, job: &Job, update: EffectUpdate, failure: &Failure) {
+    async fn to_the_run(
+        &self,
+        job: &Job,
+        update: EffectUpdate,
+        told: Option<EventWrite>,
+        failure: &Failure,
+    ) {
         let with = Member {
             effects: vec![update],
+            emits: told.into_iter().collect(),
             ..Member::default()
         };
         loop {
             match self.tell_the_run(job, &with, failure).await {
                 Ok(()) => {
+                    if !with.emits.is_empty() {
+                        self.inner.wake_ready.notify_one();
+                    }
                     self.counters().outcomes.fetch_add(1, Ordering::Relaxed);
                     return;
                 }
@@ -257,8 +277,12 @@ impl Engine {
     }
 
     async fn record(&self, member: Member) {
+        let told = !member.emits.is_empty();
         match self.commit_surely(member).await {
             Verdict::Done(_) => {
+                if told {
+                    self.inner.wake_ready.notify_one();
+                }
                 self.counters().outcomes.fetch_add(1, Ordering::Relaxed);
             }
             // Somebody else owns the attempt now, and records its outcome.

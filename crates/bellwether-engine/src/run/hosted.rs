@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::codes::Standing;
 use super::intake::Arriving;
+use super::of_pushes::described;
 use super::{BadToken, Engine, Purpose};
 use crate::decide::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED};
 use crate::seam::{
@@ -51,10 +52,11 @@ impl Engine {
         };
         let now = self.now();
         let person = row.person.clone().unwrap_or_default();
-        let data = json!({ "push": {
+        let mut data = json!({ "push": {
             "notification": row.id, "person": person, "what": word, "means": "page",
             "device": visitor.device,
         } });
+        described(&mut data, row);
         // A fetch by a scanner is kept as what it is; only a rendered page is an opening.
         let kind = if grade == OpenGrade::Rendered {
             OPENED
@@ -127,7 +129,9 @@ impl Hosted for Engine {
                 actor: None,
             };
             let id = self.rim_id(&["press", &press.act_token]);
-            let mut event = NewEvent::new("people", id, ACTED, self.now(), act.into_data());
+            let mut data = act.into_data();
+            described(&mut data, &row);
+            let mut event = NewEvent::new("people", id, ACTED, self.now(), data);
             event.subject = Some(row.id.to_string());
             let mut arriving = Arriving::of(event);
             arriving.effects.push(EffectUpdate::Report {

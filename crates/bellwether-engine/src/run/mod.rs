@@ -17,6 +17,7 @@ mod intake;
 mod lane;
 mod list_rows;
 mod listen;
+mod of_pushes;
 mod people;
 mod prepare;
 mod ready;

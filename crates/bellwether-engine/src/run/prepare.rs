@@ -125,9 +125,8 @@ impl Engine {
         let mut lines = Vec::new();
         for mut draft in std::mem::take(&mut turn.effects) {
             let draft = &mut draft;
-            if draft.role() != Role::Push {
-                draft.args["hop"] = json!(taker.hop.saturating_add(1));
-            }
+            draft.args["hop"] = json!(taker.hop.saturating_add(1));
+            draft.args["flow"] = json!(taker.program.flow.name);
             let Some(lane) = self.lane_of(setup, draft) else {
                 dead.push(no_connection(draft));
                 continue;

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::cards::Reused;
 use super::intake::Arriving;
+use super::of_pushes::described;
 use super::{BadToken, Engine, Link, Purpose};
 use crate::decide::{ACTED, Act, Assurance, OPENED, REPORTED};
 use crate::seam::{Inlets, IntakeError, Submitted, TurnSaid, TurnedAway};
@@ -187,6 +188,8 @@ impl Engine {
                 (kind, data, Delivery::Delivered, engagement)
             }
         };
+        let mut data = data;
+        described(&mut data, row);
         // Each notification counts its reports for itself: what another one used is not known.
         let id = format!("{connection}:{}:{}", row.id, report.id);
         let mut event = NewEvent::new("people", id, kind, report.at.unwrap_or(now), data);

@@ -25,6 +25,7 @@ use bellwether_model::connector::{ConnectorDef, TriggerDef};
 use bellwether_model::id::hash;
 
 use super::def::Flow;
+use super::own_events;
 use crate::yaml::reader::push;
 use crate::yaml::{Kind, Node, PROBLEMS_MAX, Problem, Severity};
 pub(crate) use header::ID_MAX;
@@ -46,9 +47,10 @@ impl Catalog {
         self.triggers().find(|trigger| trigger.event == event)
     }
 
-    /// All event types.
+    /// All event types: those of the connectors, and the server's own.
     pub fn triggers(&self) -> impl Iterator<Item = &'static TriggerDef> {
-        self.connectors.iter().flat_map(|def| def.triggers)
+        let all = self.connectors.iter().flat_map(|def| def.triggers);
+        all.chain(&own_events::TRIGGERS)
     }
 }
 
