@@ -134,12 +134,12 @@ impl Reading<'_> {
             );
             return None;
         }
-        if self.catalog.trigger(event).is_some() {
+        let first = parts[0];
+        if !OWN.contains(&first) && self.catalog.trigger(event).is_some() {
             let message = format!("`{event}` is said by its connector, not by flows");
             self.error(object.place(), message, "choose a name of your own");
             return None;
         }
-        let first = parts[0];
         let connector = self.catalog.connectors.iter().any(|def| def.name == first);
         if connector || OWN.contains(&first) {
             let message = format!("`{event}` is not for flows to say");

@@ -94,7 +94,7 @@ when:
   - { name: mail_came, event: gmail.message.received, if: inputs.label in mail.labels }
   - name: push_did_not
     event: [push.failed, push.expired, push.unconfirmed]
-    if: push.importance in ['high', 'critical'] and not push.decided
+    if: push.importance in ['high', 'critical'] and not push.question
 case: push.case if trigger == 'push_did_not' else mail.message_id
 steps:
   - if: license.days_left | default(99) <= 1 or license.percent | default(0) >= 100
@@ -115,7 +115,7 @@ steps:
     else:
       - mail: push.person
         subject: "{{ push.title }}"
-        text: "{{ push.text }}\n\nYour phone could not be reached ({{ push | in_words }}). Decide here: {{ push.link }}"
+        text: "{{ push.text }}\n\nYour phone could not be reached ({{ push | in_words }}). It was about {{ push.case }}"
   - mail: role('procurement')
     subject: "Renew {{ row.asset.name }}"
     text: "{{ row.license | in_words }}"
