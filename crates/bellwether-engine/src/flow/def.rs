@@ -200,6 +200,10 @@ pub struct Message {
     pub importance: Importance,
     /// Full, brief or hidden text outside the page.
     pub privacy: Privacy,
+    /// When it is no longer worth showing; absent: whenever.
+    pub valid_until: Option<Expr>,
+    /// What it is about: a later one with the same words takes its place on the phone.
+    pub replaces: Option<Expr>,
     /// What happens when it cannot be sent: None = dead letter.
     pub on_error: Option<Block>,
 }

@@ -121,6 +121,7 @@ pub(crate) enum Filter {
     OneOf,
     Replace,
     Without,
+    Moment,
     InWords,
     Names,
     Count,
@@ -184,7 +185,7 @@ const fn entry<T>(
 }
 
 /// All filters.
-pub(crate) static FILTERS: [Entry<Filter>; 22] = [
+pub(crate) static FILTERS: [Entry<Filter>; 23] = [
     entry(
         "labelled",
         Filter::Labelled,
@@ -277,6 +278,12 @@ pub(crate) static FILTERS: [Entry<Filter>; 22] = [
         Filter::Upper,
         (0, 0),
         "text | upper: in capital letters",
+    ),
+    entry(
+        "moment",
+        Filter::Moment,
+        (1, 1),
+        "text | moment('Europe/Vienna'): the one date or time in a text; absent when not clear",
     ),
     entry(
         "replace",

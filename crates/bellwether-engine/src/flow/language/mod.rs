@@ -2,11 +2,13 @@
 //! what they mean. The reader, its suggestions and the JSON Schema take them from here; how a value
 //! is understood is the reader's business.
 
+mod keys;
 mod schema;
 pub(crate) mod stories;
 #[cfg(test)]
 mod tests;
 
+use keys::{IN_PERSON, OVER_IF, REPLACES, VALID_UNTIL};
 pub use schema::schema;
 
 /// What stands under a key.
@@ -312,6 +314,8 @@ pub(crate) const VERBS: [VerbDef; 11] = [
             LINK,
             LOUDNESS,
             DISCRETION,
+            VALID_UNTIL,
+            REPLACES,
             ON_ERROR,
         ],
     ),
@@ -366,17 +370,8 @@ pub(crate) const VERBS: [VerbDef; 11] = [
                 Holds::Who,
                 "Who must not decide: people or addresses.",
             ),
-            key(
-                "in_person",
-                Holds::Expr,
-                "Whether nobody stands in for those who are asked: no deputy, no owner.",
-            ),
-            key(
-                "over_if",
-                Holds::Expr,
-                "What a further event of the same matter must say so that nobody need decide any \
-                 more; the ending is `over`.",
-            ),
+            IN_PERSON,
+            OVER_IF,
             key(
                 "sign_in",
                 Holds::Expr,

@@ -232,6 +232,8 @@ impl Reading<'_> {
         let link = node.get("link").and_then(|found| self.expr(found, "link"));
         let importance = self.importance(node);
         let privacy = self.privacy(node);
+        let mut given = |key| node.get(key).and_then(|found| self.expr(found, key));
+        let (valid_until, replaces) = (given("valid_until"), given("replaces"));
         let on_error = self.on_error(node, id);
         Some(Message {
             to: to?,
@@ -240,6 +242,8 @@ impl Reading<'_> {
             link,
             importance,
             privacy,
+            valid_until,
+            replaces,
             on_error,
         })
     }
