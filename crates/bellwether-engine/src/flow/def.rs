@@ -269,6 +269,8 @@ pub struct Ask {
     pub not_by: Vec<Expr>,
     /// Whether only those who are asked may decide, away or not: nobody stands in for them.
     pub in_person: Option<Expr>,
+    /// Whether further events of the same matter are only noted, instead of shown anew.
+    pub told_once: bool,
     /// Whether a further event of the same matter settles it, so that nobody need decide.
     pub over_if: Option<Expr>,
     /// Whether the decider must be signed in.

@@ -122,6 +122,7 @@ pub(crate) enum Filter {
     Replace,
     Without,
     Moment,
+    Fingerprint,
     InWords,
     Names,
     Count,
@@ -185,7 +186,7 @@ const fn entry<T>(
 }
 
 /// All filters.
-pub(crate) static FILTERS: [Entry<Filter>; 23] = [
+pub(crate) static FILTERS: [Entry<Filter>; 24] = [
     entry(
         "labelled",
         Filter::Labelled,
@@ -278,6 +279,12 @@ pub(crate) static FILTERS: [Entry<Filter>; 23] = [
         Filter::Upper,
         (0, 0),
         "text | upper: in capital letters",
+    ),
+    entry(
+        "fingerprint",
+        Filter::Fingerprint,
+        (0, 0),
+        "mail.subject | fingerprint: without counts, times and words such as failed or recovered",
     ),
     entry(
         "moment",

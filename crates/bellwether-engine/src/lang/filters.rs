@@ -5,6 +5,7 @@ use minijinja::Value;
 
 use super::ast::{Arguments, Filter};
 use super::eval::{Fault, Worked, absent, is_absent, work_out};
+use super::fingerprint;
 use super::moment::moment;
 use super::money::Money;
 use super::scope::Scope;
@@ -61,6 +62,10 @@ pub(crate) fn apply(
         Filter::FirstLines => first_lines(&value, arguments, at, scope),
         Filter::Lower => Ok(Value::from(text(&value, "lower", at)?.to_lowercase())),
         Filter::Upper => Ok(Value::from(text(&value, "upper", at)?.to_uppercase())),
+        Filter::Fingerprint => {
+            let text = text(&value, "fingerprint", at)?;
+            Ok(Value::from(fingerprint::fingerprint(text)))
+        }
         Filter::Moment => read_moment(&value, arguments, at, scope),
         Filter::Replace => replace(text(&value, "replace", at)?, arguments, at, scope),
         Filter::Trim => Ok(Value::from(text(&value, "trim", at)?.trim())),

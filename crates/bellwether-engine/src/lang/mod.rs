@@ -10,6 +10,7 @@ mod display;
 mod eval;
 mod expr;
 mod filters;
+mod fingerprint;
 mod lookups;
 mod moment;
 pub mod money;

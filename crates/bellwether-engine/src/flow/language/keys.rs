@@ -8,6 +8,11 @@ pub(super) const IN_PERSON: KeyDef = key(
     Holds::Expr,
     "Whether nobody stands in for those who are asked: no deputy, no owner.",
 );
+pub(super) const TOLD_ONCE: KeyDef = key(
+    "told_once",
+    Holds::Flag,
+    "Whether further events of the same matter are only noted, instead of shown again as changed.",
+);
 pub(super) const OVER_IF: KeyDef = key(
     "over_if",
     Holds::Expr,

@@ -8,7 +8,7 @@ pub(crate) mod stories;
 #[cfg(test)]
 mod tests;
 
-use keys::{IN_PERSON, OVER_IF, REPLACES, VALID_UNTIL};
+use keys::{IN_PERSON, OVER_IF, REPLACES, TOLD_ONCE, VALID_UNTIL};
 pub use schema::schema;
 
 /// What stands under a key.
@@ -371,6 +371,7 @@ pub(crate) const VERBS: [VerbDef; 11] = [
                 "Who must not decide: people or addresses.",
             ),
             IN_PERSON,
+            TOLD_ONCE,
             OVER_IF,
             key(
                 "sign_in",
