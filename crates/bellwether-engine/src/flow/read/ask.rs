@@ -305,7 +305,7 @@ impl Reading<'_> {
         };
         let word = found.text().unwrap_or_default();
         if !["true", "false"].contains(&word) {
-            let message = format!("`{key}` is true or false, but this is {}", found.sort());
+            let message = format!("`{key}` is true or false, not `{word}`");
             self.error(found.place(), message, "");
         }
         word == "true"
