@@ -69,6 +69,8 @@ pub fn gate(effect: &Gated<'_>, now: Time) -> Verdict {
     if effect.role == Role::Push
         && effect.importance == Importance::Normal
         && let Some(until) = calendar::is_quiet(now, person)
+        // What would be too late in the morning is of use now or never.
+        && effect.expires_at.is_none_or(|end| end > until)
     {
         return Verdict::Hold {
             until,

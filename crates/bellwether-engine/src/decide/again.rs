@@ -64,6 +64,10 @@ impl<'a> Turner<'a> {
                 .push(Note::of("came_again").because("a reply in the thread"));
             return;
         }
+        if ask.told_once {
+            self.out.notes.push(Note::of("came_again").at(step));
+            return;
+        }
         let step = step.to_owned();
         self.state.basis = Some(event_key(&event.envelope));
         if !self.reroute(&step, ask) {

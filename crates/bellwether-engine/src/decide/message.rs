@@ -5,6 +5,7 @@
 use bellwether_model::connector::Role;
 use bellwether_model::directory::Person;
 use bellwether_model::id::{hash, hex, key16};
+use bellwether_model::time::Time;
 use serde_json::{Value as Json, json};
 
 use super::comment;
@@ -32,7 +33,7 @@ pub(super) struct Content {
     zone: String,
     on_behalf_of: Option<String>,
     case: String,
-    until: Option<bellwether_model::time::Time>,
+    until: Option<Time>,
     told: Telling,
     /// Whether the requester is surely who he says he is.
     proved: bool,
@@ -213,12 +214,7 @@ impl<'a> Turner<'a> {
             let mut args = self.message_args(&scope, message, person)?;
             args["kind"] = json!("notify");
             args["step"] = json!(step.id);
-            let collapse = key16(&[
-                self.case.cell.bytes(),
-                step.id.as_bytes(),
-                person.id.as_bytes(),
-            ]);
-            args["collapse"] = json!(hex(&collapse[..8]));
+            args["collapse"] = json!(self.place_on_phone(&scope, step, message, person)?);
             let mut sent = Vec::with_capacity(person.push.len());
             for (index, address) in person.push.iter().enumerate() {
                 args["address"] = json!(address);
@@ -227,7 +223,7 @@ impl<'a> Turner<'a> {
                 } else {
                     args.clone()
                 };
-                sent.push(self.send(step, Role::Push, person, message, own));
+                sent.push(self.send(step, Role::Push, person, message, own)?);
             }
             if message.on_error.is_some() && sent.len() > 1 {
                 for id in &sent {
@@ -278,7 +274,7 @@ impl<'a> Turner<'a> {
         if message.table {
             args["table"] = self.table();
         }
-        self.send(step, Role::Mail, person, message, args);
+        self.send(step, Role::Mail, person, message, args)?;
         Ok(())
     }
 
@@ -317,7 +313,8 @@ impl<'a> Turner<'a> {
         person: &Person,
         message: &Message,
         args: Json,
-    ) -> String {
+    ) -> Result<String, EvalError> {
+        let expires_at = self.valid_until(message)?;
         let id = self.effect_id();
         if message.on_error.is_some() {
             self.state.handled.insert(id.to_string(), self.path.clone());
@@ -327,7 +324,7 @@ impl<'a> Turner<'a> {
             via: Via::Role(role),
             person: Some(person.id.clone()),
             args,
-            expires_at: None,
+            expires_at,
             cancel_key: Some(format!("step/{}", step.id)),
             order: None,
             reports: message.on_error.is_some(),
@@ -335,7 +332,7 @@ impl<'a> Turner<'a> {
             after: None,
             listed: false,
         });
-        id.to_string()
+        Ok(id.to_string())
     }
 
     /// `reply:`: an answer to the requester only, in his thread.
@@ -453,7 +450,7 @@ impl<'a> Turner<'a> {
         state.talk.iter().map(entry).collect()
     }
 
-    fn expires_of(&self, ask: &Ask) -> Option<bellwether_model::time::Time> {
+    fn expires_of(&self, ask: &Ask) -> Option<Time> {
         let step = self.only_ask()?;
         self.expires(&step, ask)
     }

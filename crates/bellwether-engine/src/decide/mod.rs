@@ -15,6 +15,7 @@ mod mail_reply;
 mod message;
 mod requester;
 mod reroute;
+mod showing;
 mod state;
 mod unreached;
 mod values;

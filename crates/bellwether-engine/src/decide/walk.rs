@@ -78,7 +78,8 @@ impl<'a> Turner<'a> {
     /// An event that names this cell: for the question, for a wait, or to be kept for later.
     pub(super) fn addressed(&mut self, event: &'a Event, effect: Option<&EffectRow>) {
         self.current = Some(event);
-        if self.asked(event, effect) || self.awaited(event) {
+        // What the run waits for is more than a late word about a question that is over.
+        if self.awaited(event) || self.asked(event, effect) {
             return;
         }
         self.keep(event);

@@ -260,6 +260,10 @@ pub struct Message {
     pub privacy: Privacy,
     /// Whether the list's rows stand below the text, with all of them attached.
     pub table: bool,
+    /// When it is no longer worth showing; absent: whenever.
+    pub valid_until: Option<Expr>,
+    /// What it is about: a later one with the same words takes its place on the phone.
+    pub replaces: Option<Expr>,
     /// What happens when it cannot be sent: None = dead letter.
     pub on_error: Option<Block>,
 }
@@ -325,6 +329,8 @@ pub struct Ask {
     pub not_by: Vec<Expr>,
     /// Whether only those who are asked may decide, away or not: nobody stands in for them.
     pub in_person: Option<Expr>,
+    /// Whether further events of the same matter are only noted, instead of shown anew.
+    pub told_once: bool,
     /// Whether a further event of the same matter settles it, so that nobody need decide.
     pub over_if: Option<Expr>,
     /// Whether the decider must be signed in.

@@ -121,6 +121,8 @@ pub(crate) enum Filter {
     OneOf,
     Replace,
     Without,
+    Moment,
+    Fingerprint,
     InWords,
     Names,
     Count,
@@ -184,7 +186,7 @@ const fn entry<T>(
 }
 
 /// All filters.
-pub(crate) static FILTERS: [Entry<Filter>; 22] = [
+pub(crate) static FILTERS: [Entry<Filter>; 24] = [
     entry(
         "labelled",
         Filter::Labelled,
@@ -277,6 +279,18 @@ pub(crate) static FILTERS: [Entry<Filter>; 22] = [
         Filter::Upper,
         (0, 0),
         "text | upper: in capital letters",
+    ),
+    entry(
+        "fingerprint",
+        Filter::Fingerprint,
+        (0, 0),
+        "mail.subject | fingerprint: without counts, times and words such as failed or recovered",
+    ),
+    entry(
+        "moment",
+        Filter::Moment,
+        (1, 1),
+        "text | moment('Europe/Vienna'): the one date or time in a text; absent when not clear",
     ),
     entry(
         "replace",

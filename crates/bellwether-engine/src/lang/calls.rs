@@ -36,7 +36,7 @@ impl Parser {
         if entry.what == Filter::Find {
             arguments.pattern = Some(pattern(&arguments)?);
         }
-        if entry.what == Filter::InZone {
+        if matches!(entry.what, Filter::InZone | Filter::Moment) {
             check_zone(&arguments)?;
         }
         Ok(Ast {

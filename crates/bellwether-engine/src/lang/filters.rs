@@ -5,11 +5,13 @@ use minijinja::Value;
 
 use super::ast::{Arguments, Filter};
 use super::eval::{Fault, Worked, absent, is_absent, work_out};
+use super::fingerprint;
+use super::moment::moment;
 use super::money::Money;
 use super::scope::Scope;
 use super::select;
 use super::unseen::is_hidden;
-use super::values::{Sort, as_instant};
+use super::values::{Sort, as_instant, instant_value};
 use super::who;
 
 /// The most lines of a text in which labels are looked for.
@@ -60,6 +62,11 @@ pub(crate) fn apply(
         Filter::FirstLines => first_lines(&value, arguments, at, scope),
         Filter::Lower => Ok(Value::from(text(&value, "lower", at)?.to_lowercase())),
         Filter::Upper => Ok(Value::from(text(&value, "upper", at)?.to_uppercase())),
+        Filter::Fingerprint => {
+            let text = text(&value, "fingerprint", at)?;
+            Ok(Value::from(fingerprint::fingerprint(text)))
+        }
+        Filter::Moment => read_moment(&value, arguments, at, scope),
         Filter::Replace => replace(text(&value, "replace", at)?, arguments, at, scope),
         Filter::Trim => Ok(Value::from(text(&value, "trim", at)?.trim())),
         Filter::Join => join(&value, arguments, at, scope),
@@ -294,11 +301,22 @@ fn in_words(value: &Value, scope: &Scope) -> Value {
 
 fn in_zone(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
     let time = instant(value, "in_zone", at)?;
+    let zone = zone(arguments, at, scope)?;
+    Ok(Value::from(scope.language().date_time(time, &zone)))
+}
+
+/// The moment in a text, in the zone that is given.
+fn read_moment(value: &Value, arguments: &Arguments, at: usize, scope: &Scope) -> Worked {
+    let zone = zone(arguments, at, scope)?;
+    let found = moment(text(value, "moment", at)?, &zone, scope.world().now);
+    Ok(found.map_or_else(absent, instant_value))
+}
+
+fn zone(arguments: &Arguments, at: usize, scope: &Scope) -> Result<jiff::tz::TimeZone, Box<Fault>> {
     let name = argument(arguments, 0, scope)?;
     let name = name.as_str().unwrap_or_default();
-    let zone = jiff::tz::TimeZone::get(name)
-        .map_err(|_| Fault::new(at, format!("there is no time zone {name}")))?;
-    Ok(Value::from(scope.language().date_time(time, &zone)))
+    jiff::tz::TimeZone::get(name)
+        .map_err(|_| Fault::new(at, format!("there is no time zone {name}")))
 }
 
 /// Whether a cell of a table fits a value.

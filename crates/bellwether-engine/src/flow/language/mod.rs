@@ -2,11 +2,13 @@
 //! what they mean. The reader, its suggestions and the JSON Schema take them from here; how a value
 //! is understood is the reader's business.
 
+mod keys;
 mod schema;
 pub(crate) mod stories;
 #[cfg(test)]
 mod tests;
 
+use keys::{IN_PERSON, OVER_IF, REPLACES, TOLD_ONCE, VALID_UNTIL};
 pub use schema::schema;
 
 /// What stands under a key.
@@ -349,6 +351,8 @@ pub(crate) const VERBS: [VerbDef; 12] = [
             LINK,
             LOUDNESS,
             DISCRETION,
+            VALID_UNTIL,
+            REPLACES,
             ON_ERROR,
         ],
     ),
@@ -409,17 +413,9 @@ pub(crate) const VERBS: [VerbDef; 12] = [
                 Holds::Who,
                 "Who must not decide: people or addresses.",
             ),
-            key(
-                "in_person",
-                Holds::Expr,
-                "Whether nobody stands in for those who are asked: no deputy, no owner.",
-            ),
-            key(
-                "over_if",
-                Holds::Expr,
-                "What a further event of the same matter must say so that nobody need decide any \
-                 more; the ending is `over`.",
-            ),
+            IN_PERSON,
+            TOLD_ONCE,
+            OVER_IF,
             key(
                 "sign_in",
                 Holds::Expr,

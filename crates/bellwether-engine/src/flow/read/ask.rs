@@ -36,6 +36,7 @@ impl Reading<'_> {
         let in_person = node
             .get("in_person")
             .and_then(|found| self.expr(found, "in_person"));
+        let told_once = self.flag(node, "told_once");
         let over_if = node
             .get("over_if")
             .and_then(|found| self.expr(found, "over_if"));
@@ -53,6 +54,7 @@ impl Reading<'_> {
             choices,
             not_by: not_by.unwrap_or_default(),
             in_person,
+            told_once,
             over_if,
             sign_in,
             if_silent,
@@ -293,6 +295,19 @@ impl Reading<'_> {
         self.asked = true;
         self.decision_known();
         out
+    }
+
+    /// `true` or `false`; false when it is not written.
+    fn flag(&mut self, node: &Node, key: &str) -> bool {
+        let Some(found) = node.get(key) else {
+            return false;
+        };
+        let word = found.text().unwrap_or_default();
+        if !["true", "false"].contains(&word) {
+            let message = format!("`{key}` is true or false, not `{word}`");
+            self.error(found.place(), message, "");
+        }
+        word == "true"
     }
 
     /// What was decided last stays known to the steps that follow, also to those after the branch

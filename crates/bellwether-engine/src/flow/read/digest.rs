@@ -110,6 +110,8 @@ impl Reading<'_> {
             importance: self.importance(node),
             privacy: Privacy::Full,
             table: false,
+            valid_until: None,
+            replaces: None,
             on_error: None,
         };
         let step = |name: &str, verb| Step {

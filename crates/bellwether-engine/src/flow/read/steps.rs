@@ -242,6 +242,8 @@ impl Reading<'_> {
             let hint = "a table is of a list: write it below a `digest`";
             self.error(node.place(), "there is no list here", hint);
         }
+        let mut given = |key| node.get(key).and_then(|found| self.expr(found, key));
+        let (valid_until, replaces) = (given("valid_until"), given("replaces"));
         let on_error = self.on_error(node, id);
         Some(Message {
             to: to?,
@@ -251,6 +253,8 @@ impl Reading<'_> {
             importance,
             privacy,
             table,
+            valid_until,
+            replaces,
             on_error,
         })
     }

@@ -37,7 +37,7 @@ fn the_sound_flow_is_sound() {
 
 /// What is replaced, by what, and the beginning of the one message.
 #[rustfmt::skip]
-const MISTAKES: [(&str, &str, &str); 66] = [
+const MISTAKES: [(&str, &str, &str); 68] = [
     ("bellwether: 1\n", "", "f.yaml:1:1  the language version is missing  begin the file with `bellwether: 1`"),
     ("bellwether: 1", "bellwether: 2", "f.yaml:1:13  this server knows version 1 of the language only"),
     ("bellwether: 1\nflow: approval", "flow: approval\nbellwether: 1", "f.yaml:1:1  the language version must come first"),
@@ -78,6 +78,8 @@ const MISTAKES: [(&str, &str, &str); 66] = [
     ("  - ask: inputs.owner", "  - push: inputs.owner\n    ask: inputs.owner", "f.yaml:16:5  this step has two verbs, `push` and `ask`"),
     ("      reject: []", "      over: []\n      reject: []", "f.yaml:24:7  there is no ending `over`  add `over_if:` with what settles the matter"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    over_if: mail.subjct", "f.yaml:16:19  mail has no field subjct  did you mean mail.subject?"),
+    ("  - ask: inputs.owner", "  - ask: inputs.owner\n    told_once: often", "f.yaml:16:16  `told_once` is true or false, not `often`"),
+    ("reject: []", "reject: [{ push: inputs.owner, title: x, valid_untill: mail.at }]", "f.yaml:24:48  `push` has no key `valid_untill`  did you mean `valid_until`?"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    need: 2", "f.yaml:16:5  `need` is not in this version"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    id: Not An Id", "f.yaml:16:9  `Not An Id` cannot be an id"),
     ("    title: \"{{ amount }} wanted\"", "    titel: wanted", "f.yaml:16:5  `ask` has no key `titel`  did you mean `title`?"),
