@@ -111,6 +111,7 @@ impl Turner<'_> {
                 let Some(ask) = super::ask::ask_step(&flow.steps, &step) else {
                     return false;
                 };
+                self.enter(&step);
                 let said = self.press(&step, ask, &act, event);
                 self.out.said = Some(said);
                 true
@@ -127,6 +128,7 @@ impl Turner<'_> {
                 let Some(ask) = super::ask::ask_step(&flow.steps, &step) else {
                     return false;
                 };
+                self.enter(&step);
                 self.mail_in_case(&step, ask, event, effect)
             }
             _ => false,
@@ -261,7 +263,7 @@ impl Turner<'_> {
         if let Some(state) = self.state.asks.get_mut(step) {
             state.decided = Some(decided);
         }
-        self.state.decision = Some(step.to_owned());
+        self.decided(step);
         self.quiet_down(step, Some(&by));
         self.go_on(Some(&act.choice));
         said

@@ -33,19 +33,31 @@ impl<'a> Turner<'a> {
         // brought what the sender brings.
         let opener = self.case.opened_by;
         let stronger = is_proved(event) && !is_proved(opener);
-        if same("rfc_message_id") && !stronger {
+        // What a step waits for is no copy, even where it tells of the same mail.
+        let kind = event.envelope.kind.as_str();
+        let expected = self.expects(kind) || self.withdraws(kind);
+        let other = event.envelope.kind != opener.envelope.kind;
+        if same("rfc_message_id") && !stronger && !(expected && other) {
             self.out
                 .notes
                 .push(Note::of("seen_before").because("the same mail"));
             return;
         }
         let flow = Arc::clone(self.case.flow);
-        let Some((step, ask)) = self.waiting_ask(&flow.steps) else {
+        if self.withdraw_on(event) || self.awaited(event) {
             self.out.notes.push(Note::of("came_again"));
             return;
-        };
-        if takes_back(event) {
-            self.withdraw(step);
+        }
+        let asks = self.waiting_asks(&flow);
+        if !asks.is_empty() && takes_back(event) {
+            self.withdraw();
+            return;
+        }
+        if self.expects(&event.envelope.kind) {
+            self.keep(event);
+        }
+        if asks.is_empty() || (expected && other) {
+            self.out.notes.push(Note::of("came_again"));
             return;
         }
         if is_reply(event) {
@@ -54,11 +66,14 @@ impl<'a> Turner<'a> {
                 .push(Note::of("came_again").because("a reply in the thread"));
             return;
         }
-        let step = step.to_owned();
         self.state.basis = Some(event_key(&event.envelope));
-        if !self.reroute(&step, ask) {
-            self.show_changed(&step, ask);
+        for (step, ask) in asks {
+            self.enter(&step);
+            if !self.reroute(&step, ask) {
+                self.show_changed(&step, ask);
+            }
         }
+        self.branch = None;
     }
 
     /// Shows the matter again to everybody for whom it now reads differently.
@@ -76,7 +91,7 @@ impl<'a> Turner<'a> {
                 continue;
             };
             let absent = entry.on_behalf_of.as_deref();
-            match Content::of(self, ask, person, absent) {
+            match Content::of(self, (step, ask), person, absent) {
                 Ok(content) if content.shown != entry.shown => {
                     changed = true;
                     self.put_to(step, ask, person, absent, Telling::Changed);
@@ -90,13 +105,21 @@ impl<'a> Turner<'a> {
             .push(Note::of(if changed { "changed" } else { "came_again" }).at(step));
     }
 
-    pub(super) fn withdraw(&mut self, step: &str) {
-        self.out.notes.push(Note::of("withdrawn").at(step));
-        if let Some(state) = self.state.asks.get_mut(step) {
-            state.over = Some(("withdrawn".to_owned(), self.case.now));
+    /// The matter is taken back: all that is asked about it is over.
+    pub(super) fn withdraw(&mut self) {
+        let flow = Arc::clone(self.case.flow);
+        for (step, _) in self.waiting_asks(&flow) {
+            self.enter(&step);
+            self.out.notes.push(Note::of("withdrawn").at(&step));
+            if let Some(state) = self.state.asks.get_mut(&step) {
+                state.over = Some(("withdrawn".to_owned(), self.case.now));
+            }
+            self.quiet_down(&step, None);
+            self.go_on(Some("withdrawn"));
         }
-        self.quiet_down(step, None);
-        self.go_on(Some("withdrawn"));
+        if self.gone && !self.out.closed {
+            self.end_all();
+        }
     }
 }
 

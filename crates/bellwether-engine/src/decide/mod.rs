@@ -5,6 +5,7 @@
 mod act;
 mod again;
 mod ask;
+mod branches;
 mod code;
 mod comment;
 mod deciders;
@@ -19,6 +20,7 @@ mod unreached;
 mod values;
 mod wait;
 mod walk;
+mod withdraw;
 mod words;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,7 @@ use crate::store::{EffectRow, Query};
 
 pub(crate) use act::PEOPLE;
 pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED, REPORTED, is_delivery_only};
+pub use branches::{Branch, Fan};
 pub(crate) use comment::of_decision;
 pub use draft::{EffectDraft, Emitted, Note, Turn, Via};
 pub use mail_reply::{NotADecision, judge};

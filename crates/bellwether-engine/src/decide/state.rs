@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::branches::{Branch, Fan, plain};
 use bellwether_model::id::{EffectId, hex};
 use bellwether_model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub type EventKey = String;
 
 /// The format that this release writes. Older formats are lifted when read.
-pub(crate) const FORMAT: u16 = 1;
+pub(crate) const FORMAT: u16 = 2;
 /// The most addressed events that a run keeps before it waits for them.
 pub(crate) const KEPT_MAX: usize = 32;
 
@@ -49,6 +50,21 @@ pub struct RunState {
     /// The latest decided question: what `decision` means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
+    /// Branches, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub branches: BTreeMap<String, Branch>,
+    /// Steps whose branches are not all over, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fans: BTreeMap<String, Fan>,
+    /// How named branches ended: the question that each ended with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outcomes: BTreeMap<String, String>,
+    /// In which branch the failure of a message is handled, if in one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub handled_in: BTreeMap<String, String>,
+    /// Pushes that an event takes back: by step and person.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown: BTreeMap<String, BTreeMap<String, Vec<EffectId>>>,
 }
 
 impl Default for RunState {
@@ -64,6 +80,11 @@ impl Default for RunState {
             handled: BTreeMap::new(),
             devices: BTreeMap::new(),
             decision: None,
+            branches: BTreeMap::new(),
+            fans: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            handled_in: BTreeMap::new(),
+            shown: BTreeMap::new(),
         }
     }
 }
@@ -192,7 +213,7 @@ impl AskState {
         let waiting = |person: Option<&Asked>, since: Time| Waiting {
             person: person.map(|asked| asked.person.clone()),
             on_behalf_of: person.and_then(|asked| asked.on_behalf_of.clone()),
-            step: step.to_owned(),
+            step: plain(step).to_owned(),
             since,
         };
         if let Some(since) = self.paused {
@@ -220,13 +241,15 @@ impl RunState {
     /// # Errors
     /// The text is no state, or of a newer release.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
-        let state: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut state: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if state.format > FORMAT {
             return Err(format!(
                 "written by a newer release (format {})",
                 state.format
             ));
         }
+        // Format 1 had no branches: what it lacks is empty.
+        state.format = FORMAT;
         Ok(state)
     }
 
@@ -238,10 +261,13 @@ impl RunState {
     /// The steps that this state names: where it waits, its questions, its messages in hand.
     pub fn names_steps(&self) -> BTreeSet<String> {
         // A path is a step, an ending, a step, …
-        let paths = self.handled.values().chain([&self.at]);
+        let branches = self.branches.values();
+        let inner = branches.clone().map(|branch| &branch.at);
+        let paths = self.handled.values().chain([&self.at]).chain(inner);
         let on_paths = paths.flat_map(|path| path.iter().step_by(2));
         let all = on_paths.chain(self.asks.keys()).chain(&self.decision);
-        all.cloned().collect()
+        let all = all.chain(branches.map(|branch| &branch.step));
+        all.map(|name| plain(name).to_owned()).collect()
     }
 
     /// The latest message by which a question was put to a person: of the one that is open, else of
@@ -266,6 +292,8 @@ impl RunState {
     pub fn refers_to(&self) -> Vec<EventKey> {
         let mut keys: Vec<EventKey> = self.basis.iter().cloned().collect();
         keys.extend(self.waits.values().flatten().cloned());
+        let inner = self.branches.values();
+        keys.extend(inner.flat_map(|branch| branch.waits.values().flatten().cloned()));
         keys.extend(self.kept.iter().cloned());
         for ask in self.asks.values() {
             keys.extend(ask.talk.iter().map(|(_, key)| key.clone()));

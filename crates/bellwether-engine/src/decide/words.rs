@@ -100,6 +100,7 @@ pub(crate) fn over(how: &str, language: &str) -> String {
             "Changed: another person decides",
             "Geändert: jemand anders entscheidet",
         ),
+        "settled" => language.pick("No longer needed", "Nicht mehr nötig"),
         _ => language.pick("Closed", "Geschlossen"),
     }
     .to_owned()

@@ -153,6 +153,10 @@ pub enum Verb {
     Pause(Length),
     /// One of two ways.
     If(If),
+    /// A branch for each of a list.
+    Each(Box<super::Each>),
+    /// Several branches side by side.
+    Together(super::Together),
     /// An event of our own.
     Emit(Emit),
     /// Ends the run.
@@ -180,6 +184,13 @@ impl Verb {
                 let block = reply.on_error.iter();
                 block.map(|block| ("on_error", block)).collect()
             }
+            Self::Each(each) => vec![(super::fan::DO, &each.steps)],
+            Self::Together(together) => {
+                let branches = together.branches.iter();
+                branches
+                    .map(|(name, block)| (name.as_str(), block))
+                    .collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -198,6 +209,10 @@ pub struct Message {
     pub link: Option<Expr>,
     /// `high` disturbs quiet hours.
     pub importance: Importance,
+    /// Whether it leaves at once, in quiet hours too.
+    pub urgent: bool,
+    /// Events with which it goes away again.
+    pub withdraw_on: Vec<String>,
     /// Full, brief or hidden text outside the page.
     pub privacy: Privacy,
     /// What happens when it cannot be sent: None = dead letter.
@@ -271,6 +286,10 @@ pub struct Ask {
     pub then: Vec<(String, Block)>,
     /// How loud.
     pub importance: Importance,
+    /// Whether it leaves at once, in quiet hours too.
+    pub urgent: bool,
+    /// How many must agree.
+    pub need: super::Need,
     /// How much of the text leaves the hosted page.
     pub privacy: Privacy,
 }

@@ -2,6 +2,7 @@
 
 mod circles;
 pub mod def;
+pub(crate) mod fan;
 pub(crate) mod language;
 mod languages;
 mod match_index;
@@ -16,6 +17,7 @@ pub use def::{
     Ask, Block, Choice, CommentRule, Emit, Flow, If, Importance, Input, InputKind, Label, Length,
     Message, Privacy, Reply, Rung, RungAct, Span, Step, Trigger, Verb, Wait,
 };
+pub use fan::{Each, Need, Together};
 pub use language::schema;
 pub use languages::missing_languages;
 pub use orphans::{Named, orphans};

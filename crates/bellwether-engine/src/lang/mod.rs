@@ -10,6 +10,7 @@ mod display;
 mod eval;
 mod expr;
 mod filters;
+mod keep;
 pub mod money;
 pub(crate) mod parse;
 mod scope;
@@ -23,6 +24,7 @@ mod words;
 
 pub(crate) use expr::Part;
 pub use expr::{EvalError, Expr, Text};
+pub(crate) use keep::{kept, person_of, restored};
 pub use minijinja::Value;
 pub use money::Money;
 pub use scope::{Scope, World};

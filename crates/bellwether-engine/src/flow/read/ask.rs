@@ -35,6 +35,7 @@ impl Reading<'_> {
             .and_then(|found| self.expr(found, "sign_in"));
         let if_silent = self.ladder(node);
         let then = self.endings(node, &choices, id);
+        let need = self.need(node);
         let (importance, privacy) = (self.importance(node), self.privacy(node));
         Some(Ask {
             who: who?,
@@ -47,6 +48,8 @@ impl Reading<'_> {
             if_silent,
             then,
             importance,
+            urgent: self.flag(node, "urgent"),
+            need,
             privacy,
         })
     }

@@ -4,6 +4,7 @@
 mod ask;
 mod cost;
 mod expr;
+mod fan;
 mod header;
 mod ids;
 pub mod inputs;

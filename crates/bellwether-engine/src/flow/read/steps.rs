@@ -97,6 +97,8 @@ impl Reading<'_> {
             "wait" => Verb::Wait(self.wait(node, object)),
             "pause" => Verb::Pause(self.length(object, "pause")?),
             "if" => Verb::If(self.condition(node, object, &id)?),
+            "each" => Verb::Each(Box::new(self.each(node, object, &id)?)),
+            "together" => Verb::Together(self.together(object, &id)?),
             "emit" => Verb::Emit(self.emit(node, object)?),
             "stop" => Verb::Stop,
             _ => Verb::DeadLetter(self.one_text(object, "dead_letter")?),
@@ -231,6 +233,7 @@ impl Reading<'_> {
         let link = node.get("link").and_then(|found| self.expr(found, "link"));
         let importance = self.importance(node);
         let privacy = self.privacy(node);
+        let withdraw_on = self.events_of(node, "withdraw_on");
         let on_error = self.on_error(node, id);
         Some(Message {
             to: to?,
@@ -238,6 +241,8 @@ impl Reading<'_> {
             text,
             link,
             importance,
+            urgent: self.flag(node, "urgent"),
+            withdraw_on,
             privacy,
             on_error,
         })
