@@ -197,6 +197,14 @@ impl Turner<'_> {
                 at: *at,
             });
         }
+        let mut votes = state.votes.iter();
+        if let Some(vote) = votes.find(|vote| vote.by == act.person) {
+            return Some(TurnSaid::AlreadyDecided {
+                choice: vote.choice.clone(),
+                by: vote.by.clone(),
+                at: vote.at,
+            });
+        }
         let Some(asked) = state.asked(&act.person) else {
             return refused("not_asked", "this matter was not put to you");
         };
@@ -250,6 +258,13 @@ impl Turner<'_> {
             event: event_key(&event.envelope),
             means: act.means.clone(),
         };
+        if !self.is_enough(step, ask, &decided) {
+            return TurnSaid::Decided {
+                choice: decided.choice,
+                by: decided.by,
+                at: decided.at,
+            };
+        }
         let note = Note::of("decided").about(&act.person).at(step);
         self.out
             .notes

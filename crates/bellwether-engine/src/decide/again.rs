@@ -94,6 +94,7 @@ impl<'a> Turner<'a> {
             match Content::of(self, (step, ask), person, absent) {
                 Ok(content) if content.shown != entry.shown => {
                     changed = true;
+                    self.forget_vote(step, &entry.person);
                     self.put_to(step, ask, person, absent, Telling::Changed);
                 }
                 Ok(_) => {}

@@ -47,6 +47,8 @@ impl Turner<'_> {
             ..AskState::default()
         };
         let name = self.named(&step.id);
+        let need = self.quorum(&step.id, ask, first.len());
+        let state = AskState { need, ..state };
         self.state.asks.insert(name.clone(), state);
         for (person, on_behalf_of) in first {
             let told = Telling::Asked;

@@ -18,6 +18,7 @@ mod reroute;
 mod state;
 mod unreached;
 mod values;
+mod votes;
 mod wait;
 mod walk;
 mod withdraw;

@@ -54,6 +54,7 @@ impl Turner<'_> {
             state.rung = 0;
             first[0].0.id.clone_into(&mut state.calendar);
             state.paused = None;
+            state.votes.clear();
         }
         for (person, on_behalf_of) in first {
             let told = if remain.contains(&person.id) {

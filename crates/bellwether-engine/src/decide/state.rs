@@ -110,6 +110,12 @@ pub struct AskState {
     /// The decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<Decided>,
+    /// How many must agree; 0: the first answer decides.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub need: usize,
+    /// Who agreed so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Decided>,
     /// Over without one: how and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<(String, Time)>,
@@ -209,6 +215,11 @@ impl AskState {
         self.decided.is_none() && self.over.is_none()
     }
 
+    /// Whether a person agreed already, while others have to.
+    pub fn has_agreed(&self, person: &str) -> bool {
+        self.votes.iter().any(|vote| vote.by == person)
+    }
+
     fn waits_for(&self, step: &str) -> Vec<Waiting> {
         let waiting = |person: Option<&Asked>, since: Time| Waiting {
             person: person.map(|asked| asked.person.clone()),
@@ -225,6 +236,7 @@ impl AskState {
         };
         let asked = self.asked.iter();
         asked
+            .filter(|asked| !self.has_agreed(&asked.person))
             .map(|asked| waiting(Some(asked), since(asked)))
             .collect()
     }
@@ -297,10 +309,15 @@ impl RunState {
         keys.extend(self.kept.iter().cloned());
         for ask in self.asks.values() {
             keys.extend(ask.talk.iter().map(|(_, key)| key.clone()));
+            keys.extend(ask.votes.iter().map(|vote| vote.event.clone()));
             keys.extend(ask.decided.iter().map(|decided| decided.event.clone()));
         }
         keys
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The key under which a state refers to an event.

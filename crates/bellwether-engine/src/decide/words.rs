@@ -106,6 +106,14 @@ pub(crate) fn over(how: &str, language: &str) -> String {
     .to_owned()
 }
 
+/// What somebody reads who agreed while others have to.
+pub(crate) fn agreed(have: usize, need: usize, language: &str) -> String {
+    match Language::of(language) {
+        Language::En => format!("You agreed; {have} of {need} so far"),
+        Language::De => format!("Sie haben zugestimmt; bisher {have} von {need}"),
+    }
+}
+
 /// The title of a hidden push.
 pub(crate) fn hidden_title(language: &str) -> &'static str {
     match Language::of(language) {
