@@ -111,6 +111,7 @@ impl Turner<'_> {
                 let Some(ask) = super::ask::ask_step(&flow.steps, &step) else {
                     return false;
                 };
+                self.enter(&step);
                 let said = self.press(&step, ask, &act, event);
                 self.out.said = Some(said);
                 true
@@ -127,10 +128,18 @@ impl Turner<'_> {
                 let Some(ask) = super::ask::ask_step(&flow.steps, &step) else {
                     return false;
                 };
+                self.enter(&step);
                 self.mail_in_case(&step, ask, event, effect)
             }
             _ => false,
         }
+    }
+
+    /// Whether an effect belongs to a question that is still open.
+    pub(super) fn answers_open(&self, effect: Option<&EffectRow>) -> bool {
+        let step = effect.and_then(|_| self.ask_of(effect));
+        let ask = step.and_then(|step| self.state.asks.get(&step));
+        ask.is_some_and(super::AskState::is_open)
     }
 
     /// The question that an effect belongs to.
@@ -195,6 +204,14 @@ impl Turner<'_> {
                 at: *at,
             });
         }
+        let mut votes = state.votes.iter();
+        if let Some(vote) = votes.find(|vote| vote.by == act.person) {
+            return Some(TurnSaid::AlreadyDecided {
+                choice: vote.choice.clone(),
+                by: vote.by.clone(),
+                at: vote.at,
+            });
+        }
         let Some(asked) = state.asked(&act.person) else {
             return refused("not_asked", "this matter was not put to you");
         };
@@ -248,6 +265,13 @@ impl Turner<'_> {
             event: event_key(&event.envelope),
             means: act.means.clone(),
         };
+        if !self.is_enough(step, ask, &decided) {
+            return TurnSaid::Decided {
+                choice: decided.choice,
+                by: decided.by,
+                at: decided.at,
+            };
+        }
         let note = Note::of("decided").about(&act.person).at(step);
         self.out
             .notes
@@ -261,7 +285,7 @@ impl Turner<'_> {
         if let Some(state) = self.state.asks.get_mut(step) {
             state.decided = Some(decided);
         }
-        self.state.decision = Some(step.to_owned());
+        self.decided(step);
         self.quiet_down(step, Some(&by));
         self.go_on(Some(&act.choice));
         said

@@ -36,26 +36,34 @@ impl<'a> Turner<'a> {
         // brought what the sender brings.
         let opener = self.case.opened_by;
         let stronger = is_proved(event) && !is_proved(opener);
-        if same("rfc_message_id") && !stronger {
+        // What a step waits for is no copy, even where it tells of the same mail.
+        let kind = event.envelope.kind.as_str();
+        let expected = self.expects(kind) || self.withdraws(kind);
+        let other = event.envelope.kind != opener.envelope.kind;
+        if same("rfc_message_id") && !stronger && !(expected && other) {
             self.out
                 .notes
                 .push(Note::of("seen_before").because("the same mail"));
             return;
         }
         let flow = Arc::clone(self.case.flow);
-        let Some((step, ask)) = self.waiting_ask(&flow.steps) else {
+        if self.withdraw_on(event) || self.awaited(event) {
             self.out.notes.push(Note::of("came_again"));
             return;
-        };
-        if takes_back(event) {
-            self.withdraw(step);
+        }
+        let mut asks = self.waiting_asks(&flow);
+        if !asks.is_empty() && takes_back(event) {
+            self.withdraw();
             return;
         }
-        if self.settles(ask, event) {
-            self.quiet_down_as(step, "over", "closed");
-            // What follows is about the event that settled it; the phones still name the matter.
-            self.state.basis = Some(event_key(&event.envelope));
-            self.go_on(Some("over"));
+        if self.expects(&event.envelope.kind) {
+            self.keep(event);
+        }
+        if asks.is_empty() || (expected && other) {
+            self.out.notes.push(Note::of("came_again"));
+            return;
+        }
+        if self.settled_by(event, &asks) {
             return;
         }
         if is_reply(event) {
@@ -64,15 +72,19 @@ impl<'a> Turner<'a> {
                 .push(Note::of("came_again").because("a reply in the thread"));
             return;
         }
-        if ask.told_once {
-            self.out.notes.push(Note::of("came_again").at(step));
+        asks.retain(|(_, ask)| !ask.told_once);
+        if asks.is_empty() {
+            self.out.notes.push(Note::of("came_again"));
             return;
         }
-        let step = step.to_owned();
         self.state.basis = Some(event_key(&event.envelope));
-        if !self.reroute(&step, ask) {
-            self.show_changed(&step, ask);
+        for (step, ask) in asks {
+            self.enter(&step);
+            if !self.reroute(&step, ask) {
+                self.show_changed(&step, ask);
+            }
         }
+        self.branch = None;
     }
 
     /// Shows the matter again to everybody for whom it now reads differently.
@@ -90,9 +102,10 @@ impl<'a> Turner<'a> {
                 continue;
             };
             let absent = entry.on_behalf_of.as_deref();
-            match Content::of(self, ask, person, absent) {
+            match Content::of(self, (step, ask), person, absent) {
                 Ok(content) if content.shown != entry.shown => {
                     changed = true;
+                    self.forget_vote(step, &entry.person);
                     self.put_to(step, ask, person, absent, Telling::Changed);
                 }
                 Ok(_) => {}
@@ -104,9 +117,37 @@ impl<'a> Turner<'a> {
             .push(Note::of(if changed { "changed" } else { "came_again" }).at(step));
     }
 
-    pub(super) fn withdraw(&mut self, step: &str) {
-        self.quiet_down_as(step, "withdrawn", "withdrawn");
-        self.go_on(Some("withdrawn"));
+    /// The matter is taken back: all that is asked about it is over.
+    pub(super) fn withdraw(&mut self) {
+        let flow = Arc::clone(self.case.flow);
+        for (step, _) in self.waiting_asks(&flow) {
+            self.enter(&step);
+            self.quiet_down_as(&step, "withdrawn", "withdrawn");
+            self.go_on(Some("withdrawn"));
+        }
+        if self.gone && !self.out.closed {
+            self.end_all();
+        }
+    }
+
+    /// Whether an event settles questions that are open; what follows each goes on.
+    fn settled_by(&mut self, event: &Event, asks: &[(String, &Ask)]) -> bool {
+        let mut settled = false;
+        for (step, ask) in asks {
+            self.enter(step);
+            if self.settles(ask, event) {
+                settled = true;
+                self.quiet_down_as(step, "over", "closed");
+                // What follows is about the event that settled it; the phones still name the matter.
+                self.state.basis = Some(event_key(&event.envelope));
+                self.go_on(Some("over"));
+            }
+        }
+        self.branch = None;
+        if settled && self.gone && !self.out.closed {
+            self.end_all();
+        }
+        settled
     }
 
     /// Whether an event says by the flow's own words that nobody need decide any more. One by which

@@ -7,23 +7,22 @@ use bellwether_model::directory::Person;
 use bellwether_model::id::EffectId;
 use serde_json::json;
 
+use super::branches::{plain, step_of};
 use super::draft::{EffectDraft, Note, Via};
 use super::message::Content;
 use super::state::{AskState, Asked, Telling};
-use super::walk::{Turner, Way, find};
+use super::walk::{Turner, Way};
 use super::words;
 use crate::calendar;
 use crate::flow::{Ask, Block, Step, Verb};
 use bellwether_model::connector::Role;
 
-/// The ask with that id, anywhere in the flow.
-pub(super) fn ask_step<'f>(block: &'f Block, id: &str) -> Option<&'f Ask> {
-    block.steps.iter().find_map(|step| match &step.verb {
-        Verb::Ask(ask) if step.id == id => Some(ask.as_ref()),
-        Verb::Ask(ask) => ask.then.iter().find_map(|(_, block)| ask_step(block, id)),
-        Verb::If(branch) => ask_step(&branch.then, id).or_else(|| ask_step(&branch.otherwise, id)),
+/// The ask of that name, anywhere in the flow and in any branch.
+pub(super) fn ask_step<'f>(block: &'f Block, name: &str) -> Option<&'f Ask> {
+    match &step_of(block, plain(name))?.verb {
+        Verb::Ask(ask) => Some(ask.as_ref()),
         _ => None,
-    })
+    }
 }
 
 impl Turner<'_> {
@@ -51,19 +50,22 @@ impl Turner<'_> {
             calendar,
             ..AskState::default()
         };
-        self.state.asks.insert(step.id.clone(), state);
+        let name = self.named(&step.id);
+        let need = self.quorum(&step.id, ask, first.len());
+        let state = AskState { need, ..state };
+        self.state.asks.insert(name.clone(), state);
         for (person, on_behalf_of) in first {
             let told = Telling::Asked;
-            self.put_to(&step.id, ask, &person, on_behalf_of.as_deref(), told);
+            self.put_to(&name, ask, &person, on_behalf_of.as_deref(), told);
         }
-        self.arm_rung(&step.id, ask);
+        self.arm_rung(&name, ask);
         self.stay()
     }
 
     /// When the question leaves for this person: at once, or when his quiet hours end, which hold
     /// pushes but no mail.
     pub(super) fn leaves_at(&self, ask: &Ask, person: &Person) -> bellwether_model::time::Time {
-        if ask.importance == crate::flow::Importance::High || person.push.is_empty() {
+        if ask.urgent || ask.importance == crate::flow::Importance::High || person.push.is_empty() {
             return self.case.now;
         }
         calendar::is_quiet(self.case.now, person).unwrap_or(self.case.now)
@@ -78,7 +80,7 @@ impl Turner<'_> {
         on_behalf_of: Option<&str>,
         told: Telling,
     ) {
-        let content = match Content::of(self, ask, person, on_behalf_of) {
+        let content = match Content::of(self, (step, ask), person, on_behalf_of) {
             Ok(content) => content.telling(told),
             Err(error) => {
                 self.dead("text_failed", format!("step {step}: {error}"));
@@ -149,6 +151,7 @@ impl Turner<'_> {
             args["address"] = json!(address);
             args["kind"] = json!("notify");
             args["importance"] = json!(importance_word(ask.importance));
+            args["urgent"] = json!(ask.urgent);
             args["collapse"] = json!(collapse);
             let order = order_key(&[self.case.cell.bytes(), b"push", address.as_bytes()]);
             self.send_question((step, ask), person, (id, Role::Push), args, order);
@@ -205,7 +208,7 @@ impl Turner<'_> {
             cancel_key: Some(asking(step, &person.id)),
             order: Some(order),
             reports: true,
-            importance: ask.importance,
+            importance: super::message::loudness(ask.importance, ask.urgent),
             after: None,
             listed: ask.list.is_some(),
         });
@@ -219,7 +222,7 @@ impl Turner<'_> {
     }
 
     /// A name under which a device shows only the newest push of this question to this person.
-    fn collapse(&self, step: &str, person: &str) -> String {
+    pub(super) fn collapse(&self, step: &str, person: &str) -> String {
         let parts = [
             self.case.cell.bytes().as_slice(),
             step.as_bytes(),
@@ -270,7 +273,7 @@ impl Turner<'_> {
     pub(super) fn title_for(&self, step: &str, person: &Person) -> String {
         let flow = Arc::clone(self.case.flow);
         let ask = ask_step(&flow.steps, step);
-        let content = ask.and_then(|ask| Content::of(self, ask, person, None).ok());
+        let content = ask.and_then(|ask| Content::of(self, (step, ask), person, None).ok());
         content.map(|content| content.title).unwrap_or_default()
     }
 
@@ -313,8 +316,7 @@ impl Turner<'_> {
 
     /// The step at which the run waits, if it is the ask `step`.
     pub(super) fn is_waiting_for(&self, step: &str) -> bool {
-        let flow = Arc::clone(self.case.flow);
-        find(&flow.steps, &self.state.at).is_some_and(|at| at.id == step)
+        self.at().last().is_some_and(|id| id == plain(step))
     }
 }
 

@@ -256,7 +256,11 @@ impl Turner<'_> {
 
     fn those_asked(&self, step: &str) -> Vec<(String, Option<String>)> {
         let asked = self.state.asks.get(step).into_iter();
-        let asked = asked.flat_map(|state| &state.asked);
+        // Whoever agreed already has nothing more to say.
+        let asked = asked.flat_map(|state| {
+            let asked = state.asked.iter();
+            asked.filter(|asked| !state.has_agreed(&asked.person))
+        });
         asked
             .map(|asked| (asked.person.clone(), asked.on_behalf_of.clone()))
             .collect()

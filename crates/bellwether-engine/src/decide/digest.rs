@@ -23,7 +23,7 @@ use crate::flow::{Ask, Digest, Moment, Step, Verb};
 use crate::lang::{EvalError, Value, instant_value, json_of, person_value};
 
 /// The most lines of one list.
-const LINES_MAX: u32 = 10_000;
+const LINES_MAX: usize = 10_000;
 /// What the question of a row is called among its columns.
 pub(crate) const TITLE: &str = "title";
 /// The most letters of one value.

@@ -127,7 +127,7 @@ impl Note {
     /// The same note at a step.
     #[must_use]
     pub fn at(mut self, step: &str) -> Self {
-        self.step = Some(step.to_owned());
+        self.step = Some(super::branches::plain(step).to_owned());
         self
     }
 

@@ -65,6 +65,7 @@ impl Turner<'_> {
         let Some(ask) = ask_step(&flow.steps, step) else {
             return;
         };
+        self.enter(step);
         let ends = self.expires(step, ask);
         let now = self.case.now;
         let Some(state) = self.state.asks.get_mut(step) else {

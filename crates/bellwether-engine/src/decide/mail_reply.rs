@@ -261,7 +261,7 @@ impl Turner<'_> {
         if !open {
             self.out.notes.push(Note::of("mail_after_the_end").at(step));
         } else if super::again::takes_back(event) {
-            self.withdraw(step);
+            self.withdraw();
         } else if paused {
             self.answered(step, ask, event);
         } else {

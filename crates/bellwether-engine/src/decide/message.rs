@@ -4,7 +4,7 @@
 
 use bellwether_model::connector::Role;
 use bellwether_model::directory::Person;
-use bellwether_model::id::{hash, hex, key16};
+use bellwether_model::id::{EffectId, hash, hex, key16};
 use bellwether_model::time::Time;
 use serde_json::{Value as Json, json};
 
@@ -13,6 +13,7 @@ use super::draft::{EffectDraft, Via};
 use super::requester::{answer_address, is_proved, quoted, sender_name, subject_of};
 use super::state::Telling;
 use super::walk::Turner;
+use super::withdraw::message_to;
 use super::words;
 use crate::flow::{Ask, CommentRule, Emit, Importance, Label, Message, Privacy, Reply, Step};
 use crate::lang::{EvalError, Scope, Text, plainly};
@@ -65,7 +66,7 @@ pub fn shown_hash(
 impl Content {
     pub(super) fn of(
         turner: &Turner<'_>,
-        ask: &Ask,
+        (step, ask): (&str, &Ask),
         person: &Person,
         on_behalf_of: Option<&str>,
     ) -> Result<Self, EvalError> {
@@ -127,13 +128,13 @@ impl Content {
             text,
             facts,
             choices,
-            talk: turner.talk(ask),
+            talk: turner.talk(step),
             privacy: ask.privacy,
             language: person.language.clone(),
             zone: person.zone.clone(),
             on_behalf_of,
             case: turner.case.key.to_owned(),
-            until: turner.expires_of(ask),
+            until: turner.expires(step, ask),
             told: Telling::Asked,
             proved,
             shown,
@@ -213,8 +214,9 @@ impl<'a> Turner<'a> {
             let scope = self.scope().for_reader(&person.language, &person.zone);
             let mut args = self.message_args(&scope, message, person)?;
             args["kind"] = json!("notify");
-            args["step"] = json!(step.id);
-            args["collapse"] = json!(self.place_on_phone(&scope, step, message, person)?);
+            let name = self.named(&step.id);
+            args["step"] = json!(name);
+            args["collapse"] = json!(self.place_on_phone(&scope, &name, message, person)?);
             let mut sent = Vec::with_capacity(person.push.len());
             for (index, address) in person.push.iter().enumerate() {
                 args["address"] = json!(address);
@@ -223,7 +225,11 @@ impl<'a> Turner<'a> {
                 } else {
                     args.clone()
                 };
-                sent.push(self.send(step, Role::Push, person, message, own)?);
+                let id = self.send(step, Role::Push, person, message, own)?;
+                if !message.withdraw_on.is_empty() {
+                    self.may_be_withdrawn(&name, &person.id, id);
+                }
+                sent.push(id.to_string());
             }
             if message.on_error.is_some() && sent.len() > 1 {
                 for id in &sent {
@@ -270,7 +276,7 @@ impl<'a> Turner<'a> {
         args["to"] = json!([address]);
         args["subject"] = args["title"].clone();
         args["body"] = args["text"].clone();
-        args["step"] = json!(step.id);
+        args["step"] = json!(self.named(&step.id));
         if message.table {
             args["table"] = self.table();
         }
@@ -302,10 +308,11 @@ impl<'a> Turner<'a> {
             "to_link": link, "privacy": privacy_word(message.privacy), "language": person.language,
             "zone": person.zone, "case": self.case.key,
             "importance": if message.importance == Importance::High { "high" } else { "normal" },
+            "urgent": message.urgent,
         }))
     }
 
-    /// One message on one channel; the effect's id as the state writes it.
+    /// One message on one channel.
     fn send(
         &mut self,
         step: &Step,
@@ -313,11 +320,11 @@ impl<'a> Turner<'a> {
         person: &Person,
         message: &Message,
         args: Json,
-    ) -> Result<String, EvalError> {
+    ) -> Result<EffectId, EvalError> {
         let expires_at = self.valid_until(message)?;
         let id = self.effect_id();
         if message.on_error.is_some() {
-            self.state.handled.insert(id.to_string(), self.path.clone());
+            self.handle(id);
         }
         self.out.effects.push(EffectDraft {
             id,
@@ -325,14 +332,14 @@ impl<'a> Turner<'a> {
             person: Some(person.id.clone()),
             args,
             expires_at,
-            cancel_key: Some(format!("step/{}", step.id)),
+            cancel_key: Some(message_to(&self.named(&step.id), &person.id)),
             order: None,
             reports: message.on_error.is_some(),
-            importance: message.importance,
+            importance: loudness(message.importance, message.urgent),
             after: None,
             listed: false,
         });
-        Ok(id.to_string())
+        Ok(id)
     }
 
     /// `reply:`: an answer to the requester only, in his thread.
@@ -360,7 +367,7 @@ impl<'a> Turner<'a> {
         let mail = basis.envelope.data.get("mail").cloned().unwrap_or_default();
         let id = self.effect_id();
         if reply.on_error.is_some() {
-            self.state.handled.insert(id.to_string(), self.path.clone());
+            self.handle(id);
         }
         let args = json!({
             "to": [to], "subject": subject_of(&mail), "body": text, "step": step.id,
@@ -425,9 +432,8 @@ impl<'a> Turner<'a> {
     }
 
     /// Questions and answers so far, for the page: who and what.
-    fn talk(&self, ask: &Ask) -> Vec<Json> {
-        let _ = ask;
-        let Some(state) = self.only_ask().and_then(|step| self.state.asks.get(&step)) else {
+    fn talk(&self, step: &str) -> Vec<Json> {
+        let Some(state) = self.state.asks.get(step) else {
             return Vec::new();
         };
         let name = |id: &str| {
@@ -449,16 +455,16 @@ impl<'a> Turner<'a> {
         };
         state.talk.iter().map(entry).collect()
     }
-
-    fn expires_of(&self, ask: &Ask) -> Option<Time> {
-        let step = self.only_ask()?;
-        self.expires(&step, ask)
-    }
 }
 
 /// Without what nobody sees, which could make a title read other than it is.
 fn clean(text: &str) -> String {
     plainly(text).replace('\t', " ")
+}
+
+/// What is urgent disturbs quiet hours, however important it is.
+pub(super) fn loudness(importance: Importance, urgent: bool) -> Importance {
+    if urgent { Importance::High } else { importance }
 }
 
 fn comment_word(rule: CommentRule) -> &'static str {

@@ -5,6 +5,7 @@
 mod act;
 mod again;
 mod ask;
+mod branches;
 mod code;
 mod comment;
 mod deciders;
@@ -19,8 +20,10 @@ mod showing;
 mod state;
 mod unreached;
 mod values;
+mod votes;
 mod wait;
 mod walk;
+mod withdraw;
 mod words;
 
 use std::collections::BTreeMap;
@@ -37,6 +40,7 @@ use crate::store::{EffectRow, Query};
 
 pub(crate) use act::PEOPLE;
 pub use act::{ACTED, Act, Assurance, CODE_REQUESTED, FETCHED, OPENED, REPORTED, is_delivery_only};
+pub use branches::{Branch, Fan};
 pub(crate) use comment::of_decision;
 pub(crate) use digest::{Line, TITLE, sorted};
 pub use draft::{EffectDraft, Emitted, Note, Turn, Via};

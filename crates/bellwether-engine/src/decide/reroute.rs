@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ask::asking;
 use super::draft::Note;
 use super::state::Telling;
-use super::walk::{Turner, find};
+use super::walk::Turner;
 use super::words;
 use crate::flow::Ask;
 
@@ -14,7 +14,7 @@ impl Turner<'_> {
     /// Puts a changed matter to other people, if it is theirs now. False: it stays where it is.
     pub(super) fn reroute(&mut self, step: &str, ask: &Ask) -> bool {
         let flow = Arc::clone(self.case.flow);
-        let Some(at) = find(&flow.steps, &self.state.at) else {
+        let Some(at) = self.standing(&flow) else {
             return false;
         };
         let first = self.deciders(at, ask);
@@ -54,6 +54,7 @@ impl Turner<'_> {
             state.rung = 0;
             first[0].0.id.clone_into(&mut state.calendar);
             state.paused = None;
+            state.votes.clear();
         }
         for (person, on_behalf_of) in first {
             let told = if remain.contains(&person.id) {

@@ -6,7 +6,7 @@ use bellwether_model::id::{hex, key16};
 use bellwether_model::time::Time;
 
 use super::walk::Turner;
-use crate::flow::{Message, Step};
+use crate::flow::Message;
 use crate::lang::{EvalError, Scope, as_instant};
 
 impl Turner<'_> {
@@ -14,7 +14,7 @@ impl Turner<'_> {
     pub(super) fn place_on_phone(
         &self,
         scope: &Scope,
-        step: &Step,
+        step: &str,
         message: &Message,
         person: &Person,
     ) -> Result<String, EvalError> {
@@ -26,7 +26,7 @@ impl Turner<'_> {
             Some(about) => key16(&[b"about", flow, about.as_bytes(), person.id.as_bytes()]),
             None => key16(&[
                 self.case.cell.bytes(),
-                step.id.as_bytes(),
+                step.as_bytes(),
                 person.id.as_bytes(),
             ]),
         };

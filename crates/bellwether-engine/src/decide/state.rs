@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::branches::{Branch, Fan, plain};
 use bellwether_model::id::{EffectId, hex};
 use bellwether_model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub type EventKey = String;
 
 /// The format that this release writes. Older formats are lifted when read.
-pub(crate) const FORMAT: u16 = 1;
+pub(crate) const FORMAT: u16 = 2;
 /// The most addressed events that a run keeps before it waits for them.
 pub(crate) const KEPT_MAX: usize = 32;
 
@@ -51,15 +52,22 @@ pub struct RunState {
     pub decision: Option<String>,
     /// How many lines were put on the list that it gathers.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub lines: u32,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+    pub lines: usize,
+    /// Branches, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub branches: BTreeMap<String, Branch>,
+    /// Steps whose branches are not all over, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fans: BTreeMap<String, Fan>,
+    /// How named branches ended: the question that each ended with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outcomes: BTreeMap<String, String>,
+    /// In which branch the failure of a message is handled, if in one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub handled_in: BTreeMap<String, String>,
+    /// Pushes that an event takes back: by step and person.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown: BTreeMap<String, BTreeMap<String, Vec<EffectId>>>,
 }
 
 impl Default for RunState {
@@ -76,6 +84,11 @@ impl Default for RunState {
             devices: BTreeMap::new(),
             decision: None,
             lines: 0,
+            branches: BTreeMap::new(),
+            fans: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            handled_in: BTreeMap::new(),
+            shown: BTreeMap::new(),
         }
     }
 }
@@ -101,6 +114,12 @@ pub struct AskState {
     /// The decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<Decided>,
+    /// How many must agree; 0: the first answer decides.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub need: usize,
+    /// Who agreed so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Decided>,
     /// Over without one: how and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<(String, Time)>,
@@ -200,11 +219,16 @@ impl AskState {
         self.decided.is_none() && self.over.is_none()
     }
 
+    /// Whether a person agreed already, while others have to.
+    pub fn has_agreed(&self, person: &str) -> bool {
+        self.votes.iter().any(|vote| vote.by == person)
+    }
+
     fn waits_for(&self, step: &str) -> Vec<Waiting> {
         let waiting = |person: Option<&Asked>, since: Time| Waiting {
             person: person.map(|asked| asked.person.clone()),
             on_behalf_of: person.and_then(|asked| asked.on_behalf_of.clone()),
-            step: step.to_owned(),
+            step: plain(step).to_owned(),
             since,
         };
         if let Some(since) = self.paused {
@@ -216,6 +240,7 @@ impl AskState {
         };
         let asked = self.asked.iter();
         asked
+            .filter(|asked| !self.has_agreed(&asked.person))
             .map(|asked| waiting(Some(asked), since(asked)))
             .collect()
     }
@@ -232,13 +257,15 @@ impl RunState {
     /// # Errors
     /// The text is no state, or of a newer release.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
-        let state: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut state: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if state.format > FORMAT {
             return Err(format!(
                 "written by a newer release (format {})",
                 state.format
             ));
         }
+        // Format 1 had no branches: what it lacks is empty.
+        state.format = FORMAT;
         Ok(state)
     }
 
@@ -250,10 +277,13 @@ impl RunState {
     /// The steps that this state names: where it waits, its questions, its messages in hand.
     pub fn names_steps(&self) -> BTreeSet<String> {
         // A path is a step, an ending, a step, …
-        let paths = self.handled.values().chain([&self.at]);
+        let branches = self.branches.values();
+        let inner = branches.clone().map(|branch| &branch.at);
+        let paths = self.handled.values().chain([&self.at]).chain(inner);
         let on_paths = paths.flat_map(|path| path.iter().step_by(2));
         let all = on_paths.chain(self.asks.keys()).chain(&self.decision);
-        all.cloned().collect()
+        let all = all.chain(branches.map(|branch| &branch.step));
+        all.map(|name| plain(name).to_owned()).collect()
     }
 
     /// The latest message by which a question was put to a person: of the one that is open, else of
@@ -278,13 +308,20 @@ impl RunState {
     pub fn refers_to(&self) -> Vec<EventKey> {
         let mut keys: Vec<EventKey> = self.basis.iter().cloned().collect();
         keys.extend(self.waits.values().flatten().cloned());
+        let inner = self.branches.values();
+        keys.extend(inner.flat_map(|branch| branch.waits.values().flatten().cloned()));
         keys.extend(self.kept.iter().cloned());
         for ask in self.asks.values() {
             keys.extend(ask.talk.iter().map(|(_, key)| key.clone()));
+            keys.extend(ask.votes.iter().map(|vote| vote.event.clone()));
             keys.extend(ask.decided.iter().map(|decided| decided.event.clone()));
         }
         keys
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The key under which a state refers to an event.

@@ -29,6 +29,7 @@ impl Turner<'_> {
         if !open || effect.delivery == Delivery::Delivered {
             return true;
         }
+        self.enter(&step);
         let note = Note::of("push_failed").about(&person).at(&step);
         self.out.notes.push(note.because(failure.code.clone()));
         let Some(asked) = self.asked_mut(&step, &person) else {
@@ -69,7 +70,7 @@ impl Turner<'_> {
         let Some(asked) = self.asked_mut(step, id).map(|asked| asked.clone()) else {
             return;
         };
-        match Content::of(self, ask, person, asked.on_behalf_of.as_deref()) {
+        match Content::of(self, (step, ask), person, asked.on_behalf_of.as_deref()) {
             Ok(content) => {
                 let mail = self.mail_question(step, ask, person, &content.telling(asked.told));
                 if let Some(asked) = self.asked_mut(step, id) {
@@ -97,6 +98,7 @@ impl Turner<'_> {
             return false;
         }
         self.state.handled.remove(&key);
+        self.state.handled_in.remove(&key);
         let mut note = Note::of("other_device");
         if let Some(person) = &effect.person {
             note = note.about(person);

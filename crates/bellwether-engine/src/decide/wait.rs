@@ -8,11 +8,11 @@ use bellwether_model::time::Time;
 
 use super::act;
 use super::draft::Note;
-use super::state::{KEPT_MAX, event_key};
-use super::walk::{Turner, Way, find};
+use super::state::{EventKey, KEPT_MAX, event_key};
+use super::walk::{Turner, Way};
 use crate::calendar;
 use crate::flow::read::span;
-use crate::flow::{Length, Step, Verb, Wait};
+use crate::flow::{Block, Length, Step, Verb, Wait};
 use crate::lang::EvalError;
 use crate::seam::TurnSaid;
 
@@ -22,20 +22,21 @@ impl Turner<'_> {
             Ok(due) => due,
             Err(error) => return self.broken(step, &error),
         };
-        let kept = std::mem::take(&mut self.state.kept);
-        for key in kept {
-            let taken = self.event(&key).is_some_and(|event| self.fits(wait, event));
-            if taken {
-                if let Some(name) = &wait.name {
-                    self.state.waits.insert(name.clone(), Some(key));
-                }
-                return Way::Through;
+        let fits = |key: &&EventKey| {
+            !self.took(key) && self.event(key).is_some_and(|event| self.fits(wait, event))
+        };
+        if let Some(key) = self.state.kept.iter().find(fits).cloned() {
+            if self.branch.is_none() {
+                self.state.kept.retain(|other| *other != key);
             }
-            self.state.kept.push(key);
+            self.takes(&key);
+            if let Some(name) = &wait.name {
+                self.remember(name, Some(key));
+            }
+            return Way::Through;
         }
-        self.out
-            .timers
-            .push((format!("wait/{}", step.id), Some(due)));
+        let name = self.named(&step.id);
+        self.out.timers.push((format!("wait/{name}"), Some(due)));
         self.stay()
     }
 
@@ -50,33 +51,77 @@ impl Turner<'_> {
             })
     }
 
-    /// Whether the run waits for this event; then it goes on.
+    /// Whether the run or a branch waits for this event; then it goes on. Every branch that waits for
+    /// it does, and one that comes to wait for it later finds it kept.
     pub(super) fn awaited(&mut self, event: &Event) -> bool {
         let flow = Arc::clone(self.case.flow);
-        let Some(Step {
-            verb: Verb::Wait(wait),
-            ..
-        }) = find(&flow.steps, &self.state.at)
-        else {
-            return false;
-        };
-        if !self.fits(wait, event) {
-            return false;
+        let mut woken = false;
+        for place in self.everywhere() {
+            let there = place
+                .as_ref()
+                .is_none_or(|id| self.state.branches.contains_key(id));
+            if self.out.closed || !there {
+                continue;
+            }
+            self.branch = place;
+            let Some(Step {
+                verb: Verb::Wait(wait),
+                ..
+            }) = self.standing(&flow)
+            else {
+                continue;
+            };
+            if self.fits(wait, event) {
+                woken = true;
+                self.hold(event_key(&event.envelope));
+                self.wait_is_over(Some(event));
+            }
         }
-        self.wait_is_over(Some(event));
-        true
+        self.branch = None;
+        woken
+    }
+
+    /// Whether a step somewhere in the flow waits for events of this kind.
+    pub(super) fn expects(&self, kind: &str) -> bool {
+        expects(&self.case.flow.steps, kind)
+    }
+
+    /// Whether the present branch went on with this event already.
+    fn took(&self, key: &EventKey) -> bool {
+        self.around().iter().any(|branch| branch.took.contains(key))
+    }
+
+    fn takes(&mut self, key: &EventKey) {
+        let branch = self.branch.as_ref();
+        if let Some(branch) = branch.and_then(|id| self.state.branches.get_mut(id)) {
+            branch.took.push(key.clone());
+        }
+    }
+
+    /// An event that wakes one branch stays for the others.
+    fn hold(&mut self, key: EventKey) {
+        if self.branch.is_some() && !self.state.kept.contains(&key) {
+            if self.state.kept.len() >= KEPT_MAX {
+                self.state.kept.remove(0);
+            }
+            self.state.kept.push(key);
+        }
     }
 
     pub(super) fn wait_is_over(&mut self, event: Option<&Event>) {
         let flow = Arc::clone(self.case.flow);
-        if let Some(step) = find(&flow.steps, &self.state.at) {
-            self.out.timers.push((format!("wait/{}", step.id), None));
+        if let Some(event) = event {
+            self.takes(&event_key(&event.envelope));
+        }
+        if let Some(step) = self.standing(&flow) {
+            let name = self.named(&step.id);
+            self.out.timers.push((format!("wait/{name}"), None));
             if let Verb::Wait(Wait {
                 name: Some(name), ..
             }) = &step.verb
             {
                 let key = event.map(|event| event_key(&event.envelope));
-                self.state.waits.insert(name.clone(), key);
+                self.remember(name, key);
             }
         }
         self.go_on(None);
@@ -126,4 +171,15 @@ impl Turner<'_> {
             owner.unwrap_or(&Default::default()),
         ))
     }
+}
+
+fn expects(block: &Block, kind: &str) -> bool {
+    block.steps.iter().any(|step| {
+        let here = match &step.verb {
+            Verb::Wait(wait) => wait.events.iter().any(|event| event == kind),
+            _ => false,
+        };
+        let mut inner = step.verb.endings().into_iter();
+        here || inner.any(|(_, block)| expects(block, kind))
+    })
 }

@@ -1,20 +1,25 @@
 //! Walking a flow's steps: entering blocks, stopping where a step waits, going on after it. What
 //! the single verbs do is in `message`, `ask` and `ladder`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bellwether_model::event::Event;
 use bellwether_model::failure::Failure;
 use bellwether_model::id::EffectId;
 
+use super::branches::{Branch, plain};
 use super::draft::{Emitted, Note, Turn};
-use super::state::{RunState, event_key};
+use super::state::{EventKey, RunState, event_key};
 use super::{Case, comment};
 use crate::flow::gatherers::LEAVES;
 use crate::flow::{Ask, Block, Step, Verb};
 use crate::lang::{EvalError, Scope, Value, person_value};
 use crate::seam::TurnSaid;
 use crate::store::EffectRow;
+
+/// Results of waits by name, and the latest decided question.
+type Results<'r> = (&'r BTreeMap<String, Option<EventKey>>, &'r Option<String>);
 
 /// How a block came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +39,10 @@ pub(super) struct Turner<'a> {
     pub(super) state: RunState,
     pub(super) out: Turn,
     pub(super) path: Vec<String>,
+    /// The branch that is walked; None: the run itself.
+    pub(super) branch: Option<String>,
+    /// The matter was taken back: nothing comes after what is open.
+    pub(super) gone: bool,
     current: Option<&'a Event>,
     /// While `on_error` runs: whom the message did not reach.
     unreached: Option<String>,
@@ -48,6 +57,8 @@ impl<'a> Turner<'a> {
             state,
             out: Turn::default(),
             path: Vec::new(),
+            branch: None,
+            gone: false,
             current: None,
             unreached: None,
             ordinal: 0,
@@ -78,8 +89,10 @@ impl<'a> Turner<'a> {
     /// An event that names this cell: for the question, for a wait, or to be kept for later.
     pub(super) fn addressed(&mut self, event: &'a Event, effect: Option<&EffectRow>) {
         self.current = Some(event);
-        // What the run waits for is more than a late word about a question that is over.
-        if self.awaited(event) || self.asked(event, effect) {
+        let taken_back = self.withdraw_on(event);
+        // What a step waits for is its own, unless it answers a question of ours that is open.
+        let awaited = !self.answers_open(effect) && self.awaited(event);
+        if awaited || self.asked(event, effect) || self.awaited(event) || taken_back {
             return;
         }
         self.keep(event);
@@ -90,6 +103,7 @@ impl<'a> Turner<'a> {
         let Some((kind, step)) = name.split_once('/') else {
             return;
         };
+        self.enter(step);
         match kind {
             "rung" => self.climb(step),
             LEAVES if self.waits_at(step) => self.list_leaves(),
@@ -98,6 +112,19 @@ impl<'a> Turner<'a> {
                     self.wait_is_over(None);
                 } else {
                     self.go_on(None);
+                }
+            }
+            "fan" if self.waits_at(step) => {
+                let flow = Arc::clone(self.case.flow);
+                if let Some(step) = self.standing(&flow)
+                    && let Verb::Each(each) = &step.verb
+                {
+                    self.path = self.at().to_vec();
+                    let way = self.open_slice(step, each);
+                    self.path.clear();
+                    if way != Way::Waits {
+                        self.go_on(None);
+                    }
                 }
             }
             // A timer of a step that is over was removed in the same turn; one that was read just
@@ -113,11 +140,10 @@ impl<'a> Turner<'a> {
         }
         let key = effect.id.to_string();
         let handled = self.state.handled.remove(&key);
+        self.branch = self.state.handled_in.remove(&key);
         let flow = Arc::clone(self.case.flow);
-        if let Some(block) = handled
-            .as_ref()
-            .and_then(|path| on_error_at(&flow.steps, path))
-        {
+        let home = self.home(&flow).unwrap_or(&flow.steps);
+        if let Some(block) = handled.as_ref().and_then(|path| on_error_at(home, path)) {
             self.out
                 .notes
                 .push(Note::of("on_error").because(failure.code.clone()));
@@ -127,7 +153,7 @@ impl<'a> Turner<'a> {
             let way = self.run(block, 0);
             self.unreached = None;
             self.path.clear();
-            if way == Way::Over {
+            if way == Way::Over && self.branch.is_none() {
                 self.settle(way);
             }
             return;
@@ -182,6 +208,8 @@ impl<'a> Turner<'a> {
             },
             Verb::Ask(ask) => return self.begin_ask(step, ask),
             Verb::Wait(wait) => return self.begin_wait(step, wait),
+            Verb::Each(each) => return self.begin_each(step, each),
+            Verb::Together(together) => return self.begin_together(step, together),
             Verb::Pause(span) => {
                 let due = match self.due(span) {
                     Ok(due) => due,
@@ -189,7 +217,7 @@ impl<'a> Turner<'a> {
                 };
                 self.out
                     .timers
-                    .push((format!("pause/{}", step.id), Some(due)));
+                    .push((format!("pause/{}", self.named(&step.id)), Some(due)));
                 return self.stay();
             }
         };
@@ -211,7 +239,7 @@ impl<'a> Turner<'a> {
 
     /// The step at the present path waits.
     pub(super) fn stay(&mut self) -> Way {
-        self.state.at = self.path.clone();
+        self.set_at(self.path.clone());
         Way::Waits
     }
 
@@ -227,11 +255,27 @@ impl<'a> Turner<'a> {
 
     /// Goes on after the step where the run waits. `ending` names the arm of an ask to run first.
     pub(super) fn go_on(&mut self, ending: Option<&str>) {
-        let at = std::mem::take(&mut self.state.at);
         let flow = Arc::clone(self.case.flow);
-        self.path.clear();
-        let way = self.resume(&flow.steps, &at, ending);
-        self.settle(way);
+        let mut ending = ending;
+        loop {
+            let at = self.at().to_vec();
+            self.set_at(Vec::new());
+            self.path.clear();
+            let way = match self.home(&flow) {
+                Some(_) if self.gone && ending.is_none() => Way::Over,
+                Some(block) => self.resume(block, &at, ending.take()),
+                None => Way::Over,
+            };
+            self.path.clear();
+            let Some(branch) = self.branch.clone() else {
+                self.settle(way);
+                return;
+            };
+            if way == Way::Waits || !self.leave(&branch) {
+                return;
+            }
+            ending = None;
+        }
     }
 
     fn resume(&mut self, block: &Block, at: &[String], ending: Option<&str>) -> Way {
@@ -275,7 +319,10 @@ impl<'a> Turner<'a> {
         match ask.then.iter().find(|(name, _)| name == ending) {
             Some((_, block)) => self.arm(ending, block),
             // What comes after a question is for a matter that still exists.
-            None if ending == "withdrawn" || ending == "over" => Way::Over,
+            None if ending == "withdrawn" || ending == "over" => {
+                self.gone = true;
+                Way::Over
+            }
             None => Way::Through,
         }
     }
@@ -286,7 +333,7 @@ impl<'a> Turner<'a> {
     }
 
     /// What a way means for the run as a whole.
-    fn settle(&mut self, way: Way) {
+    pub(super) fn settle(&mut self, way: Way) {
         if way != Way::Waits {
             self.out.closed = true;
             self.state.at.clear();
@@ -297,19 +344,7 @@ impl<'a> Turner<'a> {
     // ---- small things ----------------------------------------------------------------------
 
     pub(super) fn waits_at(&self, step: &str) -> bool {
-        self.state.at.last().is_some_and(|id| id == step)
-    }
-
-    /// The step where the run waits, if it is an ask.
-    pub(super) fn waiting_ask<'f>(&self, flow: &'f Block) -> Option<(&'f str, &'f Ask)> {
-        match find(flow, &self.state.at)? {
-            Step {
-                id,
-                verb: Verb::Ask(ask),
-                ..
-            } => Some((id, ask)),
-            _ => None,
-        }
+        self.at().last().is_some_and(|id| id == plain(step))
     }
 
     /// The names that expressions of this run see.
@@ -325,12 +360,13 @@ impl<'a> Turner<'a> {
                 Arc::clone(self.case.world),
             ),
         };
-        for (name, key) in &self.state.waits {
-            let event = key.as_ref().and_then(|key| self.event(key));
-            scope = scope.with(name, super::values::waited(event));
-        }
-        if let Some(decision) = self.decision() {
-            scope = scope.with("decision", decision);
+        let root = (&self.state.waits, &self.state.decision);
+        scope = self.with_results(scope, root, None);
+        for branch in self.around() {
+            if let Some((name, thing)) = self.thing_of(branch) {
+                scope = scope.with(name, thing);
+            }
+            scope = self.with_results(scope, (&branch.waits, &branch.decision), Some(branch));
         }
         if let Some(list) = &self.list {
             scope = scope.with("list", list.clone());
@@ -342,8 +378,50 @@ impl<'a> Turner<'a> {
         scope
     }
 
-    fn decision(&self) -> Option<Value> {
-        let ask = self.state.asks.get(self.state.decision.as_ref()?)?;
+    /// What waits, questions and branches brought, in one branch or the run itself.
+    fn with_results(&self, scope: Scope, of: Results<'_>, branch: Option<&Branch>) -> Scope {
+        let (waits, decision) = of;
+        let mut scope = scope;
+        for (name, key) in waits {
+            let event = key.as_ref().and_then(|key| self.event(key));
+            scope = scope.with(name, super::values::waited(event));
+        }
+        if let Some(decision) = decision.as_ref().and_then(|step| self.decision(step)) {
+            scope = scope.with("decision", decision);
+        }
+        for (name, step) in &self.state.outcomes {
+            let (name, of) = name.split_once('@').unwrap_or((name, ""));
+            if self.is_branch(of, branch) {
+                scope = scope.with(name, self.outcome(step));
+            }
+        }
+        scope
+    }
+
+    /// Whether this is the branch of that id; the run itself has none.
+    fn is_branch(&self, id: &str, branch: Option<&Branch>) -> bool {
+        match branch {
+            Some(branch) => self.state.branches.get(id) == Some(branch),
+            None => id.is_empty(),
+        }
+    }
+
+    /// How a question ended: its decision, or a choice that is the ending's name.
+    fn outcome(&self, step: &str) -> Value {
+        if let Some(decision) = self.decision(step) {
+            return decision;
+        }
+        let over = self.state.asks.get(step).and_then(|ask| ask.over.as_ref());
+        let choice = match over.map(|(how, _)| how.as_str()) {
+            Some("expired") => "expire",
+            Some(how) => how,
+            None => "",
+        };
+        Value::from_pairs([("choice".to_owned(), Value::from(choice))])
+    }
+
+    fn decision(&self, step: &str) -> Option<Value> {
+        let ask = self.state.asks.get(step)?;
         let decided = ask.decided.as_ref()?;
         let event = self.event(&decided.event);
         let comment = event.map(comment::of_decision).unwrap_or_default();
@@ -378,12 +456,13 @@ impl<'a> Turner<'a> {
     pub(super) fn effect_id(&mut self) -> EffectId {
         self.ordinal += 1;
         let turn = self.case.version + 1;
+        let place = self.named(&self.path.join("/"));
         EffectId::derive(
             self.case.now,
             &[
                 self.case.cell.bytes(),
                 &turn.to_be_bytes(),
-                self.path.join("/").as_bytes(),
+                place.as_bytes(),
                 &self.ordinal.to_be_bytes(),
             ],
         )

@@ -100,9 +100,18 @@ pub(crate) fn over(how: &str, language: &str) -> String {
             "Changed: another person decides",
             "Geändert: jemand anders entscheidet",
         ),
+        "settled" => language.pick("No longer needed", "Nicht mehr nötig"),
         _ => language.pick("Closed", "Geschlossen"),
     }
     .to_owned()
+}
+
+/// What somebody reads who agreed while others have to.
+pub(crate) fn agreed(have: usize, need: usize, language: &str) -> String {
+    match Language::of(language) {
+        Language::En => format!("You agreed; {have} of {need} so far"),
+        Language::De => format!("Sie haben zugestimmt; bisher {have} von {need}"),
+    }
 }
 
 /// The title of a hidden push.

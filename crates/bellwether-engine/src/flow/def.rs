@@ -157,6 +157,10 @@ pub enum Verb {
     Pause(Length),
     /// One of two ways.
     If(If),
+    /// A branch for each of a list.
+    Each(Box<super::Each>),
+    /// Several branches side by side.
+    Together(super::Together),
     /// An event of our own.
     Emit(Emit),
     /// Ends the run.
@@ -189,6 +193,13 @@ impl Verb {
                 block.map(|block| ("on_error", block)).collect()
             }
             Self::Digest(digest) => vec![("then", &digest.then)],
+            Self::Each(each) => vec![(super::fan::DO, &each.steps)],
+            Self::Together(together) => {
+                let branches = together.branches.iter();
+                branches
+                    .map(|(name, block)| (name.as_str(), block))
+                    .collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -256,6 +267,10 @@ pub struct Message {
     pub link: Option<Expr>,
     /// `high` disturbs quiet hours.
     pub importance: Importance,
+    /// Whether it leaves at once, in quiet hours too.
+    pub urgent: bool,
+    /// Events with which it goes away again.
+    pub withdraw_on: Vec<String>,
     /// Full, brief or hidden text outside the page.
     pub privacy: Privacy,
     /// Whether the list's rows stand below the text, with all of them attached.
@@ -342,6 +357,10 @@ pub struct Ask {
     pub then: Vec<(String, Block)>,
     /// How loud.
     pub importance: Importance,
+    /// Whether it leaves at once, in quiet hours too.
+    pub urgent: bool,
+    /// How many must agree.
+    pub need: super::Need,
     /// How much of the text leaves the hosted page.
     pub privacy: Privacy,
     /// Instead of a push for each: one list for each person, with buttons in every row.

@@ -45,22 +45,18 @@ fn gather<'f>(block: &'f Block, out: &mut Vec<&'f Text>) {
             Verb::Push(message) | Verb::Mail(message) => {
                 out.push(&message.title);
                 out.extend(&message.text);
-                message.on_error.iter().for_each(|block| gather(block, out));
             }
             Verb::Reply(reply) => {
                 out.push(&reply.text);
-                reply.on_error.iter().for_each(|block| gather(block, out));
             }
             Verb::Ask(ask) => {
                 out.push(&ask.title);
                 out.extend(&ask.text);
-                ask.then.iter().for_each(|(_, block)| gather(block, out));
-            }
-            Verb::If(both) => {
-                gather(&both.then, out);
-                gather(&both.otherwise, out);
             }
             _ => {}
+        }
+        for (_, inner) in step.verb.endings() {
+            gather(inner, out);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod circles;
 pub mod def;
+pub(crate) mod fan;
 pub(crate) mod gatherers;
 pub(crate) mod language;
 mod languages;
@@ -19,6 +20,7 @@ pub use def::{
     Label, Length, Message, Moment, Privacy, Reply, Rung, RungAct, Schedule, Span, Step, Trigger,
     Verb, Wait,
 };
+pub use fan::{Each, Need, Together};
 pub use language::schema;
 pub use languages::missing_languages;
 pub use orphans::{Named, orphans};

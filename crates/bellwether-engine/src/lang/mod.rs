@@ -11,6 +11,7 @@ mod eval;
 mod expr;
 mod filters;
 mod fingerprint;
+mod keep;
 mod lookups;
 mod moment;
 pub mod money;
@@ -27,6 +28,7 @@ mod words;
 
 pub(crate) use expr::Part;
 pub use expr::{EvalError, Expr, Text};
+pub(crate) use keep::{kept, person_of, restored};
 pub(crate) use lookups::LOOKUPS_MAX;
 pub use lookups::Lookups;
 pub use minijinja::Value;

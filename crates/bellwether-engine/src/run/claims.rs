@@ -103,6 +103,7 @@ impl Engine {
             _ => None,
         };
         let loud = args.get("importance").and_then(Json::as_str) == Some("high")
+            || args.get("urgent").and_then(Json::as_bool) == Some(true)
             || args.get("kind").and_then(Json::as_str) == Some("update")
             || args.get("code_for").is_some();
         let gated = Gated {

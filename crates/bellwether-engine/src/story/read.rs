@@ -55,18 +55,11 @@ pub(super) fn story(
 
 fn choices_of(block: &Block, out: &mut Vec<String>) {
     for step in &block.steps {
-        match &step.verb {
-            Verb::Ask(ask) => {
-                out.extend(ask.choices.iter().map(|choice| choice.id.clone()));
-                ask.then
-                    .iter()
-                    .for_each(|(_, block)| choices_of(block, out));
-            }
-            Verb::If(branch) => {
-                choices_of(&branch.then, out);
-                choices_of(&branch.otherwise, out);
-            }
-            _ => {}
+        if let Verb::Ask(ask) = &step.verb {
+            out.extend(ask.choices.iter().map(|choice| choice.id.clone()));
+        }
+        for (_, inner) in step.verb.endings() {
+            choices_of(inner, out);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod asks;
 mod bad_input;
+mod branches;
 mod crash;
 mod decisions;
 mod docs;

@@ -74,6 +74,10 @@ pub(crate) enum Holds {
     Remedy,
     /// Endings, each with its steps.
     Endings,
+    /// Branches, each with its steps.
+    Branches,
+    /// A number of people, or all of them.
+    Need,
     /// Buttons.
     Choices,
     /// Times and what happens then.
@@ -326,6 +330,17 @@ const LOUDNESS: KeyDef = key(
     Holds::OneOf(&IMPORTANCE),
     "`high` disturbs quiet hours.",
 );
+const URGENT: KeyDef = key(
+    "urgent",
+    Holds::Flag,
+    "Whether it reaches everybody at one moment, in quiet hours too.",
+);
+const WITHDRAW: KeyDef = key(
+    "withdraw_on",
+    Holds::Events,
+    "The event of this matter with which the push goes away again; one about a mailbox takes back \
+     its owner's.",
+);
 const DISCRETION: KeyDef = key(
     "privacy",
     Holds::OneOf(&PRIVACY),
@@ -339,7 +354,7 @@ const ON_ERROR: KeyDef = key(
 );
 
 /// The verbs of this version.
-pub(crate) const VERBS: [VerbDef; 12] = [
+pub(crate) const VERBS: [VerbDef; 14] = [
     verb(
         "push",
         Holds::Who,
@@ -350,6 +365,8 @@ pub(crate) const VERBS: [VerbDef; 12] = [
             TEXT,
             LINK,
             LOUDNESS,
+            URGENT,
+            WITHDRAW,
             DISCRETION,
             VALID_UNTIL,
             REPLACES,
@@ -437,9 +454,37 @@ pub(crate) const VERBS: [VerbDef; 12] = [
                 Holds::Endings,
                 "What follows each ending: every choice that closes, and `expire`.",
             ),
+            key(
+                "need",
+                Holds::Need,
+                "How many different people must say the same; 1 unless written. The first who says \
+                 something else than the first choice ends it.",
+            ),
             LOUDNESS,
+            URGENT,
             DISCRETION,
         ],
+    )),
+    waiting(verb(
+        "each",
+        Holds::Who,
+        "The same steps for each of a list, side by side; it is over when all are.",
+        &[
+            ID,
+            needed("as", Holds::Name, "The name of one of them in the steps."),
+            needed(
+                "do",
+                Holds::Steps,
+                "What happens for each; `stop` ends one.",
+            ),
+        ],
+    )),
+    waiting(verb(
+        "together",
+        Holds::Branches,
+        "Named branches side by side; it is over when all are. Afterwards a branch's name is how its \
+         question was decided: `legal.choice`.",
+        &[ID],
     )),
     waiting(verb(
         "wait",
@@ -558,6 +603,6 @@ pub(crate) fn quick_verbs() -> Vec<&'static str> {
 }
 
 /// Verbs of later versions.
-pub(crate) const VERBS_LATER: [&str; 4] = ["each", "together", "http", "call"];
+pub(crate) const VERBS_LATER: [&str; 2] = ["http", "call"];
 /// Keys of steps in later versions.
-pub(crate) const STEP_LATER: [&str; 5] = ["rows", "withdraw_on", "need", "urgent", "do"];
+pub(crate) const STEP_LATER: [&str; 1] = ["rows"];

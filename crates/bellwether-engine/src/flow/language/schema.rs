@@ -240,6 +240,14 @@ fn held(holds: Holds) -> Value {
             out["required"] = json!([EXPIRE]);
             out
         }
+        Holds::Branches => {
+            let mut out = named(name_besides(&RESERVED), link("steps"));
+            out["minProperties"] = json!(2);
+            out
+        }
+        Holds::Need => json!({
+            "anyOf": [{ "const": "all" }, { "type": "integer", "minimum": 1, "maximum": 20 }],
+        }),
         Holds::Choices => {
             let mut out = named(name_besides(&[EXPIRE, WITHDRAWN, OVER]), link("choice"));
             out["minProperties"] = json!(1);

@@ -31,6 +31,8 @@ fn value(holds: Holds) -> &'static str {
         Holds::Payload => "{ order: { id: mail.subject } }",
         Holds::Steps | Holds::Remedy => "[stop]",
         Holds::Endings => "{ approve: [stop], expire: [] }",
+        Holds::Branches => "{ legal: [stop], brand: [] }",
+        Holds::Need => "2",
         Holds::Choices => "{ approve: {} }",
         Holds::Ladder => "{ 2 hours: remind, 1 working day: expire }",
         Holds::Stories => "{ quiet: [expect: nothing] }",

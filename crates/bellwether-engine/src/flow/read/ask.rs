@@ -42,6 +42,7 @@ impl Reading<'_> {
             .and_then(|found| self.expr(found, "over_if"));
         let if_silent = self.ladder(node);
         let then = self.endings(node, &choices, id);
+        let need = self.need(node);
         let (importance, privacy) = (self.importance(node), self.privacy(node));
         let list = node
             .get("on_list")
@@ -60,6 +61,8 @@ impl Reading<'_> {
             if_silent,
             then,
             importance,
+            urgent: self.flag(node, "urgent"),
+            need,
             privacy,
             list,
         })
@@ -295,19 +298,6 @@ impl Reading<'_> {
         self.asked = true;
         self.decision_known();
         out
-    }
-
-    /// `true` or `false`; false when it is not written.
-    fn flag(&mut self, node: &Node, key: &str) -> bool {
-        let Some(found) = node.get(key) else {
-            return false;
-        };
-        let word = found.text().unwrap_or_default();
-        if !["true", "false"].contains(&word) {
-            let message = format!("`{key}` is true or false, not `{word}`");
-            self.error(found.place(), message, "");
-        }
-        word == "true"
     }
 
     /// What was decided last stays known to the steps that follow, also to those after the branch

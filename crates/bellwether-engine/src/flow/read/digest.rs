@@ -102,37 +102,28 @@ impl Reading<'_> {
         }
         let text = node.get("text").and_then(|found| self.text(found, "text"));
         self.names = outer;
-        let message = Message {
-            to: Expr::compile("list.person", Positions::plain(node.line, node.column)).ok()?,
+        let to = Expr::compile("list.person", Positions::plain(node.line, node.column)).ok()?;
+        let push = Message {
+            to,
             title: title?,
             text,
             link: None,
             importance: self.importance(node),
+            urgent: false,
+            withdraw_on: Vec::new(),
             privacy: Privacy::Full,
             table: false,
             valid_until: None,
             replaces: None,
             on_error: None,
         };
-        let step = |name: &str, verb| Step {
-            id: format!("{id}.{name}"),
-            verb,
-            line: node.line,
-        };
-        // A list that no phone takes goes by mail.
-        let mail = step("list.mail", Verb::Mail(message.clone()));
-        let push = Message {
-            on_error: Some(Block { steps: vec![mail] }),
-            ..message
-        };
-        let step = step("list", Verb::Push(push));
         Some(Arc::new(Digest {
             who: self.who(who, "ask")?,
             at: at?,
             drop: None,
             row: row.to_vec(),
             order,
-            then: Block { steps: vec![step] },
+            then: sending(push, id, node.line),
         }))
     }
 
@@ -169,6 +160,23 @@ impl Reading<'_> {
                 None
             }
         }
+    }
+}
+
+/// Sends a list by push, or by mail where no phone takes it.
+fn sending(push: Message, id: &str, line: usize) -> Block {
+    let step = |name: &str, verb| Step {
+        id: format!("{id}.{name}"),
+        verb,
+        line,
+    };
+    let mail = step("list.mail", Verb::Mail(push.clone()));
+    let push = Message {
+        on_error: Some(Block { steps: vec![mail] }),
+        ..push
+    };
+    Block {
+        steps: vec![step("list", Verb::Push(push))],
     }
 }
 

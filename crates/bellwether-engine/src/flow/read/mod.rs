@@ -5,6 +5,7 @@ mod ask;
 mod cost;
 mod digest;
 mod expr;
+mod fan;
 mod header;
 mod ids;
 pub mod inputs;

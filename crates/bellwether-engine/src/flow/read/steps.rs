@@ -98,6 +98,8 @@ impl Reading<'_> {
             "wait" => Verb::Wait(self.wait(node, object)),
             "pause" => Verb::Pause(self.length(object, "pause")?),
             "if" => Verb::If(self.condition(node, object, &id)?),
+            "each" => Verb::Each(Box::new(self.each(node, object, &id)?)),
+            "together" => Verb::Together(self.together(object, &id)?),
             "emit" => Verb::Emit(self.emit(node, object)?),
             "digest" => Verb::Digest(self.digest(node, object, &id)?.into()),
             "stop" => Verb::Stop,
@@ -244,6 +246,7 @@ impl Reading<'_> {
         }
         let mut given = |key| node.get(key).and_then(|found| self.expr(found, key));
         let (valid_until, replaces) = (given("valid_until"), given("replaces"));
+        let withdraw_on = self.events_of(node, "withdraw_on");
         let on_error = self.on_error(node, id);
         Some(Message {
             to: to?,
@@ -251,6 +254,8 @@ impl Reading<'_> {
             text,
             link,
             importance,
+            urgent: self.flag(node, "urgent"),
+            withdraw_on,
             privacy,
             table,
             valid_until,

@@ -90,7 +90,7 @@ impl Reading<'_> {
         }
     }
 
-    fn new_name(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn new_name(&mut self, node: &Node) -> Option<String> {
         let name = node.text().unwrap_or_default();
         if !is_name(name, '_') || self.names.get(name).is_some() {
             let hint = "a new name of small letters, digits and _";

@@ -37,7 +37,7 @@ fn the_sound_flow_is_sound() {
 
 /// What is replaced, by what, and the beginning of the one message.
 #[rustfmt::skip]
-const MISTAKES: [(&str, &str, &str); 68] = [
+const MISTAKES: [(&str, &str, &str); 80] = [
     ("bellwether: 1\n", "", "f.yaml:1:1  the language version is missing  begin the file with `bellwether: 1`"),
     ("bellwether: 1", "bellwether: 2", "f.yaml:1:13  this server knows version 1 of the language only"),
     ("bellwether: 1\nflow: approval", "flow: approval\nbellwether: 1", "f.yaml:1:1  the language version must come first"),
@@ -78,9 +78,21 @@ const MISTAKES: [(&str, &str, &str); 68] = [
     ("  - ask: inputs.owner", "  - push: inputs.owner\n    ask: inputs.owner", "f.yaml:16:5  this step has two verbs, `push` and `ask`"),
     ("      reject: []", "      over: []\n      reject: []", "f.yaml:24:7  there is no ending `over`  add `over_if:` with what settles the matter"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    over_if: mail.subjct", "f.yaml:16:19  mail has no field subjct  did you mean mail.subject?"),
-    ("  - ask: inputs.owner", "  - ask: inputs.owner\n    told_once: often", "f.yaml:16:16  `told_once` is true or false, not `often`"),
+    ("  - ask: inputs.owner", "  - ask: inputs.owner\n    told_once: often", "f.yaml:16:16  `told_once` is true or false  write told_once: true"),
     ("reject: []", "reject: [{ push: inputs.owner, title: x, valid_untill: mail.at }]", "f.yaml:24:48  `push` has no key `valid_untill`  did you mean `valid_until`?"),
-    ("  - ask: inputs.owner", "  - ask: inputs.owner\n    need: 2", "f.yaml:16:5  `need` is not in this version"),
+    ("  - ask: inputs.owner", "  - ask: inputs.owner\n    need: two", "f.yaml:16:11  `need` is a number from 1 to 20, or all  four eyes: need: 2"),
+    ("  - ask: inputs.owner", "  - ask: inputs.owner\n    urgent: very", "f.yaml:16:13  `urgent` is true or false  write urgent: true"),
+    ("  - ask: inputs.owner", "  - push: inputs.owner\n    title: x\n    withdraw_on: gmail.message.recieved\n  - ask: inputs.owner", "f.yaml:17:18  there is no event `gmail.message.recieved`  did you mean `gmail.message.received`?"),
+    ("  - ask: inputs.owner", "  - each: mail.to\n    do: [stop]\n  - ask: inputs.owner", "f.yaml:15:5  `as` is missing here  name one of them: as: person"),
+    ("  - ask: inputs.owner", "  - each: mail.to\n    as: person\n  - ask: inputs.owner", "f.yaml:15:5  `do` is missing here  write what happens for each"),
+    ("  - ask: inputs.owner", "  - each: mail.subject\n    as: person\n    do: [stop]\n  - ask: inputs.owner", "f.yaml:15:11  `each` goes through a list, but this is one thing"),
+    ("  - ask: inputs.owner", "  - each: mail.to\n    as: mail\n    do: [stop]\n  - ask: inputs.owner", "f.yaml:16:9  `mail` cannot be a name here"),
+    ("  - ask: inputs.owner", "  - each: mail.to\n    as: one\n    do: [{ push: one, title: \"{{ one.adress }}\" }]\n  - ask: inputs.owner", "f.yaml:17:38  one has no field adress  did you mean one.address?"),
+    ("  - ask: inputs.owner", "  - each: mail.to\n    as: one\n    do: [stop]\n  - push: one\n    title: x\n  - ask: inputs.owner", "f.yaml:18:11  \"one\" is not a variable here."),
+    ("  - ask: inputs.owner", "  - together: [stop]\n  - ask: inputs.owner", "f.yaml:15:15  `together` is a group of named branches, but this is a list"),
+    ("  - ask: inputs.owner", "  - together: { legal: [stop] }\n  - ask: inputs.owner", "f.yaml:15:15  `together` has two to 20 branches"),
+    ("  - ask: inputs.owner", "  - together: { mail: [stop], legal: [] }\n  - ask: inputs.owner", "f.yaml:15:17  `mail` cannot be a branch's name here"),
+    ("  - ask: inputs.owner", "  - together: { legal: [stop], brand: [] }\n  - if: legal.chioce == 'x'\n    then: []\n  - ask: inputs.owner", "f.yaml:16:15  legal has no field chioce  did you mean legal.choice?"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    id: Not An Id", "f.yaml:16:9  `Not An Id` cannot be an id"),
     ("    title: \"{{ amount }} wanted\"", "    titel: wanted", "f.yaml:16:5  `ask` has no key `titel`  did you mean `title`?"),
     ("\"{{ amount }} wanted\"", "\"\\u20ac {{ amont }} wanted\"", "f.yaml:16:23  \"amont\" is not a variable here.  Did you mean amount?"),
