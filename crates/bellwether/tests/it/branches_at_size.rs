@@ -1,5 +1,5 @@
-//! Runs with branches whose process ends after any commit, and lists that are long: taken in slices,
-//! and refused aloud where a run cannot hold them.
+//! Runs with branches whose process ends after any commit, and lists that are long: taken in
+//! slices, and refused aloud where a run cannot hold them.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -2,11 +2,13 @@
 //! what they mean. The reader, its suggestions and the JSON Schema take them from here; how a value
 //! is understood is the reader's business.
 
+mod fan;
 mod schema;
 pub(crate) mod stories;
 #[cfg(test)]
 mod tests;
 
+use fan::{EACH, NEED, TOGETHER, URGENT, WITHDRAW};
 pub use schema::schema;
 
 /// What stands under a key.
@@ -289,17 +291,6 @@ const LOUDNESS: KeyDef = key(
     Holds::OneOf(&IMPORTANCE),
     "`high` disturbs quiet hours.",
 );
-const URGENT: KeyDef = key(
-    "urgent",
-    Holds::Flag,
-    "Whether it reaches everybody at one moment, in quiet hours too.",
-);
-const WITHDRAW: KeyDef = key(
-    "withdraw_on",
-    Holds::Events,
-    "The event of this matter with which the push goes away again; one about a mailbox takes back \
-     its owner's.",
-);
 const DISCRETION: KeyDef = key(
     "privacy",
     Holds::OneOf(&PRIVACY),
@@ -395,38 +386,14 @@ pub(crate) const VERBS: [VerbDef; 13] = [
                 Holds::Endings,
                 "What follows each ending: every choice that closes, and `expire`.",
             ),
-            key(
-                "need",
-                Holds::Need,
-                "How many different people must say the same; 1 unless written. The first who says \
-                 something else than the first choice ends it.",
-            ),
+            NEED,
             LOUDNESS,
             URGENT,
             DISCRETION,
         ],
     )),
-    waiting(verb(
-        "each",
-        Holds::Who,
-        "The same steps for each of a list, side by side; it is over when all are.",
-        &[
-            ID,
-            needed("as", Holds::Name, "The name of one of them in the steps."),
-            needed(
-                "do",
-                Holds::Steps,
-                "What happens for each; `stop` ends one.",
-            ),
-        ],
-    )),
-    waiting(verb(
-        "together",
-        Holds::Branches,
-        "Named branches side by side; it is over when all are. Afterwards a branch's name is how its \
-         question was decided: `legal.choice`.",
-        &[ID],
-    )),
+    EACH,
+    TOGETHER,
     waiting(verb(
         "wait",
         Holds::Events,
@@ -475,7 +442,12 @@ pub(crate) const VERBS: [VerbDef; 13] = [
             ),
         ],
     ),
-    verb("stop", Holds::Anything, "Ends the run.", &[ID]),
+    verb(
+        "stop",
+        Holds::Anything,
+        "Ends the run; within `each` or `together`, that branch of it.",
+        &[ID],
+    ),
     verb(
         "dead_letter",
         Holds::Line,
