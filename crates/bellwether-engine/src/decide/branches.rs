@@ -1,5 +1,5 @@
-//! Branches of a run: one for each of a list (`each`), or named ones side by side (`together`), each
-//! with its own place, waits and decision. Within the state a step of a branch is called
+//! Branches of a run: one for each of a list (`each`), or named ones side by side (`together`),
+//! each with its own place, waits and decision. Within the state a step of a branch is called
 //! `STEP@BRANCH`; the run itself is the branch without a name. Walking a single block is in `walk`.
 
 use std::sync::Arc;
@@ -299,7 +299,7 @@ impl Turner<'_> {
         };
         let count = fan.rest.len().min(SLICE);
         let slice: Vec<Json> = fan.rest.drain(..count).collect();
-        let mut number = fan.opened;
+        let first = fan.opened;
         fan.opened += count;
         let mut size = self.state.write().len();
         for (index, item) in slice.iter().enumerate() {
@@ -311,8 +311,7 @@ impl Turner<'_> {
                 break;
             }
             size += BRANCH_ROOM + item.to_string().len();
-            self.open(step, DO, &each.steps, number, item.clone());
-            number += 1;
+            self.open(step, DO, &each.steps, first + index, item.clone());
         }
         if self.fan_is_over(&step.id) {
             return self.fan_ends(&name);

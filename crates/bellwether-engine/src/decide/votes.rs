@@ -1,6 +1,6 @@
-//! Questions that several people must agree on: who agreed so far, and when that is enough. The same
-//! person counts once, and so do somebody and whoever stands in for him. The first choice is the one
-//! that needs them; any other ends the question at once.
+//! Questions that several people must agree on: who agreed so far, and when that is enough. The
+//! same person counts once, and so do somebody and whoever stands in for him. The first choice is
+//! the one that needs them; any other ends the question at once.
 
 use std::sync::Arc;
 

@@ -51,8 +51,8 @@ impl Turner<'_> {
             })
     }
 
-    /// Whether the run or a branch waits for this event; then it goes on. Every branch that waits for
-    /// it does, and one that comes to wait for it later finds it kept.
+    /// Whether the run or a branch waits for this event; then it goes on. Every branch that waits
+    /// for it does, and one that comes to wait for it later finds it kept.
     pub(super) fn awaited(&mut self, event: &Event) -> bool {
         let flow = Arc::clone(self.case.flow);
         let mut woken = false;

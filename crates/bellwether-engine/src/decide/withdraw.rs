@@ -27,8 +27,8 @@ impl Turner<'_> {
         withdraws(&self.case.flow.steps, kind)
     }
 
-    /// Takes back what this event takes back: of everybody, or of the one whose mailbox it is about.
-    /// False: nothing.
+    /// Takes back what this event takes back: of everybody, or of the one whose mailbox it is
+    /// about. False: nothing.
     pub(super) fn withdraw_on(&mut self, event: &Event) -> bool {
         let flow = Arc::clone(self.case.flow);
         let directory = Arc::clone(&self.case.world.directory);

@@ -92,7 +92,7 @@ tests:
     - {{ at: "2026-03-02 10:00 Europe/Berlin", happens: order.placed, order: {{ id: 7 }} }}
     - expect: [{{ push: alice }}, {{ push: carl }}]
     - {{ tap: {{ alice: approve }}, expect: nothing }}
-    - {{ tap: {{ carl: approve }}, expect: [{{ push: dora, title: "Both: Alice and Carl" }}] }}
+    - {{ tap: {{ carl: approve }}, expect: [{{ push: dora, title: "Both: Alice Arnold and Carl Conrad" }}] }}
   one expires:
     - {{ at: "2026-03-02 10:00 Europe/Berlin", happens: order.placed, order: {{ id: 7 }} }}
     - expect: [{{ push: alice }}, {{ push: carl }}]
@@ -237,7 +237,7 @@ steps:
   - pause: 2 days
 tests:
   paid meanwhile:
-    - { at: "2026-03-02 02:00 Europe/Berlin", happens: order.placed, order: { id: 7 } }
+    - { at: "2026-03-03 02:00 Europe/Berlin", happens: order.placed, order: { id: 7 } }
     - expect: [{ push: alice, title: "Late, Alice" }, { push: carl, title: "Late, Carl" }]
     - happens: order.paid
       order: { id: 7 }

@@ -8,6 +8,7 @@
 mod asks;
 mod bad_input;
 mod branches;
+mod branches_at_size;
 mod crash;
 mod decisions;
 mod docs;

@@ -35,6 +35,15 @@ impl Play {
         }
     }
 
+    /// Any flow, whose name is `f`.
+    pub(crate) fn of(text: &str) -> Self {
+        Self {
+            flow: flow("f.yaml", text),
+            people: story::directory(),
+            inputs: json!({}),
+        }
+    }
+
     pub(crate) fn scene(&self) -> Scene<'_> {
         Scene {
             flow: &self.flow,

@@ -2,12 +2,14 @@
 //! what they mean. The reader, its suggestions and the JSON Schema take them from here; how a value
 //! is understood is the reader's business.
 
+mod fan;
 mod keys;
 mod schema;
 pub(crate) mod stories;
 #[cfg(test)]
 mod tests;
 
+use fan::{EACH, NEED, TOGETHER, URGENT, WITHDRAW};
 use keys::{IN_PERSON, OVER_IF, REPLACES, TOLD_ONCE, VALID_UNTIL};
 pub use schema::schema;
 
@@ -330,17 +332,6 @@ const LOUDNESS: KeyDef = key(
     Holds::OneOf(&IMPORTANCE),
     "`high` disturbs quiet hours.",
 );
-const URGENT: KeyDef = key(
-    "urgent",
-    Holds::Flag,
-    "Whether it reaches everybody at one moment, in quiet hours too.",
-);
-const WITHDRAW: KeyDef = key(
-    "withdraw_on",
-    Holds::Events,
-    "The event of this matter with which the push goes away again; one about a mailbox takes back \
-     its owner's.",
-);
 const DISCRETION: KeyDef = key(
     "privacy",
     Holds::OneOf(&PRIVACY),
@@ -454,38 +445,14 @@ pub(crate) const VERBS: [VerbDef; 14] = [
                 Holds::Endings,
                 "What follows each ending: every choice that closes, and `expire`.",
             ),
-            key(
-                "need",
-                Holds::Need,
-                "How many different people must say the same; 1 unless written. The first who says \
-                 something else than the first choice ends it.",
-            ),
+            NEED,
             LOUDNESS,
             URGENT,
             DISCRETION,
         ],
     )),
-    waiting(verb(
-        "each",
-        Holds::Who,
-        "The same steps for each of a list, side by side; it is over when all are.",
-        &[
-            ID,
-            needed("as", Holds::Name, "The name of one of them in the steps."),
-            needed(
-                "do",
-                Holds::Steps,
-                "What happens for each; `stop` ends one.",
-            ),
-        ],
-    )),
-    waiting(verb(
-        "together",
-        Holds::Branches,
-        "Named branches side by side; it is over when all are. Afterwards a branch's name is how its \
-         question was decided: `legal.choice`.",
-        &[ID],
-    )),
+    EACH,
+    TOGETHER,
     waiting(verb(
         "wait",
         Holds::Events,
@@ -564,7 +531,12 @@ pub(crate) const VERBS: [VerbDef; 14] = [
             ),
         ],
     ),
-    verb("stop", Holds::Anything, "Ends the run.", &[ID]),
+    verb(
+        "stop",
+        Holds::Anything,
+        "Ends the run; within `each` or `together`, that branch of it.",
+        &[ID],
+    ),
     verb(
         "dead_letter",
         Holds::Line,

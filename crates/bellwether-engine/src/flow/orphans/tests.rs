@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::decide::AskState;
+use crate::decide::{AskState, Branch};
 use crate::flow::read::tests::fixture::right;
 
 const FLOW: &str = "bellwether: 1
@@ -94,9 +94,19 @@ fn every_step_that_a_state_names_is_counted() {
         .handled
         .insert("e1".to_owned(), words(&["c", "else", "d"]));
     state.asks.insert("g".to_owned(), AskState::default());
+    let branch = Branch {
+        step: "h".to_owned(),
+        at: words(&["i"]),
+        ..Branch::default()
+    };
+    state.branches.insert("1a2b".to_owned(), branch);
+    let inner = AskState::default();
+    state.asks.insert("j@1a2b".to_owned(), inner);
     named.count(&json!(state));
     named.count(&json!({ "f": 1, "at": ["a"] }));
     named.count(&json!("nonsense"));
     let counted: Vec<(&str, usize)> = named.0.iter().map(|(k, n)| (k.as_str(), *n)).collect();
-    assert_eq!(counted, [("a", 2), ("b", 1), ("c", 1), ("d", 1), ("g", 1)]);
+    let all = ["a", "b", "c", "d", "g", "h", "i", "j"];
+    let once = all.map(|id| (id, if id == "a" { 2 } else { 1 }));
+    assert_eq!(counted, once);
 }

@@ -82,7 +82,7 @@ const MISTAKES: [(&str, &str, &str); 80] = [
     ("reject: []", "reject: [{ push: inputs.owner, title: x, valid_untill: mail.at }]", "f.yaml:24:48  `push` has no key `valid_untill`  did you mean `valid_until`?"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    need: two", "f.yaml:16:11  `need` is a number from 1 to 20, or all  four eyes: need: 2"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    urgent: very", "f.yaml:16:13  `urgent` is true or false  write urgent: true"),
-    ("  - ask: inputs.owner", "  - push: inputs.owner\n    title: x\n    withdraw_on: gmail.message.recieved\n  - ask: inputs.owner", "f.yaml:17:18  there is no event `gmail.message.recieved`  did you mean `gmail.message.received`?"),
+    ("  - ask: inputs.owner", "  - push: inputs.owner\n    title: x\n    withdraw_on: gmail.message.recieved\n  - ask: inputs.owner", "f.yaml:17:18  there is no event `gmail.message.recieved`"),
     ("  - ask: inputs.owner", "  - each: mail.to\n    do: [stop]\n  - ask: inputs.owner", "f.yaml:15:5  `as` is missing here  name one of them: as: person"),
     ("  - ask: inputs.owner", "  - each: mail.to\n    as: person\n  - ask: inputs.owner", "f.yaml:15:5  `do` is missing here  write what happens for each"),
     ("  - ask: inputs.owner", "  - each: mail.subject\n    as: person\n    do: [stop]\n  - ask: inputs.owner", "f.yaml:15:11  `each` goes through a list, but this is one thing"),

@@ -1,0 +1,43 @@
+//! The words for what several things or people take part in: `each`, `together`, `need`; and keys of
+//! messages that reach everybody at once or go away again.
+
+use super::{Holds, ID, KeyDef, VerbDef, key, needed, verb, waiting};
+
+pub(super) const URGENT: KeyDef = key(
+    "urgent",
+    Holds::Flag,
+    "Whether it reaches everybody at one moment, in quiet hours too.",
+);
+pub(super) const WITHDRAW: KeyDef = key(
+    "withdraw_on",
+    Holds::Events,
+    "The event of this matter with which the push goes away again; one about a mailbox takes back \
+     its owner's.",
+);
+pub(super) const NEED: KeyDef = key(
+    "need",
+    Holds::Need,
+    "How many different people must agree by the first choice, or `all`; 1 unless written. Any \
+     other choice ends it at once.",
+);
+pub(super) const EACH: VerbDef = waiting(verb(
+    "each",
+    Holds::Who,
+    "The same steps for each of a list, side by side; it is over when all are.",
+    &[
+        ID,
+        needed("as", Holds::Name, "The name of one of them in the steps."),
+        needed(
+            "do",
+            Holds::Steps,
+            "What happens for each; `stop` ends one of them.",
+        ),
+    ],
+));
+pub(super) const TOGETHER: VerbDef = waiting(verb(
+    "together",
+    Holds::Branches,
+    "Named branches side by side; it is over when all are. Afterwards a branch's name says how \
+     its question ended: `legal.choice`.",
+    &[ID],
+));
