@@ -3,6 +3,7 @@
 
 mod ask;
 mod cost;
+mod early;
 mod expr;
 mod header;
 mod ids;
@@ -90,6 +91,9 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         .retain(|problem| !torn.contains(&problem.line));
     problems.append(&mut reading.problems);
     problems.sort_by_key(|problem| (problem.line, problem.column));
+    for problem in flow.iter().flat_map(early::early_lookups) {
+        push(&mut problems, problem);
+    }
     let error = broken || problems.iter().any(|p| p.severity == Severity::Error);
     let flow = flow.filter(|_| !error);
     if let Some(flow) = &flow {
