@@ -266,3 +266,72 @@ tests:
         assert!(result.passed, "{}: {:#?}", result.name, result.problems);
     }
 }
+
+#[test]
+fn the_register_is_asked_in_the_first_turn_and_in_later_ones() {
+    let text = r#"bellwether: 1
+flow: change
+about: Whoever uses an asset hears at once that it changed, and again an hour later.
+when: { event: smintio.asset.updated }
+steps:
+  - if: not users_of(asset.id)
+    then: [{ dead_letter: Nobody uses it. }, { stop: }]
+  - push: users_of(asset.id) | without(actor)
+    title: "Changed, {{ users_of(asset.id) | count }} use it"
+  - pause: 1 hour
+  - push: users_of(asset.id)
+    title: "An hour ago, {{ users_of(asset.id) | names }}"
+tests:
+  two use it, and one of them changed it:
+    - { happens: smintio.asset.used, asset: { id: logo }, actor: { uuid: maria } }
+    - { happens: smintio.asset.used, asset: { id: logo }, actor: { uuid: alice } }
+    - { happens: smintio.asset.updated, asset: { id: logo }, actor: { uuid: alice } }
+    - expect: { push: maria, title: "Changed, 2 use it" }
+    - { happens: smintio.asset.used, asset: { id: logo }, actor: { uuid: lena } }
+    - after: 1 hour
+    - expect: [{ push: maria, title: Lena Lorenz }, { push: alice }, { push: lena }]
+  nobody uses it:
+    - { happens: smintio.asset.updated, asset: { id: logo } }
+    - expect: { dead_letter: Nobody uses it. }
+"#;
+    for result in play("change.yaml", text) {
+        assert!(result.passed, "{}: {:#?}", result.name, result.problems);
+    }
+}
+
+#[test]
+fn a_question_told_once_ends_by_what_settles_it_and_by_nothing_else() {
+    let text = r#"bellwether: 1
+flow: alert
+about: Somebody takes an alert, unless it is over first.
+inputs:
+  mailbox: { type: connection, of: gmail }
+when: { event: gmail.message.received, in: inputs.mailbox, if: mail.subject }
+case: mail.subject | fingerprint
+steps:
+  - ask: person('alice')
+    title: "{{ mail.subject }}"
+    told_once: true
+    over_if: "'recovered' in mail.subject"
+    choices: { take: {} }
+    if_silent: { 5 days: expire }
+    then:
+      take: []
+      over: [{ push: person('maria'), title: "Over: {{ mail.subject }}" }, { stop: true }]
+      expire: [{ stop: true }]
+  - push: person('maria')
+    title: Taken
+tests:
+  again, from a stranger, and over:
+    - mail: { from: a@example.com, subject: Job 7 failed }
+    - expect: { push: alice, title: Job 7 failed }
+    - mail: { from: a@example.com, subject: Job 7 failed again, text: More }
+    - mail: { from: a@example.com, auth: none, subject: Job 7 recovered }
+    - expect: { push: alice, title: Job 7 recovered }
+    - mail: { from: a@example.com, subject: Job 7 recovered }
+    - expect: [{ push: maria, title: "Over: Job 7 recovered" }, { withdrawn: alice, text: Closed }]
+"#;
+    for result in play("alert.yaml", text) {
+        assert!(result.passed, "{}: {:#?}", result.name, result.problems);
+    }
+}

@@ -4,6 +4,7 @@
 mod ask;
 mod cost;
 mod digest;
+mod early;
 mod expr;
 mod fan;
 mod header;
@@ -96,6 +97,9 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         .retain(|problem| !torn.contains(&problem.line));
     problems.append(&mut reading.problems);
     problems.sort_by_key(|problem| (problem.line, problem.column));
+    for problem in flow.iter().flat_map(early::early_lookups) {
+        push(&mut problems, problem);
+    }
     let error = broken || problems.iter().any(|p| p.severity == Severity::Error);
     let flow = flow.filter(|_| !error);
     if let Some(flow) = &flow {
