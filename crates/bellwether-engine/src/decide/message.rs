@@ -3,7 +3,7 @@
 //! shown can be proved; links are added at each attempt.
 
 use bellwether_model::connector::Role;
-use bellwether_model::directory::Person;
+use bellwether_model::directory::{Person, PushText};
 use bellwether_model::id::{hash, hex, key16};
 use serde_json::{Value as Json, json};
 
@@ -127,7 +127,7 @@ impl Content {
             facts,
             choices,
             talk: turner.talk(ask),
-            privacy: ask.privacy,
+            privacy: stricter(ask.privacy, person),
             language: person.language.clone(),
             zone: person.zone.clone(),
             on_behalf_of,
@@ -200,7 +200,8 @@ impl<'a> Turner<'a> {
     /// `push:`: one message to each person; a mail when he has no push address.
     pub(super) fn push(&mut self, step: &Step, message: &Message) -> Result<(), EvalError> {
         for person in self.readers(message)? {
-            let Some(last) = person.push.len().checked_sub(1) else {
+            let phones = person.phones(message.importance == Importance::High);
+            let Some(last) = phones.len().checked_sub(1) else {
                 self.mail_to(step, message, person)?;
                 continue;
             };
@@ -214,8 +215,8 @@ impl<'a> Turner<'a> {
                 person.id.as_bytes(),
             ]);
             args["collapse"] = json!(hex(&collapse[..8]));
-            let mut sent = Vec::with_capacity(person.push.len());
-            for (index, address) in person.push.iter().enumerate() {
+            let mut sent = Vec::with_capacity(phones.len());
+            for (index, address) in phones.iter().enumerate() {
                 args["address"] = json!(address);
                 let own = if index == last {
                     args.take()
@@ -242,9 +243,9 @@ impl<'a> Turner<'a> {
         Ok(())
     }
 
-    fn readers(&self, message: &Message) -> Result<Vec<&'a Person>, EvalError> {
-        let people = self.scope().who(&message.to)?;
+    fn readers(&mut self, message: &Message) -> Result<Vec<&'a Person>, EvalError> {
         let directory = &self.case.world.directory;
+        let people = self.found_or_owner(&message.to)?;
         Ok(people
             .iter()
             .filter_map(|id| directory.person(id))
@@ -295,7 +296,7 @@ impl<'a> Turner<'a> {
             .map(|link| link.to_string());
         Ok(json!({
             "title": clean(&scope.text(&message.title)?), "text": text.unwrap_or_default(),
-            "to_link": link, "privacy": privacy_word(message.privacy), "language": person.language,
+            "to_link": link, "privacy": privacy_word(stricter(message.privacy, person)), "language": person.language,
             "zone": person.zone, "case": self.case.key,
             "importance": if message.importance == Importance::High { "high" } else { "normal" },
         }))
@@ -458,6 +459,15 @@ fn comment_word(rule: CommentRule) -> &'static str {
         CommentRule::None => "none",
         CommentRule::Optional => "optional",
         CommentRule::Required => "required",
+    }
+}
+
+/// What a push may show: the flow's word or the person's own wish, whichever shows less.
+fn stricter(privacy: Privacy, person: &Person) -> Privacy {
+    match (privacy, person.privacy.unwrap_or_default()) {
+        (Privacy::Hidden, _) | (_, PushText::Hidden) => Privacy::Hidden,
+        (Privacy::Brief, _) | (_, PushText::Brief) => Privacy::Brief,
+        _ => Privacy::Full,
     }
 }
 

@@ -45,6 +45,8 @@ pub struct FlowSet {
     /// Trigger number → flow, trigger and what it hears of.
     triggers: Vec<Known>,
     index: MatchIndex,
+    /// Whether one of those that may start looks for customers.
+    asks_customers: bool,
 }
 
 /// A trigger of a flow that acts.
@@ -100,12 +102,22 @@ impl FlowSet {
                 index.add(number, &active.flow, trigger, &active.inputs);
             }
         }
+        let started = flows
+            .iter()
+            .filter(|active| active.position != Position::Off);
+        let asks_customers = started.clone().any(|active| active.flow.asks_customers());
         Self {
             version,
             flows,
             triggers,
             index,
+            asks_customers,
         }
+    }
+
+    /// Whether a flow that may start looks for customers.
+    pub(crate) fn asks_customers(&self) -> bool {
+        self.asks_customers
     }
 
     /// The version that events and turns record.

@@ -6,6 +6,7 @@
 
 pub(crate) mod ast;
 mod calls;
+mod customers;
 mod display;
 mod eval;
 mod expr;
@@ -21,6 +22,7 @@ mod values;
 mod who;
 mod words;
 
+pub use customers::{CUSTOMERS_MAX, Customers, addresses_in};
 pub(crate) use expr::Part;
 pub use expr::{EvalError, Expr, Text};
 pub use minijinja::Value;

@@ -92,6 +92,7 @@ fn scope_of(lets: &[(&str, &str)]) -> Scope {
     let world = Arc::new(World {
         directory: Arc::new(directory()),
         now: Time::parse("2026-03-02T12:05:00Z").unwrap(),
+        ..World::default()
     });
     let data = value_of(&event.data);
     Scope::of_value(&flow(lets), &inputs, &event, data, Some("came"), world)

@@ -15,8 +15,10 @@ use super::address::message_id;
 use super::prepare::{Prepared, Taker, event_input};
 use super::{Engine, Program, Setup, reduce};
 use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
-use crate::lang::{Scope, World};
-use crate::store::{CellStatus, EffectRow, EventRef, Member, Snapshot, StoreError, Verdict};
+use crate::lang::{Customers, Scope, World, addresses_in};
+use crate::store::{
+    Answer, CellStatus, EffectRow, EventRef, Member, Query, Snapshot, StoreError, Verdict,
+};
 
 /// What an existing cell takes a turn about.
 #[derive(Debug)]
@@ -47,12 +49,43 @@ impl From<StoreError> for NoTurn {
 }
 
 impl Engine {
-    /// The world of a turn.
+    /// The world of a turn, without customers.
     pub(crate) fn world(&self, setup: &Setup, now: Time) -> Arc<World> {
         Arc::new(World {
             directory: Arc::clone(&setup.directory),
             now,
+            ..World::default()
         })
+    }
+
+    /// The world of a turn in which these events matter. Customers are looked up only when a flow
+    /// asks for them.
+    pub(crate) async fn world_of(
+        &self,
+        setup: &Setup,
+        now: Time,
+        asks: bool,
+        events: &[&Event],
+    ) -> Result<Arc<World>, StoreError> {
+        let addresses = events.iter().filter(|_| asks);
+        let addresses = addresses.flat_map(|event| addresses_in(&event.envelope.data));
+        let queries: Vec<Query> = addresses
+            .map(|address| Query::Customer { address })
+            .collect();
+        if queries.is_empty() {
+            return Ok(self.world(setup, now));
+        }
+        let mut customers = Customers::new();
+        for answer in self.store().answer(&queries).await? {
+            if let Answer::Customer(Some(customer)) = answer {
+                customers.insert(customer.address.clone(), customer);
+            }
+        }
+        Ok(Arc::new(World {
+            directory: Arc::clone(&setup.directory),
+            customers: Arc::new(customers),
+            now,
+        }))
     }
 
     /// The program of a cell: the version that it began with.
@@ -93,7 +126,12 @@ impl Engine {
         let turn = match RunState::read(&snapshot.state) {
             Ok(state) => {
                 let past = self.past(&state).await?;
-                let world = self.world(setup, now);
+                let mut events = vec![opened_by];
+                if let About::Again(event) | About::Addressed(event, _) = *about {
+                    events.push(event);
+                }
+                let asks = program.flow.asks_customers();
+                let world = self.world_of(setup, now, asks, &events).await?;
                 let case = Case {
                     flow: &program.flow,
                     inputs: &program.inputs,

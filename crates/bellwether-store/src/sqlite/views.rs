@@ -3,9 +3,9 @@
 
 use bellwether_engine::decide::{RunState, Waiting};
 use bellwether_engine::store::{
-    DeadLetterRow, EventQuery, Identity, IdentityQuery, LedgerCounts, LedgerState, ListQuery,
-    NotificationRow, Overview, Page, RunDetail, RunRow, StoreError, TurnRow, UsageQuery, UsageRow,
-    Views,
+    CustomerCounts, CustomerQuery, CustomerRow, DeadLetterRow, EventQuery, Identity, IdentityQuery,
+    LedgerCounts, LedgerState, ListQuery, NotificationRow, Overview, Page, RunDetail, RunRow,
+    StoreError, TurnRow, UsageQuery, UsageRow, Views,
 };
 use bellwether_model::BoxFuture;
 use bellwether_model::event::Event;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::member::MATCHED;
 use super::project::{BLOCK, total};
 use super::read::{self, EVENT, cap, event_row, parse, uint};
-use super::{Database, notices, register, turn};
+use super::{Database, customer, notices, register, turn};
 
 /// The most rows on a page.
 pub(super) const PAGE_MAX: usize = 1000;
@@ -92,6 +92,17 @@ impl Views for Database {
         query: IdentityQuery,
     ) -> BoxFuture<'_, std::result::Result<Page<Identity>, StoreError>> {
         Box::pin(self.list(move |conn| register::identities(conn, &query)))
+    }
+
+    fn customers(
+        &self,
+        query: CustomerQuery,
+    ) -> BoxFuture<'_, Result<Page<CustomerRow>, StoreError>> {
+        Box::pin(self.list(move |conn| customer::customers(conn, &query)))
+    }
+
+    fn customer_counts(&self) -> BoxFuture<'_, Result<CustomerCounts, StoreError>> {
+        Box::pin(self.list(customer::counts))
     }
 
     fn overview(&self) -> BoxFuture<'_, std::result::Result<Overview, StoreError>> {
