@@ -159,6 +159,9 @@ pub struct Person {
     /// His id in the system that keeps him here by SCIM; None when it is not kept that way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
+    /// What he signs in with there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
 }
 
 /// One absence, both days included, in the person's zone.
@@ -182,6 +185,28 @@ impl Away {
             until,
             source,
         }
+    }
+
+    /// An absence from two days as people write them, such as `2026-03-02`.
+    ///
+    /// # Errors
+    /// Which of them is no day, or that the last is before the first, in a sentence.
+    pub fn of_words(from: &str, until: &str, source: AwaySource) -> Result<Self, String> {
+        let day = |what: &str, text: &str| {
+            let read = text.trim().parse::<jiff::civil::Date>();
+            read.map_err(|_| format!("the {what} day must be written as 2026-03-02, not `{text}`"))
+        };
+        let (from, until) = (day("first", from)?, day("last", until)?);
+        if until < from {
+            return Err(format!(
+                "the last day, {until}, is before the first, {from}"
+            ));
+        }
+        Ok(Self {
+            from,
+            until,
+            source,
+        })
     }
 
     /// Whether it holds on a day.

@@ -82,6 +82,7 @@ pub(crate) struct Fake {
     pub(crate) callers: Mutex<Vec<IpAddr>>,
     pub(crate) refused: Mutex<Refusals>,
     pub(crate) register: Mutex<Register>,
+    pub(crate) customers: Mutex<Vec<Customer>>,
     pub(crate) now: Mutex<Time>,
     /// Why nothing can be written.
     pub(crate) trouble: Mutex<Option<String>>,
@@ -107,6 +108,7 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
         inlets: fake.clone(),
         connections: fake.clone(),
         hosted: fake.clone(),
+        directory: fake.clone(),
         people: fake.clone(),
         views: fake.clone(),
         registry: fake.clone(),
@@ -118,6 +120,7 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
             public_url: "http://127.0.0.1".to_owned(),
             console_url: "http://127.0.0.1".to_owned(),
             token: Secret::new(token),
+            scim_token: Secret::new("scim-secret"),
             hosts: vec!["console.example.com".to_owned()],
             sandbox_url: Some("http://127.0.0.1:9400/".to_owned()),
         },
@@ -354,6 +357,17 @@ impl Views for Fake {
         query: IdentityQuery,
     ) -> BoxFuture<'_, Result<Page<Identity>, StoreError>> {
         done(Ok(register::identities(self, &query)))
+    }
+
+    fn customers(
+        &self,
+        query: CustomerQuery,
+    ) -> BoxFuture<'_, Result<Page<CustomerRow>, StoreError>> {
+        done(Ok(super::directory::customers(self, &query)))
+    }
+
+    fn customer_counts(&self) -> BoxFuture<'_, Result<CustomerCounts, StoreError>> {
+        done(Ok(super::directory::counts(self)))
     }
 
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
