@@ -39,7 +39,7 @@ fn row(row: &CustomerRow) -> Value {
     let mut out = json!(row.customer);
     out["reachable"] = json!(row.customer.is_reachable());
     out["said_by"] = json!(row.by);
-    out["said_at"] = json!(row.at);
+    out["said_at"] = json!(row.at.to_string());
     out
 }
 

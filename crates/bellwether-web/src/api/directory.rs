@@ -201,12 +201,12 @@ pub(crate) async fn on_duty(
     let duty = duty.ok_or_else(|| Problem::bad(format!("the rota {name} has no members")))?;
     let slot = |slot: &Slot| {
         json!({
-            "person": slot.person, "from": slot.from, "until": slot.until,
+            "person": slot.person, "from": slot.from.to_string(), "until": slot.until.to_string(),
             "override": slot.is_override,
         })
     };
     Ok(Json(json!({
-        "rota": name, "at": at, "person": duty.person, "by_turns": slot(&duty.slot),
+        "rota": name, "at": at.to_string(), "person": duty.person, "by_turns": slot(&duty.slot),
         "next": duty.next.as_ref().map(slot),
     })))
 }

@@ -12,7 +12,8 @@ mod runs;
 mod shape;
 mod usages;
 
-pub(crate) use directory::{away, change, duty};
+pub(crate) use customers::query as customer_query;
+pub(crate) use directory::{Duty, away, change, duty};
 pub(crate) use events::find as event_at;
 pub(crate) use lists::{RUN_WORDS, SETTLED_WORDS, notification_words};
 pub(crate) use live::Told;

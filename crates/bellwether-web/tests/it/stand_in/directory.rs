@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use bellwether_engine::seam::{Actor, Directories, NotChanged};
-use bellwether_engine::store::{CustomerCounts, CustomerQuery, CustomerRow, Page};
+use bellwether_engine::store::{CustomerCounts, CustomerQuery, CustomerRow, Document, Page};
 use bellwether_model::BoxFuture;
 use bellwether_model::directory::{Consent, Customer, Directory};
 use serde_json::json;
 
-use super::fake::{Fake, done, lock};
+use super::fake::{Fake, document, done, lock};
 
 impl Directories for Fake {
     fn current(&self) -> Arc<Directory> {
@@ -99,4 +99,39 @@ pub(crate) fn counts(fake: &Fake) -> CustomerCounts {
         opted_out: count(|one| one.consent == Consent::OptedOut),
         reachable: count(Customer::is_reachable),
     }
+}
+
+/// The directory that names come from.
+pub(crate) fn directory() -> Document {
+    let quiet = json!({ "from": "21:00", "until": "07:30" });
+    let people = json!({
+        "alice": { "name": "Alice Arnold", "zone": "Europe/Vienna", "language": "en",
+            "emails": ["alice@alpenwerk.example"], "push": ["alice-phone"], "deputy": "dora",
+            "manager": "carl", "roles": ["purchasing-lead"], "team": "brand", "quiet": quiet,
+            "calendars": ["at"] },
+        "dora": { "name": "Dora Dorn", "zone": "Europe/Berlin", "language": "de",
+            "emails": ["dora@alpenwerk.example"], "push": ["dora-phone", "dora-tablet"],
+            "team": "brand", "roles": ["purchasing"], "manager": "carl", "deputy": "carl",
+            "away": [{ "from": "2026-03-02", "until": "2026-03-06", "source": "gmail" }] },
+        "carl": { "name": "Carl Conrad", "zone": "Europe/Vienna", "roles": ["cfo"],
+            "emails": ["carl@alpenwerk.example"] },
+        "ivan": { "name": "Ivan Ilic", "zone": "Europe/Vienna", "push": ["ivan-phone"],
+            "emails": ["ivan@alpenwerk.example"], "roles": ["it"] },
+    });
+    let groups = json!({
+        "approvers": { "name": "Approvers", "members": ["role purchasing-lead", "role cfo"] },
+        "night": { "members": ["on duty it-ops", "lead of team brand"] },
+    });
+    let rota = json!({ "name": "IT operations", "zone": "Europe/Vienna", "hand_over": "Mon 09:00",
+        "members": ["ivan", "dora", "alice"], "start": "2026-03-02",
+        "overrides": [{ "from": "2026-03-04T18:00", "until": "2026-03-06T08:00",
+            "person": "carl" }] });
+    let days = json!({ "name": "Austria", "days": { "2026-10-26": "Nationalfeiertag" } });
+    document(
+        "directory",
+        "people",
+        json!({ "version": 1, "people": people, "owner": "ivan", "groups": groups,
+            "teams": { "brand": { "lead": "alice" } }, "calendars": { "at": days },
+            "rotas": { "it-ops": rota } }),
+    )
 }

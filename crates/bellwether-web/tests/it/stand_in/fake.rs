@@ -12,6 +12,7 @@ use bellwether_engine::store::*;
 use bellwether_model::BoxFuture;
 use bellwether_model::clock::Clock;
 use bellwether_model::connector::{ActionDef, AuthSpec, ConnectorDef, Role};
+use bellwether_model::directory::Customer;
 use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::failure::Failure;
 use bellwether_model::http::{RawAnswer, RawRequest};
@@ -19,7 +20,7 @@ use bellwether_model::id::{CellId, EffectId, Id};
 use bellwether_model::secret::Secret;
 use bellwether_model::spec::Spec;
 use bellwether_model::time::Time;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::register::{self, Register};
 
@@ -476,19 +477,4 @@ pub(crate) fn document(kind: &str, name: &str, body: Value) -> Document {
         actor: "file".to_owned(),
         at: Time::parse("2026-03-01T16:00:00Z").expect("an instant"),
     }
-}
-
-/// The directory that names come from.
-pub(crate) fn directory() -> Document {
-    let people = json!({
-        "alice": { "name": "Alice Arnold", "zone": "Europe/Vienna", "language": "en" },
-        "dora": { "name": "Dora Dorn", "zone": "Europe/Berlin", "language": "de" },
-        "carl": { "name": "Carl Conrad", "zone": "Europe/Vienna" },
-        "ivan": { "name": "Ivan Ilic", "zone": "Europe/Vienna" },
-    });
-    document(
-        "directory",
-        "people",
-        json!({ "version": 1, "people": people, "owner": "ivan" }),
-    )
 }
