@@ -32,6 +32,7 @@ pub(crate) use unseen::{plainly, visible};
 pub(crate) use values::PERSON_FIELDS;
 pub use values::{instant_value, it_value, json_of, money_value, person_value, value_of};
 pub use who::PersonOrAddress;
+pub(crate) use who::names_meant;
 pub use words::Language;
 pub(crate) use words::{in_language, main_tag};
 

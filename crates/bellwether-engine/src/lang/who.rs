@@ -183,6 +183,28 @@ pub(crate) fn names_for(function: Function, directory: &Directory) -> Vec<&str> 
     }
 }
 
+/// The name in plain words and the names that it may be; None for words that need an event.
+pub(crate) fn names_meant<'a, 'd>(
+    words: &'a str,
+    directory: &'d Directory,
+) -> Option<(&'a str, Vec<&'d str>)> {
+    for (prefix, function, _) in MANY {
+        if let Some(name) = prefixed(words, prefix) {
+            return Some((name, names_for(function, directory)));
+        }
+    }
+    let of_somebody = ["manager of ", "deputy of "];
+    if words.eq_ignore_ascii_case("sender")
+        || of_somebody.iter().any(|p| prefixed(words, p).is_some())
+    {
+        return None;
+    }
+    let name = prefixed(words, "person ").unwrap_or(words);
+    let mut known = names_for(Function::Person, directory);
+    known.extend(directory.people.values().map(|person| person.name.as_str()));
+    (!name.is_empty()).then_some((name, known))
+}
+
 fn ids(people: &[&Person]) -> Vec<PersonId> {
     people.iter().map(|person| person.id.clone()).collect()
 }

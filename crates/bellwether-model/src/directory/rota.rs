@@ -1,6 +1,6 @@
-//! Rotas: who is on duty at an instant, who is next, and when it changes hands. A rule of wall-clock
-//! times in one zone, so that summer time moves no hand-over; at every instant exactly one member is
-//! on duty. Whether he is there is the directory's business.
+//! Rotas: who is on duty at an instant, who is next, and when it changes hands. A rule of
+//! wall-clock times in one zone, so that summer time moves no hand-over; at every instant exactly
+//! one member is on duty. Whether he is there is the directory's business.
 
 use std::fmt;
 use std::str::FromStr;

@@ -19,7 +19,7 @@ pub enum AwaySource {
     /// Somebody entered it in the console.
     Console,
     /// The answer to mails that he set in his mailbox.
-    Gmail,
+    Mailbox,
 }
 
 impl AwaySource {
@@ -30,7 +30,7 @@ impl AwaySource {
         (Self::Csv, "csv"),
         (Self::Scim, "scim"),
         (Self::Console, "console"),
-        (Self::Gmail, "gmail"),
+        (Self::Mailbox, "mailbox"),
     ];
 
     /// The word under which it is kept.

@@ -185,7 +185,7 @@ fn source(source: AwaySource) -> &'static str {
         AwaySource::Csv => "imported list",
         AwaySource::Scim => "SCIM",
         AwaySource::Console => "console",
-        AwaySource::Gmail => "Gmail's vacation answer",
+        AwaySource::Mailbox => "vacation answer of the mailbox",
     }
 }
 

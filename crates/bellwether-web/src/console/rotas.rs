@@ -25,12 +25,9 @@ const SHOWN_MAX: usize = 50;
 const WIDTH: i64 = 560;
 /// The most stretches that are listed below it.
 const LISTED_MAX: usize = 30;
-/// The grounds of the people of a strip, by turns.
-const GROUNDS: [(&str, &str); 3] = [
-    ("var(--info-bg)", "var(--info)"),
-    ("var(--ok-bg)", "var(--ok)"),
-    ("var(--warn-bg)", "var(--warn)"),
-];
+/// The grounds of the people of a strip, by turns. They mean nothing, so they are no colours of
+/// states.
+const GROUNDS: [&str; 3] = ["var(--sunk)", "var(--card)", "var(--line)"];
 
 pub(crate) async fn page(State(web): State<Web>, visit: Visit) -> Response {
     let directory = web.app.directory.current();
@@ -76,7 +73,7 @@ fn section(visit: &Visit, directory: &Directory, name: &str, rota: &Rota) -> Mar
             None => p { (Pill::new("bad", "cross", "nobody").show())
                 " Nobody is a member: alerts go to the owner." },
         }
-        (strip(visit, rota, &days, &slots))
+        p { (strip(visit, rota, &days, &slots)) }
         details.raw {
             summary { "The week in words" }
             table.rows {
@@ -172,21 +169,21 @@ fn strip(visit: &Visit, rota: &Rota, days: &[Time], slots: &[Slot]) -> Markup {
             }
             @for slot in slots {
                 @let (left, right) = (x(slot.from), x(slot.until));
-                @let (fill, ink) = ground(&slot.person);
+                @let fill = ground(&slot.person);
                 g {
                     title { (clean(visit.names.full(&slot.person))) }
                     rect x=(left + 1) y="24" width=((right - left - 2).max(1)) height="32" rx="4"
-                        fill=(fill) stroke=(ink)
+                        fill=(fill) stroke="var(--edge)"
                         stroke-dasharray=[slot.is_override.then_some("4 3")] {}
                     @if right - left > 56 {
-                        text x=(left + 9) y="46" font-size="16" fill=(ink) {
+                        text x=(left + 9) y="46" font-size="16" fill="var(--text)" {
                             (clean(&short(visit.names.first(&slot.person),
                                 usize::try_from((right - left) / 11).unwrap_or(3))))
                         }
                     }
                 }
             }
-            path d={ "M" (x(visit.now)) " 20V62" } stroke="var(--bad)" stroke-width="2" {}
+            path d={ "M" (x(visit.now)) " 20V62" } stroke="var(--accent)" stroke-width="2" {}
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Filters of SCIM lists: comparisons for equality joined with `and`, which is what systems ask that
-//! look for one user or group. Everything else is refused in a sentence.
+//! Filters of SCIM lists: comparisons for equality joined with `and`, which is what systems ask
+//! that look for one user or group. Everything else is refused in a sentence.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! SCIM over HTTP: the calls of Okta and of Entra as they send them, its own token, and what becomes
-//! of the directory.
+//! SCIM over HTTP: the calls of Okta and of Entra as they send them, its own token, and what
+//! becomes of the directory.
 
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read};
+use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read, unknown_names};
 use bellwether_engine::store::{Document, Registry as _, StoreError, Views as _};
 use bellwether_engine::yaml::near::nearest;
 use bellwether_model::directory::{AwaySource, Directory};
@@ -269,6 +269,16 @@ fn understood(file: FlowFile, setup: &SetupFile) -> Result<(String, FlowDocument
         Ok(flow) => {
             // They are read in another language meanwhile, so this stops nothing.
             for problem in missing_languages(&flow, &setup.directory) {
+                let line = problem.in_file(&shown);
+                tracing::warn!(flow.name = %flow.name, "{line}");
+            }
+            let inputs = setup.flows.get(&flow.name).map(|config| &config.inputs);
+            let people = &setup.directory;
+            let unknown = match people.people.is_empty() {
+                true => Vec::new(),
+                false => unknown_names(&flow, inputs.unwrap_or(&Value::Null), people),
+            };
+            for problem in unknown {
                 let line = problem.in_file(&shown);
                 tracing::warn!(flow.name = %flow.name, "{line}");
             }

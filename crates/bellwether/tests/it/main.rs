@@ -9,6 +9,7 @@ mod asks;
 mod bad_input;
 mod crash;
 mod decisions;
+mod directory;
 mod docs;
 mod due;
 mod faults;

@@ -112,7 +112,7 @@ pub(crate) fn directory() -> Document {
         "dora": { "name": "Dora Dorn", "zone": "Europe/Berlin", "language": "de",
             "emails": ["dora@alpenwerk.example"], "push": ["dora-phone", "dora-tablet"],
             "team": "brand", "roles": ["purchasing"], "manager": "carl", "deputy": "carl",
-            "away": [{ "from": "2026-03-02", "until": "2026-03-06", "source": "gmail" }] },
+            "away": [{ "from": "2026-03-02", "until": "2026-03-06", "source": "mailbox" }] },
         "carl": { "name": "Carl Conrad", "zone": "Europe/Vienna", "roles": ["cfo"],
             "emails": ["carl@alpenwerk.example"] },
         "ivan": { "name": "Ivan Ilic", "zone": "Europe/Vienna", "push": ["ivan-phone"],
