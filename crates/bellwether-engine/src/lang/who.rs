@@ -277,10 +277,7 @@ pub(crate) fn called(function: Function, value: &Value, at: usize, scope: &Scope
     })?;
     let people = many(function, name, scope);
     if people.is_empty() {
-        let near = nearest(
-            name,
-            names_for(function, &scope.world().directory).into_iter(),
-        );
+        let near = nearest(name, names_for(function, &scope.world().directory));
         let hint = near.filter(|near| !near.eq_ignore_ascii_case(name));
         let hint = hint.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         let message = format!("{nobody} {name}{hint}");

@@ -88,6 +88,23 @@ impl Engine {
         }))
     }
 
+    /// The world of a turn of a case that an event opened.
+    async fn world_about(
+        &self,
+        setup: &Setup,
+        now: Time,
+        program: &Program,
+        opened_by: &Event,
+        about: &About<'_>,
+    ) -> Result<Arc<World>, StoreError> {
+        let mut events = vec![opened_by];
+        if let About::Again(event) | About::Addressed(event, _) = *about {
+            events.push(event);
+        }
+        let asks = program.flow.asks_customers();
+        self.world_of(setup, now, asks, &events).await
+    }
+
     /// The program of a cell: the version that it began with.
     fn program_of(setup: &Setup, snapshot: &Snapshot) -> Option<Arc<Program>> {
         let kept = setup.programs.get(&snapshot.program_hash);
@@ -126,12 +143,9 @@ impl Engine {
         let turn = match RunState::read(&snapshot.state) {
             Ok(state) => {
                 let past = self.past(&state).await?;
-                let mut events = vec![opened_by];
-                if let About::Again(event) | About::Addressed(event, _) = *about {
-                    events.push(event);
-                }
-                let asks = program.flow.asks_customers();
-                let world = self.world_of(setup, now, asks, &events).await?;
+                let world = self
+                    .world_about(setup, now, &program, opened_by, about)
+                    .await?;
                 let case = Case {
                     flow: &program.flow,
                     inputs: &program.inputs,

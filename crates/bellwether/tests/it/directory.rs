@@ -20,7 +20,7 @@ about: Whoever is on duty is told.
 when: { event: alert.raised }
 steps:
   - push: on_duty('it-ops')
-    title: \"Alert {{ alert.number }}\"
+    title: \"Alert {{ order.number }}\"
     text: \"Look at it.\"
 ";
 const CUSTOMERS: &str = "bellwether: 1
