@@ -137,13 +137,6 @@ fn facts(visit: &Visit, directory: &Directory, person: &Person, groups: &[&str])
             )
         },
     );
-    let way = |channel| {
-        if channel == Channel::Push {
-            "phone"
-        } else {
-            "mail"
-        }
-    };
     let privacy = match person.privacy.unwrap_or_default() {
         PushText::Full => "as the flow says",
         PushText::Brief => "the title only",
@@ -168,14 +161,25 @@ fn facts(visit: &Visit, directory: &Directory, person: &Person, groups: &[&str])
                 hours.from.strftime("%H:%M"), hours.until.strftime("%H:%M")))))
             (fact("Quiet hours", &plain(quiet)))
             (fact("Calendars", &plain(or_none(person.calendars.join(", ")))))
-            (fact("Prefers", &plain(format!("{} for what is not urgent, {} for what is",
-                way(person.channels.normal), way(person.channels.critical)))))
+            (fact("Prefers", &plain(wishes(person))))
             (fact("Pushes show", &plain(privacy.to_owned())))
             @if let Some(name) = &person.user_name {
                 (fact("Kept by SCIM as", &plain(name.clone())))
             }
         }
     }
+}
+
+fn wishes(person: &Person) -> String {
+    let way = |channel| match channel {
+        Channel::Push => "phone",
+        Channel::Mail => "mail",
+    };
+    let (normal, critical) = (way(person.channels.normal), way(person.channels.critical));
+    if normal == critical {
+        return normal.to_owned();
+    }
+    format!("{normal} for what is not urgent, {critical} for what is")
 }
 
 fn source(source: AwaySource) -> &'static str {

@@ -11,13 +11,18 @@ const JSON: &str = "content-type: application/json";
 
 async fn post(server: &Server, path: &str, body: &Value) -> (u16, Value) {
     let answer = send(server.internal, "POST", path, &[JSON], &body.to_string()).await;
-    (answer.status, serde_json::from_str(&answer.body).unwrap())
+    (
+        answer.status,
+        serde_json::from_str(&answer.body).expect("JSON"),
+    )
 }
 
 async fn form(server: &Server, page: &str, path: &str, fields: &str) -> Option<String> {
     let shown = server.get(page).await.body;
-    let (_, rest) = shown.split_once("name=\"form_token\" value=\"").unwrap();
-    let token = rest.split('"').next().unwrap();
+    let (_, rest) = shown
+        .split_once("name=\"form_token\" value=\"")
+        .expect("a form with its token");
+    let token = rest.split('"').next().expect("a form with its token");
     let media = "content-type: application/x-www-form-urlencoded";
     let body = format!("form_token={token}&{fields}");
     let answer = send(server.internal, "POST", path, &[media], &body).await;

@@ -52,6 +52,67 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Customers are handed in, and only who may be reached starts the flow.
+async fn customers(installed: &Installed, at: &Place) {
+    installed.write("customers.csv", "address,name,app_id,language,consent\nEva@Home.example,Eva,app-1,de,given\nfred@home.example,Fred,,en,given\n");
+    let file = installed.path("customers.csv").display().to_string();
+    assert!(
+        command(at, &["import", "customers", &file])
+            .await
+            .status
+            .success()
+    );
+    for (id, email) in [
+        ("o-1", "nobody@home.example"),
+        ("o-2", "fred@home.example"),
+        ("o-3", "EVA@home.example"),
+    ] {
+        let data = json!({ "email": email, "kind": "k01" });
+        assert_eq!(event(at, id, "order.placed", data).await, 202);
+    }
+    at.push("alice", "Eva ordered").await;
+    // Nobody else was bothered.
+    until("the one case", async || {
+        (at.total("/api/runs?flow=orders-of-customers").await == 1).then_some(())
+    })
+    .await;
+}
+
+/// A rota is imported, and whoever is on duty by it is told.
+async fn rotas(installed: &Installed, at: &Place) {
+    // A file with a mistake changes nothing, and says where it is.
+    let rota = |member: &str| {
+        format!(
+            "rotas:\n  it-ops:\n    zone: Europe/Vienna\n    hand_over: Mon 09:00\n    members: [{member}]\n"
+        )
+    };
+    installed.write("rota.yaml", &rota("dorra"));
+    let file = installed.path("rota.yaml").display().to_string();
+    let refused = command(at, &["import", "people", &file]).await;
+    let said = text(&refused.stderr);
+    assert!(!refused.status.success(), "{said}");
+    assert!(
+        said.contains("rota.yaml:3: rota it-ops has dorra"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean dora?"), "{said}");
+    installed.write("rota.yaml", &rota("dora"));
+    let dry = command(at, &["import", "people", &file, "--dry-run"]).await;
+    assert_eq!(text(&dry.stdout).trim(), "rota it-ops: added");
+    assert!(at.api("/api/directory").await["rotas"].is_null());
+    assert!(
+        command(at, &["import", "people", &file])
+            .await
+            .status
+            .success()
+    );
+    assert_eq!(
+        event(at, "a-1", "alert.raised", json!({ "number": 1 })).await,
+        202
+    );
+    at.push("dora", "Alert 1").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_rotas_and_customers_come_from_files_and_flows_find_them() {
     let people = json!({
@@ -65,37 +126,7 @@ async fn people_rotas_and_customers_come_from_files_and_flows_find_them() {
     let at = installed.at.clone();
     let at_file = |name: &str| installed.path(name).display().to_string();
 
-    // A file with a mistake changes nothing, and says where it is.
-    let rota = |member: &str| {
-        format!(
-            "rotas:\n  it-ops:\n    zone: Europe/Vienna\n    hand_over: Mon 09:00\n    members: [{member}]\n"
-        )
-    };
-    installed.write("rota.yaml", &rota("dorra"));
-    let file = at_file("rota.yaml");
-    let refused = command(&at, &["import", "people", &file]).await;
-    let said = text(&refused.stderr);
-    assert!(!refused.status.success(), "{said}");
-    assert!(
-        said.contains("rota.yaml:3: rota it-ops has dorra"),
-        "{said}"
-    );
-    assert!(said.contains("did you mean dora?"), "{said}");
-    installed.write("rota.yaml", &rota("dora"));
-    let dry = command(&at, &["import", "people", &file, "--dry-run"]).await;
-    assert_eq!(text(&dry.stdout).trim(), "rota it-ops: added");
-    assert!(at.api("/api/directory").await["rotas"].is_null());
-    assert!(
-        command(&at, &["import", "people", &file])
-            .await
-            .status
-            .success()
-    );
-    assert_eq!(
-        event(&at, "a-1", "alert.raised", json!({ "number": 1 })).await,
-        202
-    );
-    at.push("dora", "Alert 1").await;
+    rotas(&installed, &at).await;
 
     // Somebody on leave is not on duty; the next one is.
     installed.write(
@@ -114,28 +145,7 @@ async fn people_rotas_and_customers_come_from_files_and_flows_find_them() {
     );
     at.push("alice", "Alert 2").await;
 
-    installed.write("customers.csv", "address,name,app_id,language,consent\nEva@Home.example,Eva,app-1,de,given\nfred@home.example,Fred,,en,given\n");
-    let file = at_file("customers.csv");
-    assert!(
-        command(&at, &["import", "customers", &file])
-            .await
-            .status
-            .success()
-    );
-    for (id, email) in [
-        ("o-1", "nobody@home.example"),
-        ("o-2", "fred@home.example"),
-        ("o-3", "EVA@home.example"),
-    ] {
-        let data = json!({ "email": email, "kind": "k01" });
-        assert_eq!(event(&at, id, "order.placed", data).await, 202);
-    }
-    at.push("alice", "Eva ordered").await;
-    assert_eq!(
-        at.total("/api/runs?flow=orders-of-customers").await,
-        1,
-        "nobody else was bothered"
-    );
+    customers(&installed, &at).await;
 
     // What was imported outlives a start with the same set-up, and can be written out again.
     server.terminate().await;

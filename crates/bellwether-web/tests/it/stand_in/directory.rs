@@ -19,7 +19,7 @@ impl Directories for Fake {
             .rfind(|document| document.kind == "directory");
         let mut directory = Directory::default();
         if let Some(document) = found {
-            directory = serde_json::from_value(document.body.clone()).unwrap();
+            directory = serde_json::from_value(document.body.clone()).expect("a directory");
             directory.version = document.version;
         }
         directory.settle();
