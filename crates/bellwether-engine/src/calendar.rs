@@ -94,16 +94,12 @@ fn weekday(day: Date) -> i8 {
 fn is_working_day(person: &Person, day: Date) -> bool {
     person.hours.days.contains(&weekday(day))
         && person.hours.from < person.hours.until
-        && !person.holidays.contains(&day)
+        && !person.has_holiday_on(day)
 }
 
 /// Whether the person works on that day.
 pub fn works_on(person: &Person, day: Date) -> bool {
-    is_working_day(person, day)
-        && !person
-            .away
-            .iter()
-            .any(|away| away.from <= day && day <= away.until)
+    is_working_day(person, day) && !person.is_away_on(day)
 }
 
 fn local(time: Time, zone: &TimeZone) -> Zoned {
@@ -258,10 +254,7 @@ mod tests {
     #[test]
     fn absences_stop_the_clock_and_an_absence_without_end_does_not() {
         let mut bob = person("Europe/Vienna");
-        bob.away = vec![Away {
-            from: date(2026, 3, 9),
-            until: date(2026, 3, 13),
-        }];
+        bob.away = vec![Away::new(date(2026, 3, 9), date(2026, 3, 13))];
         let from = at("2026-03-06T16:00[Europe/Vienna]");
         let expected = at("2026-03-16T10:00[Europe/Vienna]");
         assert_eq!(due(from, Span::Working(Millis::hours(2)), &bob), expected);

@@ -1,8 +1,24 @@
 //! People as flows see them: who holds a role, who stands in for whom, when somebody works and
-//! where he can be reached. An immutable snapshot with a version; looking things up is pure.
+//! where he can be reached. An immutable snapshot with a version; looking things up is pure. Groups
+//! and teams, rotas, and what may be wrong with a directory are in files of their own.
 
-use std::collections::BTreeMap;
+mod check;
+mod customer;
+mod groups;
+mod overlay;
+mod rota;
+pub mod rows;
+mod wishes;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub use check::{Finding, PEOPLE_MAX, is_name};
+pub use customer::{Consent, Customer};
+pub use groups::{Group, HolidayCalendar, MEMBERS_DEEP_MAX, Team};
+pub use overlay::{Difference, PARTS, Refused};
+pub use rota::{Moment, Override, Rota, SLOTS_MAX, Shift, Slot};
+pub use wishes::{AwaySource, Channel, Channels, PushText};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +39,18 @@ pub struct Directory {
     /// Who is told when nobody else can be found.
     #[serde(default)]
     pub owner: Option<PersonId>,
+    /// Named lists of people, roles and other groups.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, Group>,
+    /// Teams and who leads them. A person says which one he belongs to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub teams: BTreeMap<String, Team>,
+    /// Calendars of holidays that people refer to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calendars: BTreeMap<String, HolidayCalendar>,
+    /// Who is on duty, by turns.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rotas: BTreeMap<String, Rota>,
     /// Which people the users of other systems are. Kept in the register, not in the document.
     #[serde(skip)]
     pub outside: Arc<Outside>,
@@ -109,10 +137,31 @@ pub struct Person {
     pub hours: Hours,
     /// Days without work, as `2026-12-25`.
     pub holidays: Vec<jiff::civil::Date>,
+    /// Calendars of holidays that hold for him, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<String>,
+    /// The days of his calendars; [`Directory::settle`] fills them in.
+    #[serde(skip)]
+    pub days_off: Arc<BTreeSet<jiff::civil::Date>>,
     /// When only critical messages may disturb.
     pub quiet: Option<Quiet>,
-    /// False for somebody who left: he decides nothing any more.
+    /// How he wants to be told.
+    #[serde(skip_serializing_if = "Channels::is_usual")]
+    pub channels: Channels,
+    /// How much of a message his pushes show; the stricter of this and the flow's counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PushText>,
+    /// His first day: before it he counts as away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<jiff::civil::Date>,
+    /// True for somebody who left: he decides nothing any more, his manager does.
     pub inactive: bool,
+    /// His id in the system that keeps him here by SCIM; None when it is not kept that way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What he signs in with there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
 }
 
 /// One absence, both days included, in the person's zone.
@@ -122,6 +171,48 @@ pub struct Away {
     pub from: jiff::civil::Date,
     /// Last day away.
     pub until: jiff::civil::Date,
+    /// Where it is known from.
+    #[serde(default, skip_serializing_if = "AwaySource::is_usual")]
+    pub source: AwaySource,
+}
+
+impl Away {
+    /// An absence as the set-up file says it.
+    pub fn new(from: jiff::civil::Date, until: jiff::civil::Date) -> Self {
+        let source = AwaySource::default();
+        Self {
+            from,
+            until,
+            source,
+        }
+    }
+
+    /// An absence from two days as people write them, such as `2026-03-02`.
+    ///
+    /// # Errors
+    /// Which of them is no day, or that the last is before the first, in a sentence.
+    pub fn of_words(from: &str, until: &str, source: AwaySource) -> Result<Self, String> {
+        let day = |what: &str, text: &str| {
+            let read = text.trim().parse::<jiff::civil::Date>();
+            read.map_err(|_| format!("the {what} day must be written as 2026-03-02, not `{text}`"))
+        };
+        let (from, until) = (day("first", from)?, day("last", until)?);
+        if until < from {
+            return Err(format!(
+                "the last day, {until}, is before the first, {from}"
+            ));
+        }
+        Ok(Self {
+            from,
+            until,
+            source,
+        })
+    }
+
+    /// Whether it holds on a day.
+    pub fn covers(&self, day: jiff::civil::Date) -> bool {
+        self.from <= day && day <= self.until
+    }
 }
 
 /// Working hours in the person's zone.
@@ -163,10 +254,31 @@ impl Person {
 
     /// Whether he is away on the day that `now` is in his zone.
     pub fn is_away(&self, now: Time) -> bool {
-        let today = now.timestamp().to_zoned(self.time_zone()).date();
-        self.away
-            .iter()
-            .any(|away| away.from <= today && today <= away.until)
+        self.is_away_on(now.timestamp().to_zoned(self.time_zone()).date())
+    }
+
+    /// Whether he is away on a day, or did not begin yet.
+    pub fn is_away_on(&self, day: jiff::civil::Date) -> bool {
+        let early = self.start.is_some_and(|start| day < start);
+        early || self.away.iter().any(|away| away.covers(day))
+    }
+
+    /// Whether a day is one of his holidays, his own or those of his calendars.
+    pub fn has_holiday_on(&self, day: jiff::civil::Date) -> bool {
+        self.holidays.contains(&day) || self.days_off.contains(&day)
+    }
+
+    /// The phones to which something goes: none when he wants mail for it and has an address.
+    pub fn phones(&self, urgent: bool) -> &[String] {
+        let wish = if urgent {
+            self.channels.critical
+        } else {
+            self.channels.normal
+        };
+        if wish == Channel::Mail && !self.emails.is_empty() {
+            return &[];
+        }
+        &self.push
     }
 
     /// Whether one of his addresses is `address`, ignoring case.
@@ -231,6 +343,50 @@ impl Directory {
             at = next;
         }
         None
+    }
+
+    /// The person himself, or, when he left, the manager who took over; the manager's manager when
+    /// that one left too. None when nobody is there, or they go round in a circle.
+    pub fn successor(&self, id: &str) -> Option<&Person> {
+        let mut at = self.people.get(id)?;
+        for _ in 0..self.people.len() {
+            if !at.inactive {
+                return Some(at);
+            }
+            at = self.people.get(at.manager.as_deref()?)?;
+        }
+        None
+    }
+
+    /// Who is on duty in a rota now: whoever's turn it is, else who stands in for him, else the
+    /// next one of the rota who is there. None when there is no such rota, or nobody is there.
+    pub fn on_duty(&self, rota: &str, now: Time) -> Option<&Person> {
+        let rota = groups::named(&self.rotas, rota)?;
+        let there = |person: &&Person| !person.inactive && !person.is_away(now);
+        let turn = rota.slot(now)?.person;
+        let himself = self.people.get(&turn).filter(there);
+        if let Some(found) = himself.or_else(|| self.deputy_of(&turn, now)) {
+            return Some(found);
+        }
+        let mut members: Vec<&PersonId> = rota.members.iter().collect();
+        members.extend(rota.everybody());
+        let at = members.iter().position(|id| **id == turn).unwrap_or(0);
+        members.rotate_left(at);
+        let mut known = members.into_iter().filter_map(|id| self.people.get(id));
+        known.find(there)
+    }
+
+    /// Fills in what follows from the rest: ids from keys, days off from calendars. Call it once
+    /// after reading a directory.
+    pub fn settle(&mut self) {
+        let calendars = &self.calendars;
+        for (id, person) in &mut self.people {
+            person.id.clone_from(id);
+            let days = person.calendars.iter();
+            let days = days.filter_map(|name| groups::named(calendars, name));
+            let days = days.flat_map(|calendar| calendar.days.keys().copied());
+            person.days_off = Arc::new(days.collect());
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Migration {
 }
 
 /// Every migration, in order.
-pub(crate) const SQLITE: [Migration; 5] = [
+pub(crate) const SQLITE: [Migration; 6] = [
     Migration {
         version: 1,
         release: "0.1.0",
@@ -47,6 +47,11 @@ pub(crate) const SQLITE: [Migration; 5] = [
         version: 5,
         release: "0.1.0",
         sql: include_str!("../migrations/sqlite/0005_refusal.sql"),
+    },
+    Migration {
+        version: 6,
+        release: "0.1.0",
+        sql: include_str!("../migrations/sqlite/0006_customer.sql"),
     },
 ];
 

@@ -25,6 +25,8 @@ use crate::web::{Web, nonce};
 pub(crate) const SESSION_COOKIE: &str = "bw_console";
 /// How long a console stays signed in.
 pub(crate) const SESSION_TIME: Millis = Millis::hours(12);
+/// The most bytes of an API call.
+const CALL_MAX: usize = 64 * 1024;
 /// The field of every form of the console.
 pub(crate) const FORM_TOKEN: &str = "form_token";
 
@@ -88,6 +90,26 @@ impl FromRequest<Web> for Called {
     type Rejection = Response;
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Response> {
+        Self::read(request, web, CALL_MAX).await
+    }
+}
+
+/// The same with a body that may be a whole directory.
+#[derive(Debug)]
+pub(crate) struct CalledLarge(pub(crate) Called);
+
+impl FromRequest<Web> for CalledLarge {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, web: &Web) -> Result<Self, Response> {
+        Called::read(request, web, crate::body::DIRECTORY_MAX)
+            .await
+            .map(Self)
+    }
+}
+
+impl Called {
+    async fn read(request: Request, web: &Web, max: usize) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let By(actor) = By::from_request_parts(&mut parts, web).await?;
         let read = async {
@@ -98,7 +120,7 @@ impl FromRequest<Web> for Called {
             if !is_json && !is_csv && parts.headers.contains_key(header::ORIGIN) {
                 return Err(not_json());
             }
-            let bytes = crate::body::read(body, 64 * 1024).await?;
+            let bytes = crate::body::read(body, max).await?;
             if bytes.is_empty() {
                 return Ok(serde_json::Value::Null);
             }

@@ -16,6 +16,7 @@ mod pieces;
 mod problem;
 mod query;
 mod rows;
+mod scim;
 mod serve;
 mod statics;
 mod text;
@@ -68,10 +69,16 @@ fn internal(web: Web) -> Router {
     let probes = Router::new()
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz));
+    // These bring whole directories, and take no forms.
+    let large = api::large_routes()
+        .merge(scim::routes())
+        .layer(from_fn_with_state(web.clone(), guard::host))
+        .layer(from_fn_with_state(web.clone(), headers::of_console));
     // Probes come with whatever Host their runner uses and learn nothing, and the style is no
     // secret: these pass unguarded.
     probes
         .merge(statics::routes())
         .merge(guarded)
+        .merge(large)
         .with_state(web)
 }

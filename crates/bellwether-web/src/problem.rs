@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bellwether_engine::seam::{IntakeError, NotMapped};
+use bellwether_engine::seam::{IntakeError, NotChanged, NotMapped};
 use bellwether_engine::store::{RegistryError, StoreError};
 use bellwether_model::failure::Failure;
 use serde_json::json;
@@ -93,6 +93,17 @@ impl From<NotMapped> for Problem {
         match error {
             NotMapped::Wrong(_) => Self::bad(message),
             NotMapped::Store(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", message),
+        }
+    }
+}
+
+impl From<NotChanged> for Problem {
+    fn from(error: NotChanged) -> Self {
+        let message = error.to_string();
+        match error {
+            NotChanged::Wrong(_) => Self::bad(message),
+            NotChanged::Conflict => Self::new(StatusCode::CONFLICT, "conflict", message),
+            NotChanged::Store(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", message),
         }
     }
 }

@@ -212,7 +212,15 @@ impl Turner<'_> {
                 at: vote.at,
             });
         }
-        let Some(asked) = state.asked(&act.person) else {
+        // What was put to somebody who left is his manager's to decide.
+        let directory = &self.case.world.directory;
+        let took_over = |id: &str| {
+            let heir = directory.successor(id);
+            heir.is_some_and(|heir| heir.id == act.person)
+        };
+        let mut all = state.asked.iter();
+        let asked = state.asked(&act.person);
+        let Some(asked) = asked.or_else(|| all.find(|asked| took_over(&asked.person))) else {
             return refused("not_asked", "this matter was not put to you");
         };
         if self.case.world.directory.person(&act.person).is_none() {

@@ -65,7 +65,8 @@ impl Turner<'_> {
     /// When the question leaves for this person: at once, or when his quiet hours end, which hold
     /// pushes but no mail.
     pub(super) fn leaves_at(&self, ask: &Ask, person: &Person) -> bellwether_model::time::Time {
-        if ask.urgent || ask.importance == crate::flow::Importance::High || person.push.is_empty() {
+        let loud = ask.urgent || ask.importance == crate::flow::Importance::High;
+        if loud || person.phones(false).is_empty() {
             return self.case.now;
         }
         calendar::is_quiet(self.case.now, person).unwrap_or(self.case.now)
@@ -143,7 +144,7 @@ impl Turner<'_> {
         content: &Content,
     ) -> Vec<EffectId> {
         let mut ids = Vec::new();
-        for address in &person.push {
+        for address in person.phones(ask.importance == crate::flow::Importance::High) {
             let id = self.effect_id();
             let collapse = self.collapse(step, &person.id);
             let mut args = content.args();

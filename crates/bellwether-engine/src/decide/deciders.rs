@@ -11,7 +11,7 @@ use super::state::Telling;
 use super::values::is_person;
 use super::walk::Turner;
 use crate::flow::{Ask, RungAct, Step};
-use crate::lang::EvalError;
+use crate::lang::{EvalError, Expr, PersonOrAddress};
 
 /// Somebody to be asked, and for whom he stands in.
 pub(super) type Decider = (Person, Option<String>);
@@ -34,6 +34,11 @@ impl Turner<'_> {
     pub(super) fn deciders(&mut self, step: &Step, ask: &Ask) -> Vec<Decider> {
         let wanted = match self.scope().who(&ask.who) {
             Ok(people) => people,
+            Err(error) if !error.unknown.is_empty() => {
+                let note = Note::of("unknown_decider").at(&step.id);
+                self.out.notes.push(note.because(why_nobody(&error)));
+                self.those_known(&ask.who)
+            }
             Err(error) => {
                 let note = Note::of("unknown_decider").at(&step.id);
                 self.out.notes.push(note.because(why_nobody(&error)));
@@ -90,9 +95,20 @@ impl Turner<'_> {
     /// A person, or who stands in for him, with what the journal should know about it.
     fn find(&mut self, step: &str, ask: &Ask, id: &str) -> Found {
         let directory = Arc::clone(&self.case.world.directory);
-        let Some(person) = directory.person(id) else {
+        // Who left is asked no more: it is his manager's from now on.
+        let Some(person) = directory.successor(id) else {
             return Found::Unknown;
         };
+        if person.id != id {
+            let note = Note::of("left").about(id).at(step);
+            self.out.notes.push(note);
+            return match self.find(step, ask, &person.id.clone()) {
+                Found::There(person, for_whom) => {
+                    Found::There(person, for_whom.or_else(|| Some(id.to_owned())))
+                }
+                other => other,
+            };
+        }
         let there = !person.is_away(self.case.now) || self.in_person(ask);
         let (what, found) = if self.excluded(ask, id) {
             ("own_request", Found::Own)
@@ -233,6 +249,8 @@ impl Turner<'_> {
         let directory = Arc::clone(&self.case.world.directory);
         for (id, on_behalf_of) in self.those_asked(step) {
             let Some(person) = directory.person(&id) else {
+                // He left since he was asked: whoever took over is asked in his place.
+                self.ask_too(step, ask, &id, None);
                 continue;
             };
             let away = person.is_away(self.case.now) && !self.in_person(ask);
@@ -252,6 +270,45 @@ impl Turner<'_> {
             let told = Telling::Reminder;
             self.put_to(step, ask, person, on_behalf_of.as_deref(), told);
         }
+    }
+
+    /// Those of a value's people whom the directory knows.
+    fn those_known(&self, who: &Expr) -> Vec<String> {
+        let found = self.scope().people_or_addresses(who).unwrap_or_default();
+        let known = found.into_iter().filter_map(|one| match one {
+            PersonOrAddress::Person(id) => Some(id),
+            PersonOrAddress::Address(_) => None,
+        });
+        known.collect()
+    }
+
+    /// The people of a value. Words that mean nobody become a dead letter; where nobody is left,
+    /// the owner of the directory is told instead. Never silently nobody.
+    ///
+    /// # Errors
+    /// It cannot be worked out, or nobody is left and there is no owner.
+    pub(super) fn found_or_owner(&mut self, who: &Expr) -> Result<Vec<String>, EvalError> {
+        let error = match self.scope().who(who) {
+            Ok(people) => return Ok(people),
+            Err(error) if error.unknown.is_empty() => return Err(error),
+            Err(error) => error,
+        };
+        let mut known = self.those_known(who);
+        if known.is_empty() {
+            let directory = &self.case.world.directory;
+            let owner = directory.owner.as_deref();
+            known.extend(
+                owner
+                    .and_then(|id| directory.person(id))
+                    .map(|p| p.id.clone()),
+            );
+        }
+        if known.is_empty() {
+            return Err(error);
+        }
+        let told = known.join(", ");
+        self.dead("unknown_person", format!("{error}; told instead: {told}"));
+        Ok(known)
     }
 
     fn those_asked(&self, step: &str) -> Vec<(String, Option<String>)> {

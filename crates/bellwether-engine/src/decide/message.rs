@@ -3,7 +3,7 @@
 //! shown can be proved; links are added at each attempt.
 
 use bellwether_model::connector::Role;
-use bellwether_model::directory::Person;
+use bellwether_model::directory::{Person, PushText};
 use bellwether_model::id::{EffectId, hash, hex, key16};
 use bellwether_model::time::Time;
 use serde_json::{Value as Json, json};
@@ -129,7 +129,7 @@ impl Content {
             facts,
             choices,
             talk: turner.talk(step),
-            privacy: ask.privacy,
+            privacy: stricter(ask.privacy, person),
             language: person.language.clone(),
             zone: person.zone.clone(),
             on_behalf_of,
@@ -207,7 +207,8 @@ impl<'a> Turner<'a> {
     /// `push:`: one message to each person; a mail when he has no push address.
     pub(super) fn push(&mut self, step: &Step, message: &Message) -> Result<(), EvalError> {
         for person in self.readers(message)? {
-            let Some(last) = person.push.len().checked_sub(1) else {
+            let phones = person.phones(message.importance == Importance::High);
+            let Some(last) = phones.len().checked_sub(1) else {
                 self.mail_to(step, message, person)?;
                 continue;
             };
@@ -217,8 +218,8 @@ impl<'a> Turner<'a> {
             let name = self.named(&step.id);
             args["step"] = json!(name);
             args["collapse"] = json!(self.place_on_phone(&scope, &name, message, person)?);
-            let mut sent = Vec::with_capacity(person.push.len());
-            for (index, address) in person.push.iter().enumerate() {
+            let mut sent = Vec::with_capacity(phones.len());
+            for (index, address) in phones.iter().enumerate() {
                 args["address"] = json!(address);
                 let own = if index == last {
                     args.take()
@@ -249,9 +250,9 @@ impl<'a> Turner<'a> {
         Ok(())
     }
 
-    fn readers(&self, message: &Message) -> Result<Vec<&'a Person>, EvalError> {
-        let people = self.scope().who(&message.to)?;
+    fn readers(&mut self, message: &Message) -> Result<Vec<&'a Person>, EvalError> {
         let directory = &self.case.world.directory;
+        let people = self.found_or_owner(&message.to)?;
         Ok(people
             .iter()
             .filter_map(|id| directory.person(id))
@@ -305,7 +306,7 @@ impl<'a> Turner<'a> {
             .map(|link| link.to_string());
         Ok(json!({
             "title": clean(&scope.text(&message.title)?), "text": text.unwrap_or_default(),
-            "to_link": link, "privacy": privacy_word(message.privacy), "language": person.language,
+            "to_link": link, "privacy": privacy_word(stricter(message.privacy, person)), "language": person.language,
             "zone": person.zone, "case": self.case.key,
             "importance": if message.importance == Importance::High { "high" } else { "normal" },
             "urgent": message.urgent,
@@ -472,6 +473,15 @@ fn comment_word(rule: CommentRule) -> &'static str {
         CommentRule::None => "none",
         CommentRule::Optional => "optional",
         CommentRule::Required => "required",
+    }
+}
+
+/// What a push may show: the flow's word or the person's own wish, whichever shows less.
+fn stricter(privacy: Privacy, person: &Person) -> Privacy {
+    match (privacy, person.privacy.unwrap_or_default()) {
+        (Privacy::Hidden, _) | (_, PushText::Hidden) => Privacy::Hidden,
+        (Privacy::Brief, _) | (_, PushText::Brief) => Privacy::Brief,
+        _ => Privacy::Full,
     }
 }
 

@@ -36,6 +36,11 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Whether it looks for customers. Their register is only read for flows that do.
+    pub(crate) fn asks_customers(&self) -> bool {
+        self.source.contains("customer(")
+    }
+
     /// The column where what stands behind the dash of a line begins.
     pub(crate) fn column_of(&self, line: usize) -> usize {
         let text = self.source.lines().nth(line.saturating_sub(1));

@@ -13,6 +13,7 @@ pub mod read;
 mod set;
 #[cfg(test)]
 mod tests;
+mod who_is_meant;
 
 pub use circles::circles;
 pub use def::{
@@ -27,5 +28,6 @@ pub use orphans::{Named, orphans};
 pub use read::inputs::check_inputs;
 pub use read::{Catalog, read, read_checked};
 pub use set::{Active, FlowSet, Hit, Matches, Position};
+pub use who_is_meant::unknown_names;
 
 pub use crate::yaml::{Problem, Severity};

@@ -47,6 +47,8 @@ pub struct FlowSet {
     index: MatchIndex,
     /// Every event type that starts a flow.
     heard: HashSet<String>,
+    /// Whether one of those that may start looks for customers.
+    asks_customers: bool,
 }
 
 /// A trigger of a flow that acts.
@@ -113,18 +115,28 @@ impl FlowSet {
                 index.add(number, &active.flow, trigger, &active.inputs);
             }
         }
+        let started = flows
+            .iter()
+            .filter(|active| active.position != Position::Off);
+        let asks_customers = started.clone().any(|active| active.flow.asks_customers());
         Self {
             version,
             flows,
             triggers,
             index,
             heard,
+            asks_customers,
         }
     }
 
     /// Whether any flow starts with events of this type.
     pub fn hears_of(&self, kind: &str) -> bool {
         self.heard.contains(kind)
+    }
+
+    /// Whether a flow that may start looks for customers.
+    pub(crate) fn asks_customers(&self) -> bool {
+        self.asks_customers
     }
 
     /// The version that events and turns record.

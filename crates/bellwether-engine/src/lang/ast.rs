@@ -148,10 +148,15 @@ pub(crate) enum Test {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Function {
     Role,
+    Group,
+    Team,
+    LeadOf,
+    OnDuty,
     Person,
     DeputyOf,
     ManagerOf,
     UsersOf,
+    Customer,
     Money,
 }
 
@@ -353,12 +358,36 @@ pub(crate) static TESTS: [Entry<Test>; 2] = [
 ];
 
 /// All functions.
-pub(crate) static FUNCTIONS: [Entry<Function>; 6] = [
+pub(crate) static FUNCTIONS: [Entry<Function>; 11] = [
     entry(
         "role",
         Function::Role,
         (1, 1),
         "role('legal'): everybody who holds the role",
+    ),
+    entry(
+        "group",
+        Function::Group,
+        (1, 1),
+        "group('partners'): everybody in the group",
+    ),
+    entry(
+        "team",
+        Function::Team,
+        (1, 1),
+        "team('brand'): everybody in the team",
+    ),
+    entry(
+        "lead_of",
+        Function::LeadOf,
+        (1, 1),
+        "lead_of('brand'): who leads the team",
+    ),
+    entry(
+        "on_duty",
+        Function::OnDuty,
+        (1, 1),
+        "on_duty('it-ops'): who is on duty now, or stands in for him",
     ),
     entry(
         "person",
@@ -383,6 +412,13 @@ pub(crate) static FUNCTIONS: [Entry<Function>; 6] = [
         Function::UsersOf,
         (1, 1),
         "users_of(asset.id): everybody in whose documents the asset is, as the register knows",
+    ),
+    entry(
+        "customer",
+        Function::Customer,
+        (1, 1),
+        "customer(mail.to): the one customer whom these addresses mean; absent when nobody or \
+         several are in the register",
     ),
     entry(
         "money",

@@ -10,7 +10,7 @@ use super::expr::EvalError;
 use super::money::Money;
 use super::scope::{Scope, TEXT_MAX};
 use super::values::{Sort, as_instant};
-use super::{filters, who};
+use super::{customers, filters, who};
 
 /// Why there is no value: the offset in the expression, until the place in the file is known.
 #[derive(Clone, Debug)]
@@ -385,7 +385,10 @@ fn called(function: Function, arguments: &Arguments, at: usize, scope: &Scope) -
     };
     let value = work_out(first, scope)?;
     match function {
-        Function::Role => who::role(&value, at, scope),
+        Function::Role | Function::Group | Function::Team | Function::LeadOf | Function::OnDuty => {
+            who::called(function, &value, at, scope)
+        }
+        Function::Customer => Ok(customers::customer(&value, scope)),
         Function::Person => who::person(&value, at, scope),
         Function::DeputyOf => who::deputies(&value, at, scope),
         Function::ManagerOf => who::managers(&value, at, scope),

@@ -6,6 +6,7 @@
 
 pub(crate) mod ast;
 mod calls;
+mod customers;
 mod display;
 mod eval;
 mod expr;
@@ -26,6 +27,7 @@ mod values;
 mod who;
 mod words;
 
+pub use customers::{CUSTOMERS_MAX, Customers, addresses_in};
 pub(crate) use expr::Part;
 pub use expr::{EvalError, Expr, Text};
 pub(crate) use keep::{kept, person_of, restored};
@@ -38,6 +40,7 @@ pub(crate) use unseen::{plainly, visible};
 pub(crate) use values::{PERSON_FIELDS, as_instant};
 pub use values::{instant_value, it_value, json_of, money_value, person_value, value_of};
 pub use who::PersonOrAddress;
+pub(crate) use who::names_meant;
 pub use words::Language;
 pub(crate) use words::{in_language, main_tag};
 

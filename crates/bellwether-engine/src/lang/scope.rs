@@ -11,6 +11,7 @@ use bellwether_model::time::Time;
 use jiff::tz::TimeZone;
 use minijinja::Value;
 
+use super::customers::Customers;
 use super::eval::{Fault, truthy, work_out};
 use super::expr::{EvalError, Expr, Part, Text};
 use super::lookups::Lookups;
@@ -28,6 +29,8 @@ const LETS_DEEP_MAX: u32 = 16;
 pub struct World {
     /// The people.
     pub directory: Arc<Directory>,
+    /// The customers whom the events of this turn name.
+    pub customers: Arc<Customers>,
     /// The time, in flow time.
     pub now: Time,
     /// What expressions look up in the store.

@@ -99,6 +99,7 @@ fn scope_of(lets: &[(&str, &str)]) -> Scope {
             },
             crate::store::Answer::People(vec!["alice".to_owned(), "bob".to_owned()]),
         )])),
+        ..World::default()
     });
     let data = value_of(&event.data);
     Scope::of_value(&flow(lets), &inputs, &event, data, Some("came"), world)

@@ -1,13 +1,17 @@
 //! From values to people: persons, ids, addresses, and the plain words that owners type into tables
 //! (`role legal`, `manager of sender`). Who may decide is not settled here.
 
-use bellwether_model::directory::{Person, PersonId};
+use std::collections::BTreeMap;
+
+use bellwether_model::directory::{Directory, Person, PersonId};
 use minijinja::Value;
 
+use super::ast::Function;
 use super::eval::{Fault, Worked};
-use super::scope::Scope;
+use super::scope::{Scope, World};
 use super::values::{PersonValue, Sort, person_value};
 use crate::store::{Answer, Query};
+use crate::yaml::near::nearest;
 
 /// The most people that one expression may mean.
 const PEOPLE_MAX: usize = 10_000;
@@ -59,8 +63,8 @@ fn collect(value: &Value, scope: &Scope, out: &mut Vec<PersonId>, missing: &mut 
             let id = value
                 .downcast_object_ref::<PersonValue>()
                 .map(|person| person.id.clone());
-            match id.filter(|id| directory.person(id).is_some()) {
-                Some(id) => add(id, out),
+            match id.and_then(|id| directory.successor(&id)) {
+                Some(person) => add(person.id.clone(), out),
                 None => missing.push(value.to_string()),
             }
         }
@@ -108,25 +112,27 @@ fn add(id: PersonId, out: &mut Vec<PersonId>) {
     }
 }
 
-/// `role legal`, `manager of sender`, `deputy of alice`, `person alice`, `alice`, an address,
-/// `sender`. None when the words mean nobody.
+/// `role legal`, `group partners`, `team brand`, `lead of team brand`, `on duty it-ops`,
+/// `manager of sender`, `deputy of alice`, `person alice`, `alice`, an address, `sender`. None when
+/// the words mean nobody.
 fn in_words(words: &str, scope: &Scope, deep: u8) -> Option<Vec<PersonId>> {
     let world = scope.world();
     let directory = &world.directory;
     let deep = deep.checked_sub(1)?;
-    if let Some(role) = prefixed(words, "role ") {
-        let ids = directory.in_role(role).into_iter();
-        return Some(ids.map(|person| person.id.clone()).collect());
+    for (prefix, function, _) in MANY {
+        if let Some(name) = prefixed(words, prefix) {
+            return Some(ids(&many(function, name, scope)));
+        }
     }
     if let Some(of) = prefixed(words, "manager of ") {
         let ids = in_words(of, scope, deep)?;
-        let manager = |id: PersonId| directory.person(&id)?.manager.clone();
-        return Some(known(ids.into_iter().filter_map(manager), scope));
+        let managers = ids.iter().filter_map(|id| manager(id, scope));
+        return Some(managers.map(|person| person.id.clone()).collect());
     }
     if let Some(of) = prefixed(words, "deputy of ") {
         let ids = in_words(of, scope, deep)?;
         let deputy = |id: PersonId| Some(directory.deputy_of(&id, world.now)?.id.clone());
-        return Some(known(ids.into_iter().filter_map(deputy), scope));
+        return Some(ids.into_iter().filter_map(deputy).collect());
     }
     let name = prefixed(words, "person ").unwrap_or(words);
     if name.eq_ignore_ascii_case("sender") {
@@ -135,16 +141,87 @@ fn in_words(words: &str, scope: &Scope, deep: u8) -> Option<Vec<PersonId>> {
     Some(vec![one(name, scope)?.id.clone()])
 }
 
+/// Words that mean many people by one name: how they begin, the function that says the same, and
+/// why it may mean nobody. `lead of ` stands after the longer form of the same.
+const MANY: [(&str, Function, &str); 6] = [
+    ("role ", Function::Role, "nobody holds the role"),
+    ("group ", Function::Group, "nobody is in the group"),
+    ("team ", Function::Team, "nobody is in the team"),
+    ("lead of team ", Function::LeadOf, "nobody leads the team"),
+    ("lead of ", Function::LeadOf, "nobody leads the team"),
+    (
+        "on duty ",
+        Function::OnDuty,
+        "nobody is on duty in the rota",
+    ),
+];
+
+/// The people whom such words mean.
+fn many<'a>(function: Function, name: &str, scope: &'a Scope) -> Vec<&'a Person> {
+    let World { directory, now, .. } = &**scope.world();
+    match function {
+        Function::Role => directory.in_role(name),
+        Function::Group => directory.in_group(name, *now),
+        Function::Team => directory.in_team(name),
+        Function::LeadOf => directory.lead_of(name).into_iter().collect(),
+        Function::OnDuty => directory.on_duty(name, *now).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What is called like that, for suggestions.
+pub(crate) fn names_for(function: Function, directory: &Directory) -> Vec<&str> {
+    fn keys<T>(all: &BTreeMap<String, T>) -> Vec<&str> {
+        all.keys().map(String::as_str).collect()
+    }
+    match function {
+        Function::Role => directory.roles(),
+        Function::Group => keys(&directory.groups),
+        Function::Team => directory.team_names(),
+        Function::LeadOf => keys(&directory.teams),
+        Function::OnDuty => keys(&directory.rotas),
+        _ => keys(&directory.people),
+    }
+}
+
+/// The name in plain words and the names that it may be; None for words that need an event.
+pub(crate) fn names_meant<'a, 'd>(
+    words: &'a str,
+    directory: &'d Directory,
+) -> Option<(&'a str, Vec<&'d str>)> {
+    for (prefix, function, _) in MANY {
+        if let Some(name) = prefixed(words, prefix) {
+            return Some((name, names_for(function, directory)));
+        }
+    }
+    let of_somebody = ["manager of ", "deputy of "];
+    if words.eq_ignore_ascii_case("sender")
+        || of_somebody.iter().any(|p| prefixed(words, p).is_some())
+    {
+        return None;
+    }
+    let name = prefixed(words, "person ").unwrap_or(words);
+    let mut known = names_for(Function::Person, directory);
+    known.extend(directory.people.values().map(|person| person.name.as_str()));
+    (!name.is_empty()).then_some((name, known))
+}
+
+fn ids(people: &[&Person]) -> Vec<PersonId> {
+    people.iter().map(|person| person.id.clone()).collect()
+}
+
+/// Who leads somebody now: when his manager left, that one's manager.
+fn manager<'a>(id: &str, scope: &'a Scope) -> Option<&'a Person> {
+    let directory = &scope.world().directory;
+    let manager = directory.people.get(id)?.manager.as_deref()?;
+    directory.successor(manager)
+}
+
 fn prefixed<'a>(words: &'a str, prefix: &str) -> Option<&'a str> {
     let start = words.get(..prefix.len())?;
     start
         .eq_ignore_ascii_case(prefix)
         .then(|| words[prefix.len()..].trim())
-}
-
-fn known(ids: impl Iterator<Item = PersonId>, scope: &Scope) -> Vec<PersonId> {
-    let directory = &scope.world().directory;
-    ids.filter(|id| directory.person(id).is_some()).collect()
 }
 
 /// The person who sent the mail that the event brought.
@@ -157,9 +234,20 @@ fn sender(scope: &Scope) -> Option<&Person> {
 fn one<'a>(name: &str, scope: &'a Scope) -> Option<&'a Person> {
     let directory = &scope.world().directory;
     if name.contains('@') {
-        return directory.by_email(address(name));
+        let address = address(name);
+        // Owners name people who leave one day: then it is their manager's.
+        let left = || {
+            directory
+                .people
+                .values()
+                .find(|left| left.has_email(address))
+        };
+        let known = directory.by_email(address);
+        return known.or_else(|| directory.successor(&left()?.id));
     }
-    let known = directory.person(name).or_else(|| directory.by_name(name));
+    let known = directory
+        .successor(name)
+        .or_else(|| directory.by_name(name));
     known.or_else(|| directory.by_outside(scope.source(), name))
 }
 
@@ -177,15 +265,24 @@ fn persons(ids: &[PersonId], scope: &Scope) -> Vec<Value> {
     found.map(person_value).collect()
 }
 
-pub(crate) fn role(value: &Value, at: usize, scope: &Scope) -> Worked {
-    let name = value
-        .as_str()
-        .ok_or_else(|| Fault::new(at, "role( ) takes the role's name as a text"))?;
-    let people = scope.world().directory.in_role(name);
+/// `role( )`, `group( )`, `team( )`, `lead_of( )` and `on_duty( )`.
+pub(crate) fn called(function: Function, value: &Value, at: usize, scope: &Scope) -> Worked {
+    let row = MANY.iter().find(|(_, known, _)| *known == function);
+    let (prefix, _, nobody) = row.copied().unwrap_or(MANY[0]);
+    let name = value.as_str().ok_or_else(|| {
+        let message = format!(
+            "{}( ) takes a name as a text",
+            prefix.trim().replace(' ', "_")
+        );
+        Fault::new(at, message)
+    })?;
+    let people = many(function, name, scope);
     if people.is_empty() {
-        let words = format!("role {name}");
-        let message = format!("nobody holds the role {name}");
-        return Err(Fault::unknown(at, message, vec![words]));
+        let near = nearest(name, names_for(function, &scope.world().directory));
+        let hint = near.filter(|near| !near.eq_ignore_ascii_case(name));
+        let hint = hint.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        let message = format!("{nobody} {name}{hint}");
+        return Err(Fault::unknown(at, message, vec![format!("{prefix}{name}")]));
     }
     Ok(Value::from(
         people.into_iter().map(person_value).collect::<Vec<_>>(),
@@ -226,12 +323,8 @@ pub(crate) fn deputies(value: &Value, at: usize, scope: &Scope) -> Worked {
 }
 
 pub(crate) fn managers(value: &Value, at: usize, scope: &Scope) -> Worked {
-    let directory = &scope.world().directory;
     let ids = resolved(value, at, scope)?;
-    let managers = ids
-        .iter()
-        .filter_map(|id| directory.person(id)?.manager.as_deref())
-        .filter_map(|id| directory.person(id));
+    let managers = ids.iter().filter_map(|id| manager(id, scope));
     Ok(Value::from(managers.map(person_value).collect::<Vec<_>>()))
 }
 

@@ -252,7 +252,9 @@ impl Engine {
     ) -> Result<Caused, IntakeError> {
         let store = |error: StoreError| IntakeError::Store(error.to_string());
         let now = event.received_at;
-        let world = self.world(setup, now);
+        let asks = setup.flows.asks_customers();
+        let world = self.world_of(setup, now, asks, &[event]).await;
+        let world = world.map_err(store)?;
         let matches = setup.flows.matches(&event.envelope, &world);
         let mut caused = Caused {
             matched: u16::try_from(matches.hits.len()).unwrap_or(u16::MAX),

@@ -9,6 +9,7 @@ mod claims;
 mod codes;
 mod conclude;
 mod connections;
+mod customers;
 mod dispatch;
 mod feed;
 mod hosted;

@@ -16,7 +16,7 @@ use super::prepare::{Prepared, Taker, event_input};
 use super::{Engine, Program, Setup, reduce};
 use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
 use crate::flow::gatherers;
-use crate::lang::{LOOKUPS_MAX, Lookups, Scope, World};
+use crate::lang::{Customers, LOOKUPS_MAX, Lookups, Scope, World, addresses_in};
 use crate::store::{
     Answer, CellStatus, EffectRow, EventRef, Member, Query, Snapshot, StoreError, Verdict,
 };
@@ -68,12 +68,12 @@ impl From<StoreError> for NoTurn {
 }
 
 impl Engine {
-    /// The world of a turn.
+    /// The world of a turn, without customers.
     pub(crate) fn world(&self, setup: &Setup, now: Time) -> Arc<World> {
         Arc::new(World {
             directory: Arc::clone(&setup.directory),
             now,
-            lookups: Arc::default(),
+            ..World::default()
         })
     }
 
@@ -86,10 +86,57 @@ impl Engine {
         let mut known = world.lookups.known().to_vec();
         known.extend(missing.into_iter().zip(answers));
         Ok(Arc::new(World {
-            directory: Arc::clone(&world.directory),
-            now: world.now,
             lookups: Arc::new(Lookups::of(known)),
+            ..world.clone()
         }))
+    }
+
+    /// The world of a turn in which these events matter. Customers are looked up only when a flow
+    /// asks for them.
+    pub(crate) async fn world_of(
+        &self,
+        setup: &Setup,
+        now: Time,
+        asks: bool,
+        events: &[&Event],
+    ) -> Result<Arc<World>, StoreError> {
+        let addresses = events.iter().filter(|_| asks);
+        let addresses = addresses.flat_map(|event| addresses_in(&event.envelope.data));
+        let queries: Vec<Query> = addresses
+            .map(|address| Query::Customer { address })
+            .collect();
+        if queries.is_empty() {
+            return Ok(self.world(setup, now));
+        }
+        let mut customers = Customers::new();
+        for answer in self.store().answer(&queries).await? {
+            if let Answer::Customer(Some(customer)) = answer {
+                customers.insert(customer.address.clone(), customer);
+            }
+        }
+        Ok(Arc::new(World {
+            directory: Arc::clone(&setup.directory),
+            customers: Arc::new(customers),
+            now,
+            ..World::default()
+        }))
+    }
+
+    /// The world of a turn of a case that an event opened.
+    async fn world_about(
+        &self,
+        setup: &Setup,
+        now: Time,
+        program: &Program,
+        opened_by: &Event,
+        about: &About<'_>,
+    ) -> Result<Arc<World>, StoreError> {
+        let mut events = vec![opened_by];
+        if let About::Again(event) | About::Addressed(event, _) = *about {
+            events.push(event);
+        }
+        let asks = program.flow.asks_customers();
+        self.world_of(setup, now, asks, &events).await
     }
 
     /// The program of a cell: the version that it began with.
@@ -131,7 +178,9 @@ impl Engine {
             Ok(state) => {
                 let past = self.past(&state).await?;
                 let lines = self.lines_of(snapshot, about, &program).await?;
-                let mut world = self.world(setup, now);
+                let mut world = self
+                    .world_about(setup, now, &program, opened_by, about)
+                    .await?;
                 let input = match *about {
                     About::Again(event) => Input::Again(event),
                     About::Addressed(event, effect) => Input::Addressed(event, effect),

@@ -1,11 +1,13 @@
 //! What the web sees of the engine: plain values and traits, no concrete part. The binary builds
 //! one [`App`] and passes it on; there is nothing global.
 
+mod directory;
 mod hosted;
 mod intake;
 mod live;
 mod people;
 
+pub use directory::{Directories, NotChanged};
 pub use hosted::{
     Ask, Card, CardState, ChoiceView, CodeChecked, CodeSent, Fact, Hosted, HostedError, OpenGrade,
     Press, Pressed, Row, Visitor,
@@ -58,6 +60,9 @@ pub struct WebSettings {
     pub console_url: String,
     /// The token of the internal listener; empty: loopback callers are `admin(local)`.
     pub token: Secret,
+    /// The token of the system that keeps people here by SCIM; empty: nobody may. It opens nothing
+    /// else.
+    pub scim_token: Secret,
     /// Host names that are accepted in `Host:` besides loopback names.
     pub hosts: Vec<String>,
     /// The address of the stand-ins' page, in the demo.
@@ -75,6 +80,8 @@ pub struct App {
     pub connections: Arc<dyn Connections>,
     /// The pages behind a push's link.
     pub hosted: Arc<dyn Hosted>,
+    /// The directory and the register of customers, with the right to change them.
+    pub directory: Arc<dyn Directories>,
     /// The register of usages, and who the users of other systems are.
     pub people: Arc<dyn People>,
     /// Lists.

@@ -1,6 +1,7 @@
 //! The engine's only door to durable state, as three traits: [`Store`] (whole turns), [`Views`]
 //! (lists for people, read pool only) and [`Registry`] (versioned documents). No SQL here.
 
+mod customer;
 mod effect;
 mod inlet;
 mod refusal;
@@ -9,6 +10,7 @@ mod registry;
 mod views;
 mod write;
 
+pub use customer::{CustomerCounts, CustomerQuery, CustomerRow, CustomerWrite};
 pub use effect::{EffectRow, EffectState, EffectUpdate, EffectWrite};
 pub use inlet::{InletState, InletStep, LedgerState, LedgerWrite};
 pub use refusal::{OTHER, REASONS_MAX, RefusalCount, RefusalSample, Refusals, SAMPLES_MAX};
@@ -26,7 +28,7 @@ pub use write::{CellStatus, DeadLetterWrite, EventWrite, ItemWrite, Member, Turn
 use std::fmt::Debug;
 
 use bellwether_model::BoxFuture;
-use bellwether_model::directory::PersonId;
+use bellwether_model::directory::{Customer, PersonId};
 use bellwether_model::event::{Alias, Event, Position};
 use bellwether_model::id::{CellId, EffectId, Id};
 use bellwether_model::time::{Millis, Time};
@@ -169,6 +171,11 @@ pub enum Query {
         /// The asset's id.
         asset: String,
     },
+    /// A customer.
+    Customer {
+        /// His address in small letters.
+        address: String,
+    },
 }
 
 /// The answer to a [`Query`].
@@ -180,6 +187,8 @@ pub enum Answer {
     Counter(u64),
     /// To `UsersOf`: each once, in order; users whom nobody knows are left out.
     People(Vec<PersonId>),
+    /// To `Customer`: None when nobody has that address.
+    Customer(Option<Customer>),
 }
 
 /// Durable state of the engine. One implementation per database, one conformance suite for all.

@@ -5,6 +5,8 @@
 use bellwether_model::directory::PersonId;
 use bellwether_model::time::Time;
 
+use super::customer::CustomerWrite;
+
 /// The most characters of an asset, a user or a connection in the register.
 pub const NAME_MAX: usize = 256;
 /// The most characters of a document's name or path.
@@ -81,6 +83,8 @@ pub enum RegisterWrite {
     Known(Mapping),
     /// Which person he might be. Shown, never used.
     Proposed(Proposal),
+    /// A customer, or that there is one no longer.
+    Customer(CustomerWrite),
 }
 
 /// Somebody uses an asset in a document, or no longer does.

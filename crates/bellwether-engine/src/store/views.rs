@@ -10,7 +10,10 @@ use bellwether_model::time::Time;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CellStatus, EffectRow, Identity, IdentityQuery, StoreError, UsageQuery, UsageRow};
+use super::{
+    CellStatus, CustomerCounts, CustomerQuery, CustomerRow, EffectRow, Identity, IdentityQuery,
+    StoreError, UsageQuery, UsageRow,
+};
 use crate::decide::Waiting;
 
 /// A page of a list.
@@ -254,6 +257,15 @@ pub trait Views: Send + Sync + Debug {
     /// The users of other systems and the people they are. Read from the register itself (no lag).
     fn identities(&self, query: IdentityQuery)
     -> BoxFuture<'_, Result<Page<Identity>, StoreError>>;
+
+    /// Customers, in order of address. Read from the register itself (no lag).
+    fn customers(
+        &self,
+        query: CustomerQuery,
+    ) -> BoxFuture<'_, Result<Page<CustomerRow>, StoreError>>;
+
+    /// How many customers there are, and how many may be reached.
+    fn customer_counts(&self) -> BoxFuture<'_, Result<CustomerCounts, StoreError>>;
 
     /// The overview's numbers.
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;

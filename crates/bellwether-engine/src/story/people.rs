@@ -1,7 +1,10 @@
 //! The people of stories: whom a flow's tests may speak of without introducing them. A story
 //! changes them, or adds others, with `people:`.
 
-use bellwether_model::directory::{Directory, Person};
+use std::collections::BTreeMap;
+
+use bellwether_model::directory::{Directory, Group, Moment, Person, Rota, Team};
+use jiff::civil::Weekday;
 use serde_json::Value as Json;
 
 /// Whose zone a story's times are in unless they say another.
@@ -86,14 +89,53 @@ pub fn directory() -> Directory {
         deputy: optional(row.deputy),
         ..somebody(row.id)
     };
-    Directory {
+    let mut directory = Directory {
         version: 1,
         people: ROWS
             .iter()
             .map(|row| (row.id.to_owned(), person(row)))
             .collect(),
         owner: Some("ivan".to_owned()),
+        groups: BTreeMap::from([("partners".to_owned(), partners())]),
+        teams: BTreeMap::from([("brand".to_owned(), brand())]),
+        rotas: BTreeMap::from([("it-ops".to_owned(), it_ops())]),
         ..Directory::default()
+    };
+    for id in ["maria", "lena"] {
+        if let Some(person) = directory.people.get_mut(id) {
+            person.team = Some("brand".to_owned());
+        }
+    }
+    directory.settle();
+    directory
+}
+
+/// The group `partners`.
+fn partners() -> Group {
+    Group {
+        members: vec!["paul".to_owned()],
+        ..Group::default()
+    }
+}
+
+/// The team `brand`: Maria, who leads it, and Lena.
+fn brand() -> Team {
+    Team {
+        lead: Some("maria".to_owned()),
+        ..Team::default()
+    }
+}
+
+/// The rota `it-ops`: Ivan in the week of 2 March 2026, then Dora, and so on; they change on
+/// Mondays at nine.
+fn it_ops() -> Rota {
+    let (day, time) = (Some(Weekday::Monday), jiff::civil::time(9, 0, 0, 0));
+    Rota {
+        zone: ZONE.to_owned(),
+        hand_over: vec![Moment { day, time }],
+        members: vec!["ivan".to_owned(), "dora".to_owned()],
+        start: Some(jiff::civil::date(2026, 3, 2)),
+        ..Rota::default()
     }
 }
 

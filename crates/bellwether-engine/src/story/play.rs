@@ -229,10 +229,8 @@ impl Play<'_> {
                     continue;
                 };
                 let from = now.timestamp().to_zoned(person.time_zone()).date();
-                person.away.push(bellwether_model::directory::Away {
-                    from,
-                    until: *until,
-                });
+                let away = bellwether_model::directory::Away::new(from, *until);
+                person.away.push(away);
             }
         });
     }

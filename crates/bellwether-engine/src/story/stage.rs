@@ -150,6 +150,7 @@ impl Stage {
     /// Other people from now on.
     pub fn change_people(&mut self, change: impl FnOnce(&mut Directory)) {
         change(&mut self.directory);
+        self.directory.settle();
         self.directory.version += 1;
         self.set_up();
     }

@@ -1,14 +1,14 @@
 //! Inlets: cursor, hint and ledger of a polled source. Cursor and new ids move in one transaction;
 //! counts are kept beside the ledger so that nobody scans it.
 
-use bellwether_engine::store::{InletState, InletStep, LedgerState, LedgerWrite};
+use bellwether_engine::store::{InletState, InletStep, LedgerCounts, LedgerState, LedgerWrite};
 use bellwether_model::time::Time;
 use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::book::Book;
 use super::member::MATCHED;
 use super::read::{int, uint};
-use super::refusal;
+use super::{refusal, views};
 
 /// The most ids that one `Pending` step returns.
 const PENDING_MAX: usize = 1000;
@@ -248,4 +248,36 @@ fn missing(conn: &Connection, id: Option<i64>, ids: &[String]) -> Result<Vec<Str
         }
     }
     Ok(missing)
+}
+
+/// The ledger of a connection in numbers.
+pub(super) fn counts(conn: &Connection, connection: &str) -> Result<LedgerCounts> {
+    let mut counts = LedgerCounts::default();
+    let Some(Some(id)) = views::word(conn, Some(&connection.to_owned()))? else {
+        return Ok(counts);
+    };
+    let mut statement =
+        conn.prepare_cached("SELECT state, n FROM ledger_count WHERE connection = ?1")?;
+    let mut rows = statement.query([id])?;
+    while let Some(row) = rows.next()? {
+        let (column, n) = (row.get::<_, u8>(0)?, uint(row, 1)?);
+        if column == MATCHED {
+            counts.matched = n;
+            continue;
+        }
+        match LedgerState::ALL.get(usize::from(column)) {
+            Some((LedgerState::Pending, _)) => counts.pending = n,
+            Some((LedgerState::Event, _)) => counts.received = n,
+            Some((LedgerState::Ignored, _)) => counts.ignored = n,
+            Some((LedgerState::Failed, _)) => counts.failed = n,
+            Some((LedgerState::Gone, _)) => counts.gone = n,
+            None => {}
+        }
+    }
+    counts.unmatched = counts.received.saturating_sub(counts.matched);
+    let inlet = look(conn, connection, &InletStep::Look)?;
+    counts.gaps = inlet.gaps;
+    counts.cursor = inlet.cursor;
+    counts.counted_at = inlet.counted_at;
+    Ok(counts)
 }

@@ -3,6 +3,7 @@
 
 mod book;
 mod change;
+mod customer;
 mod effect;
 mod inlet;
 mod lease;

@@ -15,6 +15,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 use serde::de::DeserializeOwned;
 
+use super::customer;
 use super::effect::role_of;
 use super::member::Extra;
 use super::register;
@@ -273,6 +274,7 @@ pub(super) fn answer(conn: &Connection, queries: &[Query]) -> Result<Vec<Answer>
                 .optional()
                 .map(|n| Answer::Counter(n.unwrap_or(0))),
             Query::UsersOf { asset } => register::users_of(conn, asset).map(Answer::People),
+            Query::Customer { address } => customer::of(conn, address).map(Answer::Customer),
         })
         .collect()
 }

@@ -11,6 +11,7 @@ use bellwether_model::time::Time;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result, Row, params_from_iter};
 
+use super::customer;
 use super::member;
 use super::read::{cap, int, uint};
 use super::registry;
@@ -31,7 +32,8 @@ pub(super) fn is_full(conn: &Connection, changes: &[RegisterWrite]) -> Result<bo
     // Rows are never deleted one by one, so the highest number is how many there are.
     let mut most = conn.prepare_cached(
         "SELECT max((SELECT coalesce(max(number), 0) FROM usage),
-                    (SELECT coalesce(max(number), 0) FROM identity))",
+                    (SELECT coalesce(max(number), 0) FROM identity),
+                    (SELECT coalesce(max(number), 0) FROM customer))",
     )?;
     let most: i64 = most.query_row([], |row| row.get(0))?;
     Ok(most.saturating_add(new) > ROWS_MAX)
@@ -55,11 +57,16 @@ pub(super) fn letter(member: &Member, here: Option<Position>) -> DeadLetterWrite
 /// Writes changes within the running transaction.
 pub(super) fn write(conn: &Connection, changes: &[RegisterWrite]) -> Result<()> {
     let mut mapped: Vec<&Mapping> = Vec::new();
+    let mut customers = Vec::new();
     for change in changes {
         match change {
             RegisterWrite::Usage(usage) => write_usage(conn, usage)?,
             RegisterWrite::Sighted(sighting) => sight(conn, sighting)?,
             RegisterWrite::Proposed(proposal) => propose(conn, proposal)?,
+            RegisterWrite::Customer(write) => {
+                customer::write(conn, write)?;
+                customers.push(write);
+            }
             RegisterWrite::Known(mapping) => {
                 map(conn, mapping)?;
                 mapped.push(mapping);
@@ -69,6 +76,10 @@ pub(super) fn write(conn: &Connection, changes: &[RegisterWrite]) -> Result<()> 
     // One row for all of them: whose they are stands in the list itself, which may be erased.
     if let Some(last) = mapped.last() {
         let what = format!("map {} users of other systems", mapped.len());
+        registry::audit(conn, &registry::By::of(&last.by, last.at), what)?;
+    }
+    if let Some(last) = customers.last() {
+        let what = format!("put {} customers", customers.len());
         registry::audit(conn, &registry::By::of(&last.by, last.at), what)?;
     }
     Ok(())

@@ -3,9 +3,9 @@
 
 use bellwether_engine::decide::{RunState, Waiting};
 use bellwether_engine::store::{
-    DeadLetterRow, EventQuery, Identity, IdentityQuery, LedgerCounts, LedgerState, ListQuery,
-    NotificationRow, Overview, Page, RunDetail, RunRow, StoreError, TurnRow, UsageQuery, UsageRow,
-    Views,
+    CustomerCounts, CustomerQuery, CustomerRow, DeadLetterRow, EventQuery, Identity, IdentityQuery,
+    LedgerCounts, ListQuery, NotificationRow, Overview, Page, RunDetail, RunRow, StoreError,
+    TurnRow, UsageQuery, UsageRow, Views,
 };
 use bellwether_model::BoxFuture;
 use bellwether_model::event::Event;
@@ -14,10 +14,9 @@ use bellwether_model::time::Time;
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 use serde_json::Value;
 
-use super::member::MATCHED;
 use super::project::{BLOCK, total};
 use super::read::{self, EVENT, cap, event_row, parse, uint};
-use super::{Database, notices, register, turn};
+use super::{Database, customer, inlet, notices, register, turn};
 
 /// The most rows on a page.
 pub(super) const PAGE_MAX: usize = 1000;
@@ -77,7 +76,7 @@ impl Views for Database {
         connection: &'a str,
     ) -> BoxFuture<'a, std::result::Result<LedgerCounts, StoreError>> {
         let connection = connection.to_owned();
-        Box::pin(self.point(move |conn| ledger(conn, &connection)))
+        Box::pin(self.point(move |conn| inlet::counts(conn, &connection)))
     }
 
     fn usages(
@@ -92,6 +91,17 @@ impl Views for Database {
         query: IdentityQuery,
     ) -> BoxFuture<'_, std::result::Result<Page<Identity>, StoreError>> {
         Box::pin(self.list(move |conn| register::identities(conn, &query)))
+    }
+
+    fn customers(
+        &self,
+        query: CustomerQuery,
+    ) -> BoxFuture<'_, Result<Page<CustomerRow>, StoreError>> {
+        Box::pin(self.list(move |conn| customer::customers(conn, &query)))
+    }
+
+    fn customer_counts(&self) -> BoxFuture<'_, Result<CustomerCounts, StoreError>> {
+        Box::pin(self.list(customer::counts))
     }
 
     fn overview(&self) -> BoxFuture<'_, std::result::Result<Overview, StoreError>> {
@@ -432,37 +442,6 @@ fn json_blob(row: &Row<'_>, column: usize) -> Result<Option<Value>> {
         return Ok(None);
     };
     parse(column, &String::from_utf8_lossy(&bytes)).map(Some)
-}
-
-fn ledger(conn: &Connection, connection: &str) -> Result<LedgerCounts> {
-    let mut counts = LedgerCounts::default();
-    let Some(Some(id)) = word(conn, Some(&connection.to_owned()))? else {
-        return Ok(counts);
-    };
-    let mut statement =
-        conn.prepare_cached("SELECT state, n FROM ledger_count WHERE connection = ?1")?;
-    let mut rows = statement.query([id])?;
-    while let Some(row) = rows.next()? {
-        let (column, n) = (row.get::<_, u8>(0)?, uint(row, 1)?);
-        if column == MATCHED {
-            counts.matched = n;
-            continue;
-        }
-        match LedgerState::ALL.get(usize::from(column)) {
-            Some((LedgerState::Pending, _)) => counts.pending = n,
-            Some((LedgerState::Event, _)) => counts.received = n,
-            Some((LedgerState::Ignored, _)) => counts.ignored = n,
-            Some((LedgerState::Failed, _)) => counts.failed = n,
-            Some((LedgerState::Gone, _)) => counts.gone = n,
-            None => {}
-        }
-    }
-    counts.unmatched = counts.received.saturating_sub(counts.matched);
-    let inlet = super::inlet::look(conn, connection, &bellwether_engine::store::InletStep::Look)?;
-    counts.gaps = inlet.gaps;
-    counts.cursor = inlet.cursor;
-    counts.counted_at = inlet.counted_at;
-    Ok(counts)
 }
 
 fn overview(conn: &Connection) -> Result<Overview> {

@@ -233,7 +233,7 @@ fn a_newer_schema_is_refused_with_the_release_that_it_needs() {
     let error = open(&format!("sqlite:{}", path.display())).unwrap_err();
     let expected = OpenError::TooNew {
         found: 7,
-        known: 5,
+        known: 6,
         release: "0.9.2".into(),
     };
     assert_eq!(error, expected);

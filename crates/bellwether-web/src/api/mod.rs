@@ -2,6 +2,8 @@
 //! on the wire are the model's own; words for people are the pages' business.
 
 mod connections;
+mod customers;
+mod directory;
 mod events;
 mod identities;
 mod lists;
@@ -10,6 +12,8 @@ mod runs;
 mod shape;
 mod usages;
 
+pub(crate) use customers::query as customer_query;
+pub(crate) use directory::{Duty, away, change, duty};
 pub(crate) use events::find as event_at;
 pub(crate) use lists::{RUN_WORDS, SETTLED_WORDS, notification_words};
 pub(crate) use live::Told;
@@ -56,8 +60,21 @@ pub(crate) fn routes() -> Router<Web> {
         )
         .route("/api/unresolved", get(identities::unresolved))
         .route("/api/unresolved/propose", post(identities::propose))
+        .route("/api/people/{id}/away", post(directory::put_away))
+        .route("/api/rotas/{name}/on-duty", get(directory::on_duty))
+        .route(
+            "/api/customers",
+            get(customers::list).post(customers::write),
+        )
+        .route("/api/customers/counts", get(customers::counts))
         .route("/api/live", get(live::stream))
         .route("/api/{*rest}", get(nothing).post(nothing))
+}
+
+/// Routes whose bodies may be whole directories.
+pub(crate) fn large_routes() -> Router<Web> {
+    let route = get(directory::show).post(directory::put);
+    Router::new().route("/api/directory", route)
 }
 
 /// Alive: the process answers.

@@ -4,16 +4,21 @@
 mod case;
 mod cases;
 mod connections;
+mod customers;
 mod events;
 mod flows;
 mod frame;
+mod groups;
 mod journal;
 mod not_delivered;
 mod notifications;
 mod overview;
 mod people;
+mod people_list;
+mod person;
 mod refusals;
 pub(crate) mod road;
+mod rotas;
 pub(crate) mod sign_in;
 mod story;
 mod theme;
@@ -41,7 +46,13 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/connections", get(connections::list))
         .route("/connections/{name}", get(connections::one))
         .route("/connections/{name}/{verb}", post(connections::verb))
-        .route("/people", get(people::page))
+        .route("/people", get(people_list::page))
+        .route("/people/person/{id}", get(person::page))
+        .route("/people/person/{id}/away", post(person::put_away))
+        .route("/people/groups", get(groups::page).post(groups::put))
+        .route("/people/rotas", get(rotas::page).post(rotas::put))
+        .route("/people/customers", get(customers::page))
+        .route("/people/unknown", get(people::page))
         .route("/people/map", post(people::map))
         .route("/people/propose", post(people::propose))
         .route("/people/usages", get(people::usages))

@@ -8,6 +8,7 @@ use bellwether_engine::store::{How, Identity, IdentityQuery, Page, UsageQuery, U
 use maud::{Markup, html};
 
 use super::frame::{Visit, back};
+use super::people_list::views;
 use crate::api::usage_query;
 use crate::guard::Posted;
 use crate::note::Note;
@@ -43,18 +44,14 @@ pub(crate) async fn page(State(web): State<Web>, visit: Visit, fields: Fields) -
         Err(problem) => return visit.problem(&problem),
     };
     visit.page(
-        "People",
+        "People of other systems",
         &html! {
-            nav.chips aria-label="Views" {
-                (chip("/people", !known, "not known yet"))
-                (chip("/people?status=known", known, "known"))
-                (chip("/people/usages", false, "who uses what"))
-            }
+            (views(if known { "/people/unknown?status=known" } else { "/people/unknown" }))
             @if known { (known_rows(&visit, &page)) } @else { (unknown(&visit, &page)) }
             @if let Some(after) = &page.next {
                 @let filter = if known { "status=known&" } else { "" };
                 nav.pager aria-label="Pages" {
-                    a href={ "/people?" (filter) "after=" (after) } { "Older" }
+                    a href={ "/people/unknown?" (filter) "after=" (after) } { "Older" }
                 }
             }
         },
@@ -207,10 +204,8 @@ pub(crate) async fn usages(State(web): State<Web>, visit: Visit, fields: Fields)
     visit.page(
         "Who uses what",
         &html! {
-            nav.chips aria-label="Views" {
-                (chip("/people", false, "not known yet"))
-                (chip("/people?status=known", false, "known"))
-                (chip("/people/usages", true, "who uses what"))
+            (views("/people/usages"))
+            nav.chips aria-label="Filters" {
                 @for (key, value) in filters(&query) {
                     (chip("/people/usages", true, &format!("{key} {} ×", short(value, SHOWN_MAX))))
                 }
@@ -338,9 +333,9 @@ pub(crate) async fn map(State(web): State<Web>, posted: Posted) -> Response {
         Err(error) => Note::with("refused", &error.to_string()),
     };
     let to = if said.is_empty() {
-        "/people?status=known"
+        "/people/unknown?status=known"
     } else {
-        "/people"
+        "/people/unknown"
     };
     back(to, Some(&note))
 }
@@ -350,5 +345,5 @@ pub(crate) async fn propose(State(web): State<Web>, _: Posted) -> Response {
         Ok(n) => Note::with("proposed", &n.to_string()),
         Err(error) => Note::with("refused", &error.to_string()),
     };
-    back("/people", Some(&note))
+    back("/people/unknown", Some(&note))
 }

@@ -162,7 +162,7 @@ pub(crate) async fn connect(
         head.push_str(line);
         head.push_str("\r\n");
     }
-    if method == "POST" {
+    if !body.is_empty() || method == "POST" {
         head.push_str(&format!("content-length: {}\r\n", body.len()));
     }
     head.push_str("\r\n");

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bellwether_engine::seam::*;
 use bellwether_engine::store::*;
+use bellwether_model::directory::Customer;
 use serde_json::json;
 
 use crate::refusals::refused;
@@ -21,7 +22,19 @@ fn h() -> String {
 
 /// A stand-in whose every text is hostile.
 pub(crate) fn hostile() -> Arc<Fake> {
-    let people = json!({ "people": { "alice": { "name": HOSTILE } } });
+    let about = json!({ "name": HOSTILE, "zone": "UTC", "roles": [HOSTILE], "team": HOSTILE,
+        "emails": [HOSTILE], "deputy": HOSTILE, "calendars": [HOSTILE] });
+    let rota =
+        json!({ "name": HOSTILE, "zone": "UTC", "hand_over": "Mon 09:00", "members": [HOSTILE] });
+    let people = json!({ "people": { "alice": about, "dora": { "name": HOSTILE } },
+        "groups": { HOSTILE: { "name": HOSTILE, "members": [HOSTILE] } },
+        "rotas": { HOSTILE: rota } });
+    let customer = Customer {
+        address: h(),
+        name: h(),
+        zone: h(),
+        ..Customer::default()
+    };
     let mut event = mail(4, HOSTILE, HOSTILE, 1);
     event.envelope.source = h();
     event.envelope.kind = h();
@@ -52,6 +65,7 @@ pub(crate) fn hostile() -> Arc<Fake> {
             ),
         ]),
         register: Mutex::new(register()),
+        customers: Mutex::new(vec![customer]),
         now: Mutex::new(now()),
         ..Fake::default()
     })

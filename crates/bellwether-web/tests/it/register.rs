@@ -168,7 +168,7 @@ async fn identities_are_listed_and_mapped_all_or_none() {
 #[tokio::test]
 async fn the_page_shows_who_is_not_known_and_takes_an_answer() {
     let server = start(morning(), "").await;
-    let page = server.get("/people").await.body;
+    let page = server.get("/people/unknown").await.body;
     for text in [
         "Carl Conrad",
         "may be Carl Conrad",
@@ -185,7 +185,7 @@ async fn the_page_shows_who_is_not_known_and_takes_an_answer() {
     let answer = send(server.internal, "POST", "/people/map", &form, &body).await;
     assert_eq!(
         (answer.status, answer.header("location")),
-        (303, Some("/people"))
+        (303, Some("/people/unknown"))
     );
     let mapped = lock(&server.fake.register).mapped.clone();
     assert_eq!(
@@ -200,7 +200,7 @@ async fn the_page_shows_who_is_not_known_and_takes_an_answer() {
         403
     );
     assert_eq!(lock(&server.fake.register).mapped.len(), 1);
-    let known = server.get("/people?status=known").await.body;
+    let known = server.get("/people/unknown?status=known").await.body;
     assert!(known.contains("Dora Dorn") && !known.contains("agency-user-7"));
     let uses = server.get("/people/usages?asset=logo-2026").await.body;
     assert!(
@@ -215,14 +215,14 @@ async fn an_empty_register_says_what_to_do() {
     let server = start(empty(), "").await;
     assert!(
         server
-            .get("/people")
+            .get("/people/unknown")
             .await
             .body
             .contains("Everybody whom other systems named")
     );
     assert!(
         server
-            .get("/people?status=known")
+            .get("/people/unknown?status=known")
             .await
             .body
             .contains("bellwether people import")

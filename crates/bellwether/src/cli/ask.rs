@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use bellwether_connectors::http::{HttpClient, Policy, Private};
-use bellwether_model::http::{Http as _, HttpRequest};
+use bellwether_model::http::{Http as _, HttpRequest, HttpResponse};
 use bellwether_model::secret::Secret;
 use serde_json::Value;
 
@@ -121,6 +121,21 @@ impl Server {
             .await
     }
 
+    /// What a POST of a JSON body answers; also when it is refused with a list of reasons.
+    ///
+    /// # Errors
+    /// As for [`Server::ask`].
+    pub(super) async fn post_or_refused(&self, path: &str, body: &Value) -> Result<Value, String> {
+        let request = HttpRequest::new("POST", self.at_path(path));
+        let request = request.body("application/json", body.to_string());
+        let answer = self.send(request).await?;
+        let read = serde_json::from_slice::<Value>(&answer.body).ok();
+        match read.filter(|body| answer.is_success() || body.get("refused").is_some()) {
+            Some(body) => Ok(body),
+            None => Err(unexpected(&answer)),
+        }
+    }
+
     /// Every entry of a list, page by page. The path has a query already.
     ///
     /// # Errors
@@ -146,7 +161,16 @@ impl Server {
         format!("{}{path}", self.url.trim_end_matches('/'))
     }
 
-    async fn call(&self, mut request: HttpRequest) -> Result<Value, String> {
+    async fn call(&self, request: HttpRequest) -> Result<Value, String> {
+        let answer = self.send(request).await?;
+        if !answer.is_success() {
+            return Err(unexpected(&answer));
+        }
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| format!("the server's answer is not JSON: {error}"))
+    }
+
+    async fn send(&self, mut request: HttpRequest) -> Result<HttpResponse, String> {
         let policy = Policy {
             allow_private: Private::Anywhere,
         };
@@ -156,17 +180,16 @@ impl Server {
             let bearer = format!("Bearer {}", self.token.expose());
             request = request.header("authorization", bearer);
         }
-        let answer = client.send(request).await.map_err(|failure| {
+        client.send(request).await.map_err(|failure| {
             format!(
                 "no server answers at {}: {failure}; is it running?",
                 self.url
             )
-        })?;
-        if !answer.is_success() {
-            let text = String::from_utf8_lossy(&answer.body).into_owned();
-            return Err(format!("the server answered {}: {text}", answer.status));
-        }
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| format!("the server's answer is not JSON: {error}"))
+        })
     }
+}
+
+fn unexpected(answer: &HttpResponse) -> String {
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    format!("the server answered {}: {text}", answer.status)
 }

@@ -101,6 +101,7 @@ impl Doctor {
                 public_url: config.public_url.clone(),
                 console_url: String::new(),
                 token: config.token.clone(),
+                scim_token: bellwether_model::secret::Secret::default(),
                 hosts: Vec::new(),
                 sandbox_url: None,
             },

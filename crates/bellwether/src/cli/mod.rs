@@ -6,6 +6,7 @@ mod connections;
 mod connector;
 mod demo;
 mod doctor;
+mod import;
 mod lint;
 mod people;
 mod runs;
@@ -55,6 +56,10 @@ enum Command {
     Runs(runs::Runs),
     /// Which people the users of other systems are, and those whom nobody knows yet.
     People(people::People),
+    /// Reads people or customers from a file, all of it or nothing.
+    Import(import::Import),
+    /// Writes the directory as a table or a file that can be imported again.
+    Export(import::Export),
     /// Who uses which asset in which document: lists and imports.
     Usages(usages::Usages),
     /// Reads which assets a folder of creative files uses.
@@ -98,6 +103,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Connections(all) => with_runtime(all.run()),
         Command::Runs(runs) => with_runtime(runs.run()),
         Command::People(people) => with_runtime(people.run()),
+        Command::Import(import) => with_runtime(import.run()),
+        Command::Export(export) => with_runtime(export.run()),
         Command::Usages(usages) => with_runtime(usages.run()),
         Command::ScanLinks(scan) => with_runtime(scan.run()),
         Command::Doctor(doctor) => with_runtime(doctor.run()),

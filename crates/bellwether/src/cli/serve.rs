@@ -91,6 +91,7 @@ async fn start(config: ServerConfig, lost: Lost) -> Result<Running, Failed> {
             public_url,
             console_url: address(&internal),
             token: config.token.clone(),
+            scim_token: config.scim_token.clone(),
             hosts: config.hosts.clone(),
             sandbox_url: None,
         },

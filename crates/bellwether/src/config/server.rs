@@ -44,6 +44,8 @@ pub(crate) struct ServerConfig {
     pub(crate) egress: Policy,
     /// The token of console and API.
     pub(crate) token: Secret,
+    /// The token of the system that keeps people here by SCIM.
+    pub(crate) scim_token: Secret,
     /// Further host names under which the console is reached.
     pub(crate) hosts: Vec<String>,
 }
@@ -89,11 +91,16 @@ impl ServerConfig {
         let egress = egress
             .map(|node| read_egress(node, problems))
             .unwrap_or_default();
-        let token = auth.map(|node| {
-            let mut reader = Reader::new(node, "auth", &["token"], problems);
-            Secret::new(reader.text("token").unwrap_or_default())
+        let (token, scim_token) = auth.map_or_else(Default::default, |node| {
+            let mut reader = Reader::new(node, "auth", &["token", "scim_token"], problems);
+            let mut secret = |key| Secret::new(reader.text(key).unwrap_or_default());
+            (secret("token"), secret("scim_token"))
         });
-        let token = token.unwrap_or_default();
+        if !scim_token.is_empty() && scim_token == token {
+            let message = "`token` and `scim_token` are the same";
+            let hint = "give the system that keeps people a token of its own: it opens less";
+            problems.push(Problem::error(node.place(), message).hint(hint));
+        }
         if !listen.ip().is_loopback() && token.is_empty() {
             let place = node.get("listen").map_or((1, 1), Node::place);
             problems.push(
@@ -114,6 +121,7 @@ impl ServerConfig {
             setup,
             egress,
             token,
+            scim_token,
             hosts,
         }
     }

@@ -12,7 +12,17 @@ use serde_json::{Map, Value};
 
 use super::{in_file, load};
 
-const KEYS: [&str; 5] = ["bellwether", "connections", "people", "owner", "flows"];
+const KEYS: [&str; 9] = [
+    "bellwether",
+    "connections",
+    "people",
+    "groups",
+    "teams",
+    "calendars",
+    "rotas",
+    "owner",
+    "flows",
+];
 /// How many effects of a connection may be in flight at most.
 const SLOTS_MAX: u64 = 1024;
 /// How long a connection's name may be, in bytes.
@@ -87,6 +97,7 @@ impl SetupFile {
             reader.get("people"),
             reader.get("flows"),
         );
+        let parts = ["groups", "teams", "calendars", "rotas"].map(|part| (part, reader.get(part)));
         for (key, node) in entries(connections) {
             check_name(&key, node, problems);
             if let Some(connection) = connection(node, problems) {
@@ -119,6 +130,14 @@ impl SetupFile {
             }
         }
         setup.directory.owner = owner;
+        for (part, node) in parts {
+            if let Some(node) = node {
+                named_part(&mut setup.directory, part, node, problems);
+            }
+        }
+        if problems.is_empty() {
+            whole(&mut setup.directory, node, problems);
+        }
         setup
     }
 }
@@ -154,6 +173,53 @@ fn connection(node: &Node, problems: &mut Vec<Problem>) -> Option<ConnectionConf
         settings,
         in_flight,
     })
+}
+
+/// Groups, teams, calendars or rotas, each under its name.
+fn named_part(directory: &mut Directory, part: &str, node: &Node, problems: &mut Vec<Problem>) {
+    fn read<T: serde::de::DeserializeOwned>(
+        all: &mut BTreeMap<String, T>,
+        node: &Node,
+        problems: &mut Vec<Problem>,
+    ) {
+        for (name, node) in entries(Some(node)) {
+            match serde_json::from_value(node.json()) {
+                Ok(one) => drop(all.insert(name, one)),
+                Err(error) => {
+                    let message = format!("{name}: {error}");
+                    problems.push(Problem::error(node.place(), message));
+                }
+            }
+        }
+    }
+    match part {
+        "groups" => read(&mut directory.groups, node, problems),
+        "teams" => read(&mut directory.teams, node, problems),
+        "calendars" => read(&mut directory.calendars, node, problems),
+        _ => read(&mut directory.rotas, node, problems),
+    }
+}
+
+/// What is wrong with groups, rotas and the like as a whole. What is wrong with a person alone was
+/// never refused in a set-up, and is said when it is read.
+fn whole(directory: &mut Directory, node: &Node, problems: &mut Vec<Problem>) {
+    directory.settle();
+    for finding in directory.findings() {
+        let mut words = finding.about.splitn(2, ' ');
+        let part = words
+            .next()
+            .map(|word| format!("{word}s"))
+            .unwrap_or_default();
+        let place = node
+            .get(&part)
+            .and_then(|part| part.get(words.next().unwrap_or_default()));
+        match place {
+            Some(place) if finding.is_error => {
+                problems.push(Problem::error(place.place(), finding.message));
+            }
+            _ => tracing::warn!("the set-up: {}", finding.message),
+        }
+    }
 }
 
 fn check_person(person: &Person, node: &Node, problems: &mut Vec<Problem>) {

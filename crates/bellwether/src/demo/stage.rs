@@ -68,6 +68,7 @@ impl Stage {
                 public_url: public_url.clone(),
                 console_url: at(&internal)?,
                 token: bellwether_model::secret::Secret::default(),
+                scim_token: bellwether_model::secret::Secret::default(),
                 hosts: Vec::new(),
                 sandbox_url: Some(sandbox.addresses().url("page")),
             },

@@ -16,6 +16,7 @@ use bellwether_model::http::Http;
 use bellwether_model::id::Id;
 use bellwether_store::Database;
 
+use super::directory::Desk;
 use super::flows::{FlowDocument, parse_flow};
 use super::metrics;
 use crate::config::ConnectionConfig;
@@ -117,6 +118,12 @@ impl Composed {
             inlets: Arc::new(self.engine.clone()),
             connections: Arc::new(self.engine.clone()),
             hosted: Arc::new(self.engine.clone()),
+            directory: Arc::new(Desk {
+                registry: self.registry.clone(),
+                engine: self.engine.clone(),
+                clock: Arc::clone(&self.transport_clock),
+                turn: tokio::sync::Mutex::new(()),
+            }),
             people: Arc::new(self.engine.clone()),
             views: Arc::clone(&self.database) as Arc<dyn Views>,
             registry: Arc::new(self.registry.clone()),
@@ -288,6 +295,7 @@ impl Composed {
         let mut directory: Directory = serde_json::from_value(document.body)
             .map_err(|error| format!("the directory cannot be read: {error}"))?;
         directory.version = document.version;
+        directory.settle();
         Ok(Arc::new(directory))
     }
 

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read};
+use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read, unknown_names};
 use bellwether_engine::store::{Document, Registry as _, StoreError, Views as _};
 use bellwether_engine::yaml::near::nearest;
+use bellwether_model::directory::{AwaySource, Directory};
+use bellwether_model::id::{hash, hex};
 use serde_json::{Value, json};
 
 use super::Composed;
@@ -19,6 +21,8 @@ const ACTOR: &str = "file";
 const STATES_PAGE: usize = 500;
 /// The kind of documents that say what is wrong with a flow file, by the file's name.
 const BROKEN: &str = "broken_flow";
+/// The setting that says what was imported of the directory.
+const IMPORTED: &str = "imported_directory";
 
 impl Composed {
     /// Imports connections and people.
@@ -29,11 +33,31 @@ impl Composed {
         for (name, connection) in &setup.connections {
             self.put("connection", name, json!(connection)).await?;
         }
-        if !setup.directory.people.is_empty() {
-            self.put("directory", "people", json!(setup.directory))
-                .await?;
+        if setup.directory.people.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.import_directory(&setup.directory).await
+    }
+
+    /// Imports the directory of a set-up file that changed since it was imported last. What the
+    /// console, a list or another system put into the directory stays.
+    async fn import_directory(&self, file: &Directory) -> Result<(), String> {
+        let said = json!(file);
+        let hash = hex(&hash(&[said.to_string().as_bytes()]));
+        let before = self.registry().get("setting", IMPORTED).await;
+        let before = before.map_err(|error| error.to_string())?;
+        let before = before.map(|document| document.body).unwrap_or_default();
+        if before.get("hash") == Some(&json!(hash)) {
+            return Ok(());
+        }
+        let kept = self.registry().get("directory", "people").await;
+        let kept = kept.map_err(|error| error.to_string())?;
+        let kept = kept.and_then(|kept| serde_json::from_value::<Directory>(kept.body).ok());
+        let next = merged(file, kept.unwrap_or_default(), &before);
+        self.put("directory", "people", json!(next)).await?;
+        let ids: Vec<&String> = file.people.keys().collect();
+        self.put("setting", IMPORTED, json!({ "hash": hash, "people": ids }))
+            .await
     }
 
     /// Imports one flow. It is on when the set-up says so, or when it needs no input.
@@ -157,6 +181,44 @@ impl Composed {
     }
 }
 
+/// The directory of a file over the one that is kept. `before` names the people whom the file had
+/// when it was imported last: those of them who are no longer in it are gone.
+fn merged(file: &Directory, kept: Directory, before: &Value) -> Directory {
+    let had = before.get("people").and_then(Value::as_array);
+    let had = |id: &String| had.is_some_and(|all| all.contains(&json!(id)));
+    let mut next = file.clone();
+    for (id, person) in kept.people {
+        match next.people.get_mut(&id) {
+            Some(new) => {
+                let away = person.away.into_iter();
+                let away = away.filter(|away| away.source != AwaySource::File);
+                new.away.extend(away);
+                new.external_id = new.external_id.take().or(person.external_id);
+            }
+            None if had(&id) => {}
+            None => drop(next.people.insert(id, person)),
+        }
+    }
+    for (name, group) in kept.groups {
+        next.groups.entry(name).or_insert(group);
+    }
+    for (name, team) in kept.teams {
+        next.teams.entry(name).or_insert(team);
+    }
+    for (name, calendar) in kept.calendars {
+        next.calendars.entry(name).or_insert(calendar);
+    }
+    for (name, rota) in kept.rotas {
+        let new = next.rotas.entry(name).or_insert_with(|| rota.clone());
+        // Who changed places with whom is said in the console.
+        if new.overrides.is_empty() {
+            new.overrides = rota.overrides;
+        }
+    }
+    next.owner = next.owner.or(kept.owner);
+    next
+}
+
 /// What is wrong with the flows of a folder, without importing them.
 ///
 /// # Errors
@@ -207,6 +269,16 @@ fn understood(file: FlowFile, setup: &SetupFile) -> Result<(String, FlowDocument
         Ok(flow) => {
             // They are read in another language meanwhile, so this stops nothing.
             for problem in missing_languages(&flow, &setup.directory) {
+                let line = problem.in_file(&shown);
+                tracing::warn!(flow.name = %flow.name, "{line}");
+            }
+            let inputs = setup.flows.get(&flow.name).map(|config| &config.inputs);
+            let people = &setup.directory;
+            let unknown = match people.people.is_empty() {
+                true => Vec::new(),
+                false => unknown_names(&flow, inputs.unwrap_or(&Value::Null), people),
+            };
+            for problem in unknown {
                 let line = problem.in_file(&shown);
                 tracing::warn!(flow.name = %flow.name, "{line}");
             }

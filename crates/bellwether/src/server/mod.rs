@@ -2,6 +2,7 @@
 //! only place that names concrete parts.
 
 mod compose;
+mod directory;
 mod flows;
 mod import;
 mod metrics;

@@ -11,6 +11,7 @@ mod branches;
 mod branches_at_size;
 mod crash;
 mod decisions;
+mod directory;
 mod docs;
 mod due;
 mod faults;

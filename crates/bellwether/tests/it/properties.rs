@@ -241,7 +241,7 @@ async fn perform(stage: &mut Stage, deed: &Deed, came: &mut Vec<NewEvent>, times
             let until = today.checked_add(jiff::Span::new().days(3)).unwrap();
             stage.change_people(|directory| {
                 let person = directory.people.get_mut(*who).unwrap();
-                person.away.push(Away { from: today, until });
+                person.away.push(Away::new(today, until));
             });
         }
     }

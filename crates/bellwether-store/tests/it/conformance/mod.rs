@@ -4,6 +4,7 @@
 mod alias;
 mod commit;
 mod crash;
+mod customer;
 mod effect;
 mod effect_order;
 mod inlet;

@@ -12,6 +12,7 @@ use bellwether_engine::store::*;
 use bellwether_model::BoxFuture;
 use bellwether_model::clock::Clock;
 use bellwether_model::connector::{ActionDef, AuthSpec, ConnectorDef, Role};
+use bellwether_model::directory::Customer;
 use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::failure::Failure;
 use bellwether_model::http::{RawAnswer, RawRequest};
@@ -19,7 +20,7 @@ use bellwether_model::id::{CellId, EffectId, Id};
 use bellwether_model::secret::Secret;
 use bellwether_model::spec::Spec;
 use bellwether_model::time::Time;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::register::{self, Register};
 
@@ -82,6 +83,7 @@ pub(crate) struct Fake {
     pub(crate) callers: Mutex<Vec<IpAddr>>,
     pub(crate) refused: Mutex<Refusals>,
     pub(crate) register: Mutex<Register>,
+    pub(crate) customers: Mutex<Vec<Customer>>,
     pub(crate) now: Mutex<Time>,
     /// Why nothing can be written.
     pub(crate) trouble: Mutex<Option<String>>,
@@ -107,6 +109,7 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
         inlets: fake.clone(),
         connections: fake.clone(),
         hosted: fake.clone(),
+        directory: fake.clone(),
         people: fake.clone(),
         views: fake.clone(),
         registry: fake.clone(),
@@ -118,6 +121,7 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
             public_url: "http://127.0.0.1".to_owned(),
             console_url: "http://127.0.0.1".to_owned(),
             token: Secret::new(token),
+            scim_token: Secret::new("scim-secret"),
             hosts: vec!["console.example.com".to_owned()],
             sandbox_url: Some("http://127.0.0.1:9400/".to_owned()),
         },
@@ -356,6 +360,17 @@ impl Views for Fake {
         done(Ok(register::identities(self, &query)))
     }
 
+    fn customers(
+        &self,
+        query: CustomerQuery,
+    ) -> BoxFuture<'_, Result<Page<CustomerRow>, StoreError>> {
+        done(Ok(super::directory::customers(self, &query)))
+    }
+
+    fn customer_counts(&self) -> BoxFuture<'_, Result<CustomerCounts, StoreError>> {
+        done(Ok(super::directory::counts(self)))
+    }
+
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>> {
         let runs = lock(&self.runs);
         let open: Vec<_> = runs
@@ -462,19 +477,4 @@ pub(crate) fn document(kind: &str, name: &str, body: Value) -> Document {
         actor: "file".to_owned(),
         at: Time::parse("2026-03-01T16:00:00Z").expect("an instant"),
     }
-}
-
-/// The directory that names come from.
-pub(crate) fn directory() -> Document {
-    let people = json!({
-        "alice": { "name": "Alice Arnold", "zone": "Europe/Vienna", "language": "en" },
-        "dora": { "name": "Dora Dorn", "zone": "Europe/Berlin", "language": "de" },
-        "carl": { "name": "Carl Conrad", "zone": "Europe/Vienna" },
-        "ivan": { "name": "Ivan Ilic", "zone": "Europe/Vienna" },
-    });
-    document(
-        "directory",
-        "people",
-        json!({ "version": 1, "people": people, "owner": "ivan" }),
-    )
 }

@@ -13,7 +13,8 @@ use bellwether_model::notification::{Delivery, Engagement};
 use bellwether_model::time::{Millis, Time};
 use serde_json::json;
 
-use super::fake::{Fake, directory, document};
+use super::directory::directory;
+use super::fake::{Fake, document};
 
 /// Monday, 10:42 in Vienna.
 pub(crate) fn now() -> Time {
