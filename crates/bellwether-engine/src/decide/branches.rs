@@ -301,10 +301,10 @@ impl Turner<'_> {
         let slice: Vec<Json> = fan.rest.drain(..count).collect();
         let first = fan.opened;
         fan.opened += count;
-        let mut size = self.state.write().len();
+        let mut size = self.room_taken();
         for (index, item) in slice.iter().enumerate() {
             if size + BRANCH_ROOM > STATE_MAX {
-                size = self.state.write().len();
+                size = self.room_taken();
             }
             if size + BRANCH_ROOM > STATE_MAX {
                 self.too_large(step, &name, slice.len() - index);
@@ -327,6 +327,12 @@ impl Turner<'_> {
                 .push((format!("fan/{name}"), Some(self.case.now)));
         }
         self.stay()
+    }
+
+    /// The bytes of the state, with what its open branches may still add.
+    fn room_taken(&self) -> usize {
+        let open = self.state.branches.values().filter(|branch| !branch.over);
+        self.state.write().len() + open.count() * BRANCH_ROOM
     }
 
     fn too_large(&mut self, step: &Step, name: &str, left: usize) {

@@ -183,6 +183,6 @@ async fn what_a_run_cannot_hold_is_said_and_the_rest_goes_on() {
         .unwrap();
     assert!(!sent(&stage, What::Push, "alice").is_empty());
     let closed = stage.run_out(Millis::days(9)).await.unwrap();
-    assert!(closed);
+    assert!(closed, "{:?} {}", stage.dead_letters(), stage.open_runs());
     assert_eq!(sent(&stage, What::Push, "dora").len(), 1);
 }

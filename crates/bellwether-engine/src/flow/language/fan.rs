@@ -1,5 +1,5 @@
-//! The words for what several things or people take part in: `each`, `together`, `need`; and keys of
-//! messages that reach everybody at once or go away again.
+//! The words for what several things or people take part in: `each`, `together`, `need`; and keys
+//! of messages that reach everybody at once or go away again.
 
 use super::{Holds, ID, KeyDef, VerbDef, key, needed, verb, waiting};
 
