@@ -138,7 +138,8 @@ impl<'a> Turner<'a> {
             if self.settles(ask, event) {
                 settled = true;
                 self.quiet_down_as(step, "over", "closed");
-                // What follows is about the event that settled it; the phones still name the matter.
+                // What follows is about the event that settled it; the phones still name the
+                // matter.
                 self.state.basis = Some(event_key(&event.envelope));
                 self.go_on(Some("over"));
             }

@@ -28,8 +28,9 @@ pub(super) fn ask_step<'f>(block: &'f Block, name: &str) -> Option<&'f Ask> {
 impl Turner<'_> {
     pub(super) fn begin_ask(&mut self, step: &Step, ask: &Ask) -> Way {
         if self.is_over(ask) {
+            // Nobody was asked, so nothing follows either.
             self.out.notes.push(Note::of("over").at(&step.id));
-            return self.ending(ask, "over");
+            return Way::Over;
         }
         let first = self.deciders(step, ask);
         if first.is_empty() {
@@ -212,6 +213,7 @@ impl Turner<'_> {
             importance: super::message::loudness(ask.importance, ask.urgent),
             after: None,
             listed: ask.list.is_some(),
+            shadow: false,
         });
     }
 
@@ -311,6 +313,7 @@ impl Turner<'_> {
                 importance: crate::flow::Importance::High,
                 after: Some(last),
                 listed: false,
+                shadow: false,
             });
         }
     }

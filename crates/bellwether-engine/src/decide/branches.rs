@@ -8,9 +8,10 @@ use bellwether_model::id::{EffectId, hex, key16};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::arms::find;
 use super::draft::Note;
 use super::state::EventKey;
-use super::walk::{Turner, Way, find};
+use super::walk::{Turner, Way};
 use crate::flow::fan::DO;
 use crate::flow::{Ask, Block, Each, Flow, InputKind, Step, Together, Verb};
 use crate::lang::{EvalError, Value, kept, person_of, restored};

@@ -55,6 +55,7 @@ impl Turner<'_> {
             importance: Importance::High,
             after: None,
             listed: false,
+            shadow: false,
         });
     }
 }

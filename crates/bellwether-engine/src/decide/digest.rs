@@ -109,7 +109,8 @@ impl Turner<'_> {
         Ok(())
     }
 
-    /// Puts a question on a person's list. The row has a notification of its own, which is not sent:
+    /// Puts a question on a person's list. The row has a notification of its own, which is not
+    /// sent:
     /// what is pressed in the row is pressed there.
     pub(super) fn list_question(
         &mut self,

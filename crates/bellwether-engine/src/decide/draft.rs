@@ -70,6 +70,8 @@ pub struct EffectDraft {
     pub after: Option<EffectId>,
     /// It stands on a list and is not sent by itself.
     pub listed: bool,
+    /// It would have been sent, but its flow is in shadow.
+    pub shadow: bool,
 }
 
 impl EffectDraft {

@@ -161,6 +161,7 @@ impl Turner<'_> {
             importance: Importance::Normal,
             after: None,
             listed: false,
+            shadow: false,
         });
     }
 

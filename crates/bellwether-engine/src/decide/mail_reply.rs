@@ -325,6 +325,7 @@ impl Turner<'_> {
             importance: Importance::Normal,
             after: None,
             listed: false,
+            shadow: false,
         });
     }
 }

@@ -339,6 +339,7 @@ impl<'a> Turner<'a> {
             importance: loudness(message.importance, message.urgent),
             after: None,
             listed: false,
+            shadow: false,
         });
         Ok(id)
     }
@@ -388,6 +389,7 @@ impl<'a> Turner<'a> {
             importance: Importance::Normal,
             after: None,
             listed: false,
+            shadow: false,
         });
         Ok(())
     }
@@ -416,6 +418,7 @@ impl<'a> Turner<'a> {
             importance: Importance::Normal,
             after: None,
             listed: false,
+            shadow: false,
         });
         Ok(())
     }

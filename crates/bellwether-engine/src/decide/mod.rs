@@ -4,6 +4,7 @@
 
 mod act;
 mod again;
+mod arms;
 mod ask;
 mod branches;
 mod code;

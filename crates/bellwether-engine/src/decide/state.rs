@@ -50,6 +50,9 @@ pub struct RunState {
     /// The latest decided question: what `decision` means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
+    /// It began while its flow was in shadow: nothing of it is ever sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
     /// How many lines were put on the list that it gathers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lines: usize,
@@ -83,6 +86,7 @@ impl Default for RunState {
             handled: BTreeMap::new(),
             devices: BTreeMap::new(),
             decision: None,
+            shadow: false,
             lines: 0,
             branches: BTreeMap::new(),
             fans: BTreeMap::new(),

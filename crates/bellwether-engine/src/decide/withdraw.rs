@@ -90,6 +90,7 @@ impl Turner<'_> {
                 importance: Importance::High,
                 after: Some(*last),
                 listed: false,
+                shadow: false,
             });
         }
     }

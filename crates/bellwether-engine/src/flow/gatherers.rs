@@ -1,4 +1,6 @@
-//! What gathers the lines of a list: a flow of its own, made from the step, whose case is the reader. It keeps lines until the list leaves, sends it and ends; what comes later opens the next.
+//! What gathers the lines of a list: a flow of its own, made from the step, whose case is the
+//! reader. It keeps lines until the list leaves, sends it and ends; what comes later opens the
+//! next.
 
 use std::sync::Arc;
 

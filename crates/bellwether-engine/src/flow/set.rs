@@ -47,6 +47,8 @@ pub struct FlowSet {
     index: MatchIndex,
     /// Every event type that starts a flow.
     heard: HashSet<String>,
+    /// The flows that decide but send nothing.
+    shadows: HashSet<String>,
     /// Whether one of those that may start looks for customers.
     asks_customers: bool,
 }
@@ -86,7 +88,8 @@ pub struct Matches {
 }
 
 impl FlowSet {
-    /// A set of flows, each with what gathers the lines of its digests. Those that are off are known
+    /// A set of flows, each with what gathers the lines of its digests. Those that are off are
+    /// known
     /// but start nothing.
     pub fn new(version: u64, flows: Vec<Active>) -> Self {
         let gatherers = flows.iter().flat_map(|active| {
@@ -97,6 +100,8 @@ impl FlowSet {
             })
         });
         let flows: Vec<Active> = flows.iter().cloned().chain(gatherers).collect();
+        let silent = flows.iter().filter(|one| one.position == Position::Shadow);
+        let shadows = silent.map(|active| active.flow.name.clone()).collect();
         let mut index = MatchIndex::default();
         let mut triggers = Vec::new();
         let mut heard = HashSet::new();
@@ -125,8 +130,14 @@ impl FlowSet {
             triggers,
             index,
             heard,
+            shadows,
             asks_customers,
         }
+    }
+
+    /// Whether a flow decides but must not send.
+    pub(crate) fn is_shadow(&self, name: &str) -> bool {
+        self.shadows.contains(name)
     }
 
     /// Whether any flow starts with events of this type.

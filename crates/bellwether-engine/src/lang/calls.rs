@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use super::ast::{
-    Arguments, Ast, Entry, FILTERS, FUNCTIONS, Filter, Function, Kind, TESTS, Test, Wrong,
-};
+use super::ast::{Arguments, Ast, Filter, Function, Kind, Test, Wrong};
 use super::money::Money;
 use super::parse::Parser;
+use super::table::Entry;
+use super::table::FILTERS;
+use super::table::FUNCTIONS;
+use super::table::TESTS;
 use super::token::{Lexeme, Token};
 use crate::yaml::near::nearest;
 

@@ -19,6 +19,7 @@ pub mod money;
 pub(crate) mod parse;
 mod scope;
 mod select;
+mod table;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -47,8 +48,10 @@ pub(crate) use words::{in_language, main_tag};
 /// The words of the language with one sentence each: filters, tests, functions. The reference page
 /// is made of it.
 pub fn vocabulary() -> Vec<(&'static str, &'static str, &'static str)> {
-    let filters = ast::FILTERS.iter().map(|e| ("filter", e.name, e.about));
-    let tests = ast::TESTS.iter().map(|e| ("test", e.name, e.about));
-    let functions = ast::FUNCTIONS.iter().map(|e| ("function", e.name, e.about));
+    let filters = table::FILTERS.iter().map(|e| ("filter", e.name, e.about));
+    let tests = table::TESTS.iter().map(|e| ("test", e.name, e.about));
+    let functions = table::FUNCTIONS
+        .iter()
+        .map(|e| ("function", e.name, e.about));
     filters.chain(tests).chain(functions).collect()
 }

@@ -8,7 +8,7 @@ use bellwether_model::failure::Failure;
 use bellwether_model::time::Time;
 use serde_json::Value as Json;
 
-use super::prepare::{Job, Launch};
+use super::prepare::{Job, Launch, SHADOW};
 use super::{Engine, Lane};
 use crate::flow::Importance;
 use crate::flow::own_events;
@@ -121,7 +121,14 @@ impl Engine {
             replaces: replaced,
         };
         let (id, at) = (row.id, now);
-        let waits = match gate(&gated, now) {
+        // What was queued or held before the flow went into shadow stays here.
+        let flow = args.get("flow").and_then(Json::as_str).unwrap_or_default();
+        let verdict = if setup.flows.is_shadow(flow) {
+            Gate::Suppress { reason: SHADOW }
+        } else {
+            gate(&gated, now)
+        };
+        let waits = match verdict {
             Gate::Send => {
                 let claim = EffectUpdate::Claim {
                     id,

@@ -1,4 +1,5 @@
-//! What becomes of pushes, told as events, when a flow wants to hear of it: nobody else pays for it.
+//! What becomes of pushes, told as events, when a flow wants to hear of it: nobody else pays for
+//! it.
 
 use bellwether_model::connector::Role;
 use bellwether_model::event::{Cause, NewEvent};

@@ -14,12 +14,15 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::args::fitting;
 use super::{Engine, Lane, Program, Setup};
 use crate::decide::{EffectDraft, Note, Turn, Via};
-use crate::flow::gatherers::LINES;
+use crate::flow::gatherers::{LINES, is_line};
 use crate::gate::{Gated, Verdict, gate};
 use crate::seam::{LiveKind, LiveLine, TurnSaid};
 use crate::store::{
     CellStatus, DeadLetterWrite, EffectState, EffectWrite, EventWrite, ItemWrite, TurnWrite,
 };
+
+/// Why what a flow in shadow would have sent was not.
+pub(crate) const SHADOW: &str = "shadow";
 
 /// Which cell takes the turn.
 #[derive(Clone, Debug)]
@@ -123,12 +126,16 @@ impl Engine {
         let mut queued: Vec<Arc<Lane>> = Vec::new();
         let mut dead = turn.dead_letters.clone();
         let mut lines = Vec::new();
+        let shadow = self.keep_silent(setup, &taker, &mut turn);
         for mut draft in std::mem::take(&mut turn.effects) {
             let draft = &mut draft;
+            draft.shadow = shadow;
             draft.args["hop"] = json!(taker.hop.saturating_add(1));
             draft.args["flow"] = json!(taker.program.flow.name);
             let Some(lane) = self.lane_of(setup, draft) else {
-                dead.push(no_connection(draft));
+                if !shadow {
+                    dead.push(no_connection(draft));
+                }
                 continue;
             };
             let (write, slot) = self.effect_write(setup, &taker, draft, &lane, now).await;
@@ -150,11 +157,6 @@ impl Engine {
         let dead_letters = dead_letters(taker.cell, taker.version + 1, dead, now);
         let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
         let wakes = !emits.is_empty() || turn.timers.iter().any(|(_, due)| due.is_some());
-        let status = if turn.closed {
-            CellStatus::Closed
-        } else {
-            CellStatus::Open
-        };
         Prepared {
             wakes,
             write: Some(TurnWrite {
@@ -166,7 +168,7 @@ impl Engine {
                 epoch: taker.epoch,
                 expects: taker.version,
                 opened_by: taker.opened_by,
-                status,
+                status: status_of(turn.closed),
                 state: turn.state.write(),
                 at: now,
                 body,
@@ -185,6 +187,18 @@ impl Engine {
             said: turn.said,
             lines,
         }
+    }
+
+    /// Whether nothing of this turn may be sent: its run began in shadow, or its flow is in shadow
+    /// now. What a run in shadow says starts no other flow; its lists are in shadow as well.
+    fn keep_silent(&self, setup: &Setup, taker: &Taker, turn: &mut Turn) -> bool {
+        let now = setup.flows.is_shadow(&taker.program.flow.name);
+        turn.state.shadow |= now && taker.version == 0;
+        let silent = now || turn.state.shadow;
+        if silent {
+            turn.emits.retain(|emitted| is_line(&emitted.kind));
+        }
+        silent
     }
 
     fn lane_of(&self, setup: &Setup, draft: &EffectDraft) -> Option<Arc<Lane>> {
@@ -238,11 +252,10 @@ impl Engine {
             at: now,
         };
         let mut slot = None;
-        let verdict = if draft.listed {
-            let reason = "on_list";
-            Verdict::Suppress { reason }
-        } else {
-            gate(&gated, now)
+        let verdict = match (draft.shadow, draft.listed) {
+            (true, _) => Verdict::Suppress { reason: SHADOW },
+            (_, true) => Verdict::Suppress { reason: "on_list" },
+            _ => gate(&gated, now),
         };
         match verdict {
             Verdict::Send => {
@@ -343,6 +356,14 @@ pub(crate) fn journal(
         dir: setup.directory.version,
     };
     serde_json::to_vec(&entry).unwrap_or_default()
+}
+
+fn status_of(closed: bool) -> CellStatus {
+    if closed {
+        CellStatus::Closed
+    } else {
+        CellStatus::Open
+    }
 }
 
 /// The lines of a list that a turn changes.

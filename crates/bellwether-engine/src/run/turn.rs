@@ -293,7 +293,8 @@ impl Engine {
             .collect())
     }
 
-    /// The lines of a list, where a turn looks at them: when it leaves, and when what was sent of it
+    /// The lines of a list, where a turn looks at them: when it leaves, and when what was sent of
+    /// it
     /// was given up.
     async fn lines_of(
         &self,

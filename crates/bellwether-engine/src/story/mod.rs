@@ -23,7 +23,7 @@ use std::time::Instant;
 use bellwether_model::directory::Directory;
 use serde_json::Value as Json;
 
-use crate::flow::{Catalog, Flow};
+use crate::flow::{Catalog, Flow, Position};
 use crate::store::{Store, Views};
 use crate::yaml::Problem;
 
@@ -76,6 +76,8 @@ pub struct Scene<'a> {
     pub catalog: Catalog,
     /// The people.
     pub people: &'a Directory,
+    /// Whether the flow acts.
+    pub position: Position,
 }
 
 impl Debug for Scene<'_> {

@@ -46,6 +46,7 @@ pub struct Stage {
     pub(super) catalog: crate::flow::Catalog,
     pub(super) flow: Arc<crate::flow::Flow>,
     inputs: Value,
+    position: Position,
     process: u64,
 }
 
@@ -126,6 +127,7 @@ impl Stage {
             catalog: scene.catalog,
             flow: Arc::clone(scene.flow),
             inputs,
+            position: scene.position,
             process,
         };
         stage.set_up();
@@ -198,7 +200,7 @@ impl Stage {
         let active = Active {
             flow: Arc::clone(&self.flow),
             inputs: self.inputs.clone(),
-            position: Position::On,
+            position: self.position,
         };
         self.record.know(&self.directory);
         let mut programs = self.engine.setup().programs.clone();

@@ -88,6 +88,8 @@ async fn more_than_a_hundred_waiting_pushes_are_lost() {
             .await
             .expect("fine");
     }
+    // One waits after the first push already, so the last one's fate is waited for.
+    rig.fate(101).await;
     rig.phone_when("alice", |p| p["waiting"] == 1).await;
     let calls = rig.get("/admin/pushes").await.json();
     assert_eq!(calls["items"][0]["fates"][1]["what"], "lost");

@@ -62,7 +62,7 @@ async fn webhooks_are_signed_rightly_and_wrongly() {
             .parse::<i64>();
         jiff::Timestamp::now().as_second() - at.expect("a number")
     };
-    for (mode, from, to) in [("old", 301, 400), ("early", -301, -200)] {
+    for (mode, from, to) in [("old", 600, 700), ("early", -600, -500)] {
         smint.deed("webhook", order(mode)).await;
         let last = ingest.heard().len() - 1;
         assert!(

@@ -82,6 +82,7 @@ fn play(file: &FlowFile, flow: &Arc<Flow>) -> Vec<StoryResult> {
         file: &beside,
         catalog: catalog(),
         people: &people,
+        position: bellwether_engine::flow::Position::On,
     };
     let bench = || -> Result<Stored, String> {
         let database =

@@ -48,6 +48,7 @@ fn wrong(text: &str) -> Vec<String> {
         file: &file,
         catalog: catalog(),
         people: &people,
+        position: bellwether_engine::flow::Position::On,
     };
     let results = story::run(scene, &crate::story::memory);
     assert!(!results.is_empty());

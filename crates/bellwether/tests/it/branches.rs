@@ -17,6 +17,7 @@ pub(crate) fn said(text: &str) -> String {
         file: &file,
         catalog: catalog(),
         people: &people,
+        position: bellwether_engine::flow::Position::On,
     };
     let results = story::run(scene, &memory);
     assert!(!results.is_empty());

@@ -198,6 +198,7 @@ fn played(text: &str) -> Vec<String> {
         file: &file,
         catalog: catalog(),
         people: &people,
+        position: bellwether_engine::flow::Position::On,
     };
     let results = story::run(scene, &memory);
     assert!(!results.is_empty());

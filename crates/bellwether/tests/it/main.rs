@@ -27,6 +27,7 @@ mod refused;
 mod restart;
 mod saving;
 mod secrets;
+mod shadow;
 mod smintio_faults;
 mod story;
 mod support;

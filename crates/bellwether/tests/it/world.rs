@@ -51,6 +51,7 @@ impl Play {
             file: &file,
             catalog: catalog(),
             people: &self.people,
+            position: bellwether_engine::flow::Position::On,
         }
     }
 
