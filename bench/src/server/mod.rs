@@ -6,6 +6,8 @@ pub(crate) mod build;
 mod files;
 
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -23,7 +25,9 @@ pub(crate) const HOOK_PATH: &str = "/hooks/orders";
 /// How often a start is looked at until it listens.
 const LOOK: Duration = Duration::from_millis(1);
 /// How many lines of the log go into a fault.
-const LOG_LINES: usize = 12;
+const LOG_LINES: usize = 40;
+/// Where [`free_port`] looks: Linux gives 32768 and above to outgoing connections.
+const PORTS: Range<u16> = 12_000..32_000;
 
 /// Where one Bellwether lives: its files, data and addresses. It may be started many times.
 #[derive(Debug, Clone)]
@@ -146,11 +150,16 @@ impl Server {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago and that a server keeps over its restarts. It lies below those
+/// that the system gives to outgoing connections: one of these could take the port of a server
+/// that was just killed, and the server could not come back.
 pub(crate) fn free_port() -> Outcome<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").during("there is no free port")?;
-    Ok(listener
-        .local_addr()
-        .during("a port has no address")?
-        .port())
+    let random = RandomState::new().hash_one(std::process::id());
+    let first = usize::try_from(random % PORTS.len() as u64).unwrap_or(0);
+    PORTS
+        .cycle()
+        .skip(first)
+        .take(PORTS.len())
+        .find(|&port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .map_or_else(|| fault("there is no free port"), Ok)
 }
