@@ -57,11 +57,24 @@ fn too_large(max: usize) -> Problem {
     )
 }
 
+/// The most bytes of a form that holds a whole flow: its text may have 256 KB, and a form writes
+/// some signs as three.
+const FLOW_MAX: usize = 800 * 1024;
+
 /// Limits the body of everything that is posted, and the time until an answer begins.
 pub(crate) async fn limited(request: Request, next: Next) -> Response {
+    within(FORM_MAX, request, next).await
+}
+
+/// The same for forms that hold a whole flow or its tables.
+pub(crate) async fn limited_flow(request: Request, next: Next) -> Response {
+    within(FLOW_MAX, request, next).await
+}
+
+async fn within(max: usize, request: Request, next: Next) -> Response {
     let request = if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
-        match read(body, FORM_MAX).await {
+        match read(body, max).await {
             Ok(bytes) => Request::from_parts(parts, Body::from(bytes)),
             Err(problem) => return problem.into_response(),
         }

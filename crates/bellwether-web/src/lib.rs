@@ -64,6 +64,7 @@ fn internal(web: Web) -> Router {
     let guarded = console::routes()
         .merge(api::routes())
         .layer(from_fn(body::limited))
+        .merge(console::flow_routes().layer(from_fn(body::limited_flow)))
         .layer(from_fn_with_state(web.clone(), guard::host))
         .layer(from_fn_with_state(web.clone(), headers::of_console));
     let probes = Router::new()

@@ -15,7 +15,7 @@ use crate::when;
 pub(crate) const THEME_COOKIE: &str = "bw_theme";
 
 /// Icons as paths in a box of 16 by 16, drawn with a line of 1.6.
-const ICONS: [(&str, &str); 20] = [
+const ICONS: [(&str, &str); 21] = [
     ("check", "M3 8.5l3.2 3.2L13 4.8"),
     ("alert", "M8 2.2L14.4 13.5H1.6zM8 6.4v3.4M8 11.8v.1"),
     ("cross", "M4 4l8 8M12 4l-8 8"),
@@ -58,6 +58,10 @@ const ICONS: [(&str, &str); 20] = [
     (
         "plug",
         "M5.6 1.8v3.4M10.4 1.8v3.4M3.6 5.2h8.8v2.6a4.4 4.4 0 0 1-8.8 0zM8 12.2v2.4",
+    ),
+    (
+        "cards",
+        "M2.4 2.4h4.8v4.8H2.4zM8.8 2.4h4.8v4.8H8.8zM2.4 8.8h4.8v4.8H2.4zM8.8 8.8h4.8v4.8H8.8z",
     ),
     ("road", "M5.4 2L2 14M10.6 2L14 14M8 3v2M8 7.2v2M8 11.4v2"),
 ];

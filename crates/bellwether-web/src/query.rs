@@ -27,6 +27,11 @@ impl Fields {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether there is a field of that key, empty or not.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == key)
+    }
+
     /// The same as an owned text.
     pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.get(key).map(str::to_owned)

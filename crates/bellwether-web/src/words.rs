@@ -150,6 +150,16 @@ fn sentence(text: &str) -> String {
     }
 }
 
+/// A name as a heading: `approval-mail` is "Approval mail".
+pub(crate) fn title(name: &str) -> String {
+    let words = name.replace(['-', '_'], " ");
+    let mut chars = words.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
 /// A stable word of the API as people read it: `quiet_hours` becomes "quiet hours".
 pub(crate) fn plain(word: &str) -> String {
     word.replace(['_', '-'], " ")

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod keys;
 mod output;
+mod recipes;
 mod scan;
 mod secrets;
 mod server;

@@ -25,7 +25,7 @@ pub use fan::{Each, Need, Together};
 pub use language::schema;
 pub use languages::missing_languages;
 pub use orphans::{Named, orphans};
-pub use read::inputs::check_inputs;
+pub use read::inputs::{check_inputs, filled_in, plain_rows};
 pub use read::{Catalog, read, read_checked};
 pub use set::{Active, FlowSet, Hit, Matches, Position};
 pub use who_is_meant::unknown_names;

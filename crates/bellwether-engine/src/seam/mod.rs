@@ -2,12 +2,14 @@
 //! one [`App`] and passes it on; there is nothing global.
 
 mod directory;
+mod flows;
 mod hosted;
 mod intake;
 mod live;
 mod people;
 
 pub use directory::{Directories, NotChanged};
+pub use flows::{FlowDocument, Flows, NotSaved, Recipe, Sample, Sampled};
 pub use hosted::{
     Ask, Card, CardState, ChoiceView, CodeChecked, CodeSent, Fact, Hosted, HostedError, OpenGrade,
     Press, Pressed, Row, Visitor,
@@ -82,6 +84,8 @@ pub struct App {
     pub hosted: Arc<dyn Hosted>,
     /// The directory and the register of customers, with the right to change them.
     pub directory: Arc<dyn Directories>,
+    /// The flows, with the right to change and to try them.
+    pub flows: Arc<dyn Flows>,
     /// The register of usages, and who the users of other systems are.
     pub people: Arc<dyn People>,
     /// Lists.

@@ -10,6 +10,7 @@ mod play;
 mod post;
 mod read;
 mod read_mail;
+mod sample;
 mod stage;
 mod steps;
 mod through;
@@ -28,6 +29,7 @@ use crate::store::{Store, Views};
 use crate::yaml::Problem;
 
 pub use people::directory;
+pub use sample::sample;
 pub use stage::{OWNER_KEY, PHONES, Stage};
 pub use steps::Fault;
 pub(crate) use steps::{fault_words, wanted_words};

@@ -47,19 +47,7 @@ pub(super) async fn play(
     story: &Story,
     steps: &[Step],
 ) -> Vec<Problem> {
-    let post = Post::new(&stage.flow, stage.catalog, stage.mailbox());
-    let mut play = Play {
-        scene,
-        stage,
-        post,
-        problems: Vec::new(),
-        told: Vec::new(),
-        sessions: HashMap::new(),
-        dead_letters: 0,
-        emits: 0,
-        notes: 0,
-        count: 0,
-    };
+    let mut play = Play::new(scene, stage);
     let mut last = (story.line, 1);
     for step in steps {
         last = step.place;
@@ -81,7 +69,23 @@ pub(super) async fn play(
     play.problems
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
+    pub(super) fn new(scene: Scene<'a>, stage: Stage) -> Self {
+        let post = Post::new(&stage.flow, stage.catalog, stage.mailbox());
+        Self {
+            scene,
+            stage,
+            post,
+            problems: Vec::new(),
+            told: Vec::new(),
+            sessions: HashMap::new(),
+            dead_letters: 0,
+            emits: 0,
+            notes: 0,
+            count: 0,
+        }
+    }
+
     /// After the last step time runs on: what nobody expected must not come later either.
     async fn end(&mut self, place: Place) {
         match self.stage.run_out(LASTS).await {
@@ -98,7 +102,7 @@ impl Play<'_> {
         }
     }
 
-    async fn deed(&mut self, deed: &Deed) -> Result<(), Cannot> {
+    pub(super) async fn deed(&mut self, deed: &Deed) -> Result<(), Cannot> {
         match deed {
             Deed::At(moment) => {
                 let to = self.instant(moment)?;
@@ -172,7 +176,7 @@ impl Play<'_> {
         settled.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    async fn pass_until(&self, to: Time) -> Result<(), Cannot> {
+    pub(super) async fn pass_until(&self, to: Time) -> Result<(), Cannot> {
         let passed = self.stage.pass_until(to).await;
         passed.map_err(|error| error.to_string())
     }
@@ -290,7 +294,7 @@ impl Play<'_> {
     // ---- expecting ---------------------------------------------------------------------------
 
     /// Puts what the store saw beside what connections sent.
-    fn gather(&mut self) {
+    pub(super) fn gather(&mut self) {
         let seen = self.stage.watched.seen();
         let thing = |what, who: String, title: &str, text: &str, at| Sent {
             what,

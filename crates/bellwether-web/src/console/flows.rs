@@ -2,12 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use bellwether_engine::flow::Position;
 use bellwether_engine::store::Document;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::Visit;
-use crate::pieces::{Pill, empty, encode, icon};
+use super::recipes::position_pill;
+use crate::pieces::{Pill, encode, icon};
 use crate::text::clean;
 use crate::web::Web;
 use crate::words;
@@ -25,7 +27,8 @@ pub(crate) async fn page(State(web): State<Web>, visit: Visit) -> Response {
         "Flows",
         &html! {
             ul.cards { @for file in &broken { (broken_card(file, &flows)) } }
-            @if flows.is_empty() && broken.is_empty() { (empty("No flow is on. Start from a recipe.")) }
+            @if flows.is_empty() && broken.is_empty() {
+                p.empty { "No flow is on. Start from a " a href="/recipes" { "recipe" } "." } }
             ul.cards { @for flow in &flows { (card(&visit, flow)) } }
         },
     )
@@ -36,16 +39,17 @@ fn card(visit: &Visit, flow: &Document) -> Markup {
     html! {
         li.card {
             p.card-head {
-                (icon("flow")) strong { (clean(&flow.name)) }
-                @if let Some(position) = flow.body.get("position").and_then(Value::as_str) {
-                    (position_pill(position).show())
-                }
+                (icon("flow"))
+                strong { a.quiet href={ "/flows/" (encode(&flow.name)) } {
+                    (clean(&words::title(&flow.name)))
+                } }
+                (position_pill(position_of(&flow.body)).show())
                 span.meta { "version " (flow.version) ", by " (clean(&flow.actor)) ", "
                     (visit.time(flow.at)) }
             }
             @if let Some(about) = about(&text) { p { (clean(about)) } }
-            p { a href={ "/cases?flow=" (encode(&flow.name)) } { "Its cases" } }
-            details.raw { summary { "Its text" } pre { (clean(&text)) } }
+            p { a href={ "/flows/" (encode(&flow.name)) } { "Picture, versions, tests" } " · "
+                a href={ "/cases?flow=" (encode(&flow.name)) } { "Its cases" } }
         }
     }
 }
@@ -96,14 +100,8 @@ fn about(text: &str) -> Option<&str> {
     (!line.is_empty() && !line.starts_with(['|', '>'])).then_some(line)
 }
 
-fn position_pill(position: &str) -> Pill {
-    match position {
-        "on" => Pill::new("ok", "check", "on"),
-        "shadow" => Pill::new(
-            "info",
-            "eye",
-            "shadow: records what it would do, sends nothing",
-        ),
-        other => Pill::new("plain", "stop", words::plain(other)),
-    }
+/// What a document says of whether its flow acts.
+pub(super) fn position_of(body: &Value) -> Position {
+    let position = body.get("position").cloned().unwrap_or_default();
+    serde_json::from_value(position).unwrap_or_default()
 }

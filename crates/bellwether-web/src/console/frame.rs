@@ -20,11 +20,12 @@ use crate::web::Web;
 use crate::words;
 
 /// The pages in the navigation. Only what exists.
-const PLACES: [(&str, &str, &str); 8] = [
+const PLACES: [(&str, &str, &str); 9] = [
     ("/", "Overview", "home"),
     ("/cases", "Cases", "list"),
     ("/notifications", "Notifications", "phone"),
     ("/not-delivered", "Not delivered", "alert"),
+    ("/recipes", "Recipes", "cards"),
     ("/flows", "Flows", "flow"),
     ("/people", "People", "person"),
     ("/connections", "Connections", "plug"),

@@ -5,7 +5,12 @@ mod case;
 mod cases;
 mod connections;
 mod customers;
+mod diagram;
 mod events;
+mod fields;
+mod flow;
+mod flow_form;
+mod flow_text;
 mod flows;
 mod frame;
 mod groups;
@@ -16,6 +21,7 @@ mod overview;
 mod people;
 mod people_list;
 mod person;
+mod recipes;
 mod refusals;
 pub(crate) mod road;
 mod rotas;
@@ -61,6 +67,21 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .fallback(nowhere)
+}
+
+/// The pages of recipes and flows, whose forms may hold a whole flow.
+pub(crate) fn flow_routes() -> Router<Web> {
+    Router::new()
+        .route("/recipes", get(recipes::page))
+        .route("/recipes/{name}", get(flow_form::page).post(flow_form::act))
+        .route("/flows/{name}", get(flow::page))
+        .route("/flows/{name}/position", post(flow::put_position))
+        .route("/flows/{name}/play", post(flow::play))
+        .route(
+            "/flows/{name}/text",
+            get(flow_text::page).post(flow_text::act),
+        )
+        .route("/flows/{name}/versions/{version}", get(flow_text::version))
 }
 
 async fn nowhere(visit: Visit) -> Response {

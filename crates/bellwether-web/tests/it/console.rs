@@ -22,6 +22,8 @@ fn pages() -> Vec<String> {
         "/people/person/alice",
         "/people/person/dora",
         "/people/groups",
+        "/recipes",
+        "/recipes/opened-late",
         "/people/rotas",
         "/people/customers",
         "/people/unknown",
@@ -125,6 +127,8 @@ async fn no_link_of_the_console_is_dead() {
 async fn hostile_texts_are_escaped_on_every_page() {
     let server = start(hostile(), "").await;
     let mut all = pages();
+    // The cards of recipes hold only what ships with the server.
+    all.retain(|path| path != "/recipes");
     let name: String = HOSTILE.bytes().map(|byte| format!("%{byte:02X}")).collect();
     all.push(format!("/connections/{name}"));
     for path in all {
@@ -163,7 +167,7 @@ async fn empty_lists_say_what_to_do() {
         ("/not-delivered", "Everything has been delivered."),
         ("/connections", "Nothing is connected yet."),
         ("/connections", "It needs ten minutes."),
-        ("/flows", "No flow is on. Start from a recipe."),
+        ("/flows", "No flow is on. Start from a"),
         ("/events", "Nothing has happened yet."),
     ];
     for (path, words) in said {

@@ -5,6 +5,7 @@ mod auth;
 mod client;
 mod console;
 mod directory;
+mod flows;
 mod hooks;
 mod hosted;
 mod hostile;

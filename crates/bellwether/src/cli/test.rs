@@ -4,13 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bellwether_engine::flow::Flow;
-use bellwether_engine::store::{Store, Views};
-use bellwether_engine::story::{self, Scene, Stored, StoryResult};
+use bellwether_engine::story::{self, Scene, StoryResult};
 use serde_json::{Value, json};
 
 use super::Failed;
 use crate::output;
-use crate::server::{FlowFile, catalog, read_folder};
+use crate::server::{FlowFile, catalog, in_memory, read_folder};
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -84,16 +83,7 @@ fn play(file: &FlowFile, flow: &Arc<Flow>) -> Vec<StoryResult> {
         people: &people,
         position: bellwether_engine::flow::Position::On,
     };
-    let bench = || -> Result<Stored, String> {
-        let database =
-            bellwether_store::open("sqlite::memory:").map_err(|error| error.to_string())?;
-        let database = Arc::new(database);
-        Ok((
-            Arc::clone(&database) as Arc<dyn Store>,
-            database as Arc<dyn Views>,
-        ))
-    };
-    story::run(scene, &bench)
+    story::run(scene, &in_memory)
 }
 
 fn entry(file: &FlowFile, flow: &Flow, result: &StoryResult) -> Value {

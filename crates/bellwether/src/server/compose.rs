@@ -17,6 +17,7 @@ use bellwether_model::id::Id;
 use bellwether_store::Database;
 
 use super::directory::Desk;
+use super::flow_desk::FlowDesk;
 use super::flows::{FlowDocument, parse_flow};
 use super::metrics;
 use crate::config::ConnectionConfig;
@@ -56,6 +57,8 @@ pub(crate) struct Composed {
     flow_clock: Arc<dyn Clock>,
     live: Live,
     web: WebSettings,
+    /// One change of the set-up at a time: documents and engine must not pass each other.
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     /// The connections with the versions of the documents that they were made from.
     made: Arc<Mutex<HashMap<String, (u64, Link)>>>,
 }
@@ -105,6 +108,7 @@ impl Composed {
             flow_clock: options.flow_clock,
             live,
             web: options.web,
+            turn: Arc::default(),
             made: Arc::default(),
         })
     }
@@ -122,8 +126,9 @@ impl Composed {
                 registry: self.registry.clone(),
                 engine: self.engine.clone(),
                 clock: Arc::clone(&self.transport_clock),
-                turn: tokio::sync::Mutex::new(()),
+                turn: Arc::clone(&self.turn),
             }),
+            flows: Arc::new(FlowDesk(self.clone())),
             people: Arc::new(self.engine.clone()),
             views: Arc::clone(&self.database) as Arc<dyn Views>,
             registry: Arc::new(self.registry.clone()),
@@ -167,6 +172,12 @@ impl Composed {
     /// # Errors
     /// What cannot be set up, each in a sentence; the rest is set up all the same.
     pub(crate) async fn reload(&self) -> Result<Vec<String>, String> {
+        let _turn = self.turn.lock().await;
+        self.reload_in_turn().await
+    }
+
+    /// The same for whoever holds the turn.
+    pub(super) async fn reload_in_turn(&self) -> Result<Vec<String>, String> {
         let mut complaints = Vec::new();
         let links = self.links(&mut complaints).await?;
         let directory = self.directory().await?;

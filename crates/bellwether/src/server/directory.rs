@@ -20,8 +20,8 @@ pub(super) struct Desk {
     pub(super) engine: Engine,
     /// Transport time.
     pub(super) clock: Arc<dyn Clock>,
-    /// One change at a time: document and engine must not pass each other.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    /// One change of the set-up at a time.
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Directories for Desk {

@@ -1,32 +1,12 @@
-//! Flow documents: a flow's text with its files, inputs and position, as the registry keeps them;
-//! and folders of flow files.
+//! Understanding flow documents, and folders of flow files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bellwether_engine::flow::{Catalog, Flow, Position, Problem, check_inputs, read, read_checked};
+use bellwether_engine::flow::{Catalog, Flow, Problem, check_inputs, read, read_checked};
 use bellwether_engine::run::Program;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-/// What the registry keeps of a flow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct FlowDocument {
-    /// The file's name, for messages.
-    pub(crate) file: String,
-    /// The text: the truth from which everything else is derived.
-    pub(crate) text: String,
-    /// Files that stand next to it (tables), by name.
-    #[serde(default)]
-    pub(crate) files: BTreeMap<String, String>,
-    /// What was filled in.
-    #[serde(default)]
-    pub(crate) inputs: Value,
-    /// Off, shadow or on.
-    #[serde(default)]
-    pub(crate) position: Position,
-}
+pub(crate) use bellwether_engine::seam::FlowDocument;
 
 /// What flows are checked against.
 pub(crate) fn catalog() -> Catalog {
@@ -40,15 +20,22 @@ pub(crate) fn catalog() -> Catalog {
 /// # Errors
 /// Every problem as a line with file, line and column.
 pub(crate) fn parse_flow(document: &FlowDocument) -> Result<Program, Vec<String>> {
-    let lines = |problems: Vec<Problem>| -> Vec<String> {
-        problems
-            .iter()
+    program(document).map_err(|problems| {
+        let lines = problems.iter();
+        lines
             .map(|problem| problem.in_file(&document.file))
             .collect()
-    };
-    let flow = read(&document.text, &document.file, &catalog()).map_err(lines)?;
+    })
+}
+
+/// Understands a document.
+///
+/// # Errors
+/// Every problem with its place in the document's text.
+pub(crate) fn program(document: &FlowDocument) -> Result<Program, Vec<Problem>> {
+    let flow = read(&document.text, &document.file, &catalog())?;
     let file = |name: &str| document.files.get(name).cloned();
-    let inputs = check_inputs(&flow, &document.inputs, &file).map_err(lines)?;
+    let inputs = check_inputs(&flow, &document.inputs, &file)?;
     Ok(Program::new(Arc::new(flow), inputs))
 }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bellwether_engine::flow::{Named, Position, missing_languages, orphans, read, unknown_names};
+use bellwether_engine::flow::{
+    Named, Position, Problem, missing_languages, orphans, read, unknown_names,
+};
 use bellwether_engine::store::{Document, Registry as _, StoreError, Views as _};
 use bellwether_engine::yaml::near::nearest;
 use bellwether_model::directory::{AwaySource, Directory};
@@ -21,6 +23,8 @@ const ACTOR: &str = "file";
 const STATES_PAGE: usize = 500;
 /// The kind of documents that say what is wrong with a flow file, by the file's name.
 const BROKEN: &str = "broken_flow";
+/// The setting that says what was imported of flows.
+const IMPORTED_FLOWS: &str = "imported_flows";
 /// The setting that says what was imported of the directory.
 const IMPORTED: &str = "imported_directory";
 
@@ -72,30 +76,60 @@ impl Composed {
         config: Option<&FlowConfig>,
     ) -> Result<(), Vec<String>> {
         configured(&mut document, config);
+        let store = |error| vec![error];
+        let before = self.imported_flows().await.map_err(store)?;
+        let now = fingerprint(&document);
+        if before.get(name) == Some(&now) {
+            return Ok(());
+        }
         self.keeps_open_cases(name, &document).await?;
         let put = self.put("flow", name, json!(document)).await;
-        put.map_err(|error| vec![error])
+        put.map_err(store)?;
+        let mut after = before;
+        after.insert(name.to_owned(), now);
+        let put = self.put("setting", IMPORTED_FLOWS, json!(after)).await;
+        put.map_err(store)
+    }
+
+    /// What was imported of flows: fingerprints by name. A flow whose file did not change since
+    /// stays as the console has it.
+    async fn imported_flows(&self) -> Result<BTreeMap<String, String>, String> {
+        let kept = self.registry().get("setting", IMPORTED_FLOWS).await;
+        let kept = kept.map_err(|error| error.to_string())?;
+        let kept = kept.and_then(|kept| serde_json::from_value(kept.body).ok());
+        Ok(kept.unwrap_or_default())
     }
 
     /// Whether the open cases of a flow find their steps in what is to be saved.
     async fn keeps_open_cases(&self, name: &str, new: &FlowDocument) -> Result<(), Vec<String>> {
-        let kept = self.registry().get("flow", name).await;
-        let kept = kept.map_err(|error| vec![error.to_string()])?;
-        let old = kept.and_then(|kept| serde_json::from_value::<FlowDocument>(kept.body).ok());
-        let Some(old) = old.filter(|old| old.text != new.text) else {
-            return Ok(());
-        };
-        let understood = |one: &FlowDocument| read(&one.text, &one.file, &catalog()).ok();
-        let (Some(before), Some(after)) = (understood(&old), understood(new)) else {
-            return Ok(());
-        };
-        let named = self.named_steps(name).await;
-        let named = named.map_err(|error| vec![error.to_string()])?;
-        let lines: Vec<String> = orphans(&before, &after, &named)
+        let problems = self.orphans_of(name, new).await;
+        let problems = problems.map_err(|error| vec![error])?;
+        let lines: Vec<String> = problems
             .iter()
             .map(|problem| problem.in_file(&new.file))
             .collect();
         if lines.is_empty() { Ok(()) } else { Err(lines) }
+    }
+
+    /// The steps of open cases that would not be found again in what is to be saved.
+    pub(super) async fn orphans_of(
+        &self,
+        name: &str,
+        new: &FlowDocument,
+    ) -> Result<Vec<Problem>, String> {
+        let kept = self.registry().get("flow", name).await;
+        let kept = kept.map_err(|error| error.to_string())?;
+        let old = kept.and_then(|kept| serde_json::from_value::<FlowDocument>(kept.body).ok());
+        let Some(old) = old.filter(|old| old.text != new.text) else {
+            return Ok(Vec::new());
+        };
+        let understood = |one: &FlowDocument| read(&one.text, &one.file, &catalog()).ok();
+        let (Some(before), Some(after)) = (understood(&old), understood(new)) else {
+            return Ok(Vec::new());
+        };
+        let named = self.named_steps(name).await;
+        let named = named.map_err(|error| error.to_string())?;
+        Ok(orphans(&before, &after, &named))
     }
 
     /// The steps that the open cases of a flow name.
@@ -114,7 +148,8 @@ impl Composed {
         }
     }
 
-    /// Imports a folder of flows. Flows that are no longer there are removed. A file that cannot be
+    /// Imports the files of a folder that changed since they were imported last. Flows that came
+    /// from files which are no longer there are removed; those made in the console stay. A file that cannot be
     /// understood stops no other: it is kept as broken for people to see, the flow that came from
     /// it goes on in its earlier version, and its problems are returned, each as a line with file,
     /// line and column.
@@ -127,17 +162,26 @@ impl Composed {
         setup: &SetupFile,
     ) -> Result<Vec<String>, String> {
         let files = read_folder(folder)?;
+        let before = self.imported_flows().await?;
+        let mut after = BTreeMap::new();
         let mut broken = BTreeMap::new();
         let mut names = Vec::new();
         for file in files {
             let shown = file.shown();
             match understood(file, setup) {
                 Ok((name, document)) => {
+                    let now = fingerprint(&document);
+                    if before.get(&name) == Some(&now) {
+                        after.insert(name.clone(), now);
+                        names.push(name);
+                        continue;
+                    }
                     if let Err(problems) = self.keeps_open_cases(&name, &document).await {
                         broken.insert(shown, problems);
                         continue;
                     }
                     self.put("flow", &name, json!(document)).await?;
+                    after.insert(name.clone(), now);
                     names.push(name);
                 }
                 Err(problems) => {
@@ -148,10 +192,14 @@ impl Composed {
         for document in self.documents("flow").await? {
             let from = document.body.get("file").and_then(Value::as_str);
             let is_broken = from.is_some_and(|file| broken.contains_key(file));
-            if !is_broken && !names.contains(&document.name) {
+            let is_imported = before.contains_key(&document.name) || document.actor == ACTOR;
+            if is_broken && let Some(kept) = before.get(&document.name) {
+                after.insert(document.name.clone(), kept.clone());
+            } else if !is_broken && is_imported && !names.contains(&document.name) {
                 self.put("flow", &document.name, Value::Null).await?;
             }
         }
+        self.put("setting", IMPORTED_FLOWS, json!(after)).await?;
         for document in self.documents(BROKEN).await? {
             if !broken.contains_key(&document.name) {
                 self.put(BROKEN, &document.name, Value::Null).await?;
@@ -253,6 +301,10 @@ fn without_file(names: &[String], folder: &Path, setup: &SetupFile) -> Vec<Strin
         format!("the set-up switches the flow `{name}`, but {folder} has no file for it; {hint}")
     };
     missing.map(line).collect()
+}
+
+fn fingerprint(document: &FlowDocument) -> String {
+    hex(&hash(&[json!(document).to_string().as_bytes()]))
 }
 
 fn configured(document: &mut FlowDocument, config: Option<&FlowConfig>) {

@@ -3,11 +3,13 @@
 
 mod compose;
 mod directory;
+mod flow_desk;
 mod flows;
 mod import;
 mod metrics;
 
 pub(crate) use compose::{Composed, Options};
+pub(crate) use flow_desk::in_memory;
 pub(crate) use flows::{FlowDocument, FlowFile, catalog, read_folder};
 pub(crate) use import::check_folder;
 

@@ -144,9 +144,32 @@ pub fn check_inputs(
     given: &Json,
     file: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Value, Vec<Problem>> {
+    filled_in(flow, given, file).map_err(|problems| {
+        let problems = problems.into_iter().map(|(name, problem)| {
+            let is_bare = !problem.message.contains(&format!("`{name}`"));
+            let message = match is_bare {
+                true => format!("`{name}`: {}", problem.message),
+                false => problem.message.clone(),
+            };
+            Problem { message, ..problem }
+        });
+        problems.collect()
+    })
+}
+
+/// The same with each problem beside the name of its input, for a form that shows it there.
+///
+/// # Errors
+/// As for [`check_inputs`].
+pub fn filled_in(
+    flow: &Flow,
+    given: &Json,
+    file: &dyn Fn(&str) -> Option<String>,
+) -> Result<Value, Vec<(String, Problem)>> {
     let mut problems = Vec::new();
-    let mut report = |message: String, hint: String| {
-        problems.push(Problem::error((1, 1), message).hint(hint));
+    let mut report = |name: &str, message: String, hint: String| {
+        let problem = Problem::error((1, 1), message).hint(hint);
+        problems.push((name.to_owned(), problem));
     };
     let empty = serde_json::Map::new();
     let given = given.as_object().unwrap_or(&empty);
@@ -154,7 +177,7 @@ pub fn check_inputs(
         if !flow.inputs.iter().any(|input| input.name == *name) {
             let near = nearest(name, flow.inputs.iter().map(|input| input.name.as_str()));
             let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
-            report(format!("this flow has no input `{name}`"), hint);
+            report(name, format!("this flow has no input `{name}`"), hint);
         }
     }
     let mut out = Vec::new();
@@ -162,7 +185,11 @@ pub fn check_inputs(
         let name = &input.name;
         let filled = given.get(name).filter(|value| !value.is_null());
         let Some(json) = filled.or(input.default.as_ref()) else {
-            report(format!("the input `{name}` is missing"), String::new());
+            report(
+                name,
+                format!("the input `{name}` is missing"),
+                String::new(),
+            );
             continue;
         };
         let loaded = match (is_file(&input.kind, json), json.as_str()) {
@@ -170,7 +197,7 @@ pub fn check_inputs(
                 Some(text) => Json::from(text),
                 None => {
                     let hint = "put it next to the flow, or fill the table in".to_owned();
-                    report(format!("`{name}`: the file {path} is not there"), hint);
+                    report(name, format!("the file {path} is not there"), hint);
                     continue;
                 }
             },
@@ -183,13 +210,34 @@ pub fn check_inputs(
         });
         match value {
             Ok(value) => out.push((name.clone(), value)),
-            Err(message) => report(format!("`{name}`: {message}"), String::new()),
+            Err(message) => report(name, message, String::new()),
         }
     }
     if problems.is_empty() {
         return Ok(Value::from_pairs(out));
     }
     Err(problems)
+}
+
+/// The rows of a table as plain data, each a group of columns: from rows or from CSV. `file` is as
+/// for [`check_inputs`].
+///
+/// # Errors
+/// It is no table, in a sentence.
+pub fn plain_rows(
+    columns: &[(String, InputKind)],
+    json: &Json,
+    file: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Json>, String> {
+    match json {
+        Json::Array(rows) => Ok(rows.clone()),
+        Json::String(text) if !text.contains('\n') && text.ends_with(".csv") => {
+            let found = file(text).ok_or_else(|| format!("the file {text} is not there"))?;
+            csv_rows(columns, &found)
+        }
+        Json::String(text) => csv_rows(columns, text),
+        _ => Err("a table is a list of rows, or CSV".to_owned()),
+    }
 }
 
 /// One value of a kind, from plain data.

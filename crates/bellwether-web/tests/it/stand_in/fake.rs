@@ -110,6 +110,7 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
         connections: fake.clone(),
         hosted: fake.clone(),
         directory: fake.clone(),
+        flows: fake.clone(),
         people: fake.clone(),
         views: fake.clone(),
         registry: fake.clone(),

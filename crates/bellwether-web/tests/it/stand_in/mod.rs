@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod fake;
+mod flows;
 mod hosted;
 pub(crate) mod register;
 pub(crate) mod samples;

@@ -45,8 +45,9 @@ pub(crate) fn morning() -> Arc<Fake> {
                 "flow",
                 "approval-mails",
                 json!({
-                    "about": "A purchase order by mail asks the person who may approve it.",
-                    "source": "bellwether: 1\nname: approval-mails\nwhen: gmail.message.received\n",
+                    "file": "flows/approval-mails.yaml",
+                    "text": "bellwether: 1\nflow: approval-mails\nabout: A purchase order by mail asks the person who may approve it.\nwhen: { event: push.opened }\nsteps:\n  - stop: true\n",
+                    "position": "on",
                 }),
             ),
         ]),
