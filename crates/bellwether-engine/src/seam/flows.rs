@@ -70,7 +70,7 @@ pub struct Sampled {
     pub title: String,
     /// The text.
     pub text: String,
-    /// How long after the sample came in, in milliseconds.
+    /// How long after the sample came in, in seconds.
     pub after: i64,
 }
 

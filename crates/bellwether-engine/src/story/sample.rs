@@ -127,7 +127,7 @@ fn shown(sent: &[Sent], began: Time) -> Vec<Sampled> {
             who: sent.who.clone(),
             title: sent.title.clone(),
             text: sent.text.clone(),
-            after: sent.at.0 - began.0,
+            after: sent.at.seconds() - began.seconds(),
         })
     });
     shown.take(SHOWN_MAX).collect()

@@ -105,6 +105,9 @@ fn words(flow: &Flow, step: &Step) -> String {
         .unwrap_or(&step.id)
         .trim_start_matches([' ', '-', '{', '[']);
     let line = line.split(" #").next().unwrap_or(line);
+    // `reject: [{ reply: mail, … }]`: the step stands behind its ending.
+    let line = line.split_once("[{ ").map_or(line, |(_, step)| step);
+    let line = line.split_once(" }").map_or(line, |(step, _)| step);
     let line = line.trim().trim_end_matches(['{', '[', ' ', ':']);
     match line.char_indices().nth(LETTERS_MAX) {
         Some((cut, _)) => format!("{}…", &line[..cut]),

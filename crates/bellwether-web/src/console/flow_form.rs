@@ -243,7 +243,7 @@ async fn show(web: &Web, visit: &Visit, filled: &Filled, said: Said) -> Response
                 (others(&flow, &said.wrong))
                 @if !doubts.is_empty() { (shown_doubts(&doubts)) }
                 (switch(position))
-                div.buttons {
+                p.pills {
                     button type="submit" name="do" value="preview" { "Preview" }
                     button.primary type="submit" name="do" value="save" { "Save" }
                 }
@@ -319,7 +319,7 @@ fn shown_sample(visit: &Visit, directory: &Directory, sample: &Sample) -> Markup
                 p.empty { "Nothing, within a week: with these inputs the flow has nothing to say "
                     "about it." }
             }
-            ul.bubbles { @for sent in &sample.sent { (bubble(directory, sent)) } }
+            ul.cards { @for sent in &sample.sent { (bubble(directory, sent)) } }
         }
     }
 }
@@ -334,7 +334,7 @@ fn bubble(directory: &Directory, sent: &Sampled) -> Markup {
     let person = directory.people.get(&sent.who);
     let name = person.map_or(sent.who.as_str(), |person| person.name.as_str());
     html! {
-        li.bubble {
+        li.card {
             p.meta { (icon(sign)) " " (how) " " (clean(name)) " · " (later(sent.after)) }
             p { strong { (clean(&sent.title)) } }
             p { (clean(&sent.text)) }
@@ -343,7 +343,7 @@ fn bubble(directory: &Directory, sent: &Sampled) -> Markup {
 }
 
 fn later(after: i64) -> String {
-    let minutes = after / 60_000;
+    let minutes = after / 60;
     match minutes {
         ..=0 => "at once".to_owned(),
         1..=119 => format!("after {minutes} min"),

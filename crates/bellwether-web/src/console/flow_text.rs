@@ -115,7 +115,7 @@ fn show(web: &Web, visit: &Visit, kept: &Kept, said: &Said) -> Response {
                     aria-invalid=[wrong.then_some("true")] { "\n" (text) }
                 p.meta { "Saving lets new runs begin with this text. Runs that are open keep "
                     "the version they began with." }
-                div.buttons {
+                p.pills {
                     button type="submit" name="do" value="check" { "Check" }
                     button.primary type="submit" name="do" value="save" { "Save" }
                 }

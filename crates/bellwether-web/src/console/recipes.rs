@@ -18,11 +18,16 @@ use crate::text::clean;
 use crate::web::Web;
 use crate::words;
 
+/// How many sentences of what a recipe does stand on its card.
+const SENTENCES_MAX: usize = 3;
+
 /// What a recipe needs besides what every server has.
 #[derive(Clone, Debug, Default)]
 struct Needs {
     /// Systems that must be connected, as people call them.
     systems: BTreeSet<&'static str>,
+    /// Events that somebody's own system must hand in.
+    handed_in: bool,
     /// Events that no public document of their provider describes: our convention.
     unverified: bool,
 }
@@ -90,6 +95,9 @@ fn understood(web: &Web, recipe: &Recipe) -> Option<Flow> {
 /// Every system whose events start the flow.
 fn needs(web: &Web, flow: &Flow) -> Needs {
     let mut out = Needs::default();
+    let catalog = Catalog {
+        connectors: web.app.catalog,
+    };
     let events = flow.when.iter().flat_map(|trigger| &trigger.events);
     for event in events {
         let brings = web.app.catalog.iter().find_map(|def| {
@@ -99,9 +107,17 @@ fn needs(web: &Web, flow: &Flow) -> Needs {
         if let Some((title, verified)) = brings {
             out.systems.insert(title);
             out.unverified |= !verified;
+        } else if catalog.trigger(event).is_none() {
+            out.handed_in = true;
         }
     }
     out
+}
+
+/// The sentences that a card has room for; the form says all.
+fn in_short(about: &str) -> &str {
+    let ends = about.match_indices(". ").nth(SENTENCES_MAX - 1);
+    ends.map_or(about, |(end, _)| &about[..=end])
 }
 
 fn card(recipe: &Recipe, flow: &Flow, needs: &Needs, known: &[Document]) -> Markup {
@@ -112,12 +128,16 @@ fn card(recipe: &Recipe, flow: &Flow, needs: &Needs, known: &[Document]) -> Mark
             p.card-head {
                 (icon("flow"))
                 strong { a.quiet href=(link) { (words::title(recipe.name)) } }
-                @if let Some(document) = there { (position_pill(position_of(&document.body)).show()) }
+                @if let Some(document) = there {
+                    (position_pill(position_of(&document.body)).show())
+                }
             }
-            p { (clean(flow.about.trim())) }
+            p { (clean(in_short(flow.about.trim()))) }
             p.pills {
                 @for system in &needs.systems { (Pill::new("plain", "plug", *system).show()) }
-                @if needs.systems.is_empty() {
+                @if needs.handed_in {
+                    (Pill::new("plain", "in", "Needs a webhook from your own system").show())
+                } @else if needs.systems.is_empty() {
                     (Pill::new("plain", "check", "Works with what happens here").show())
                 }
                 @if needs.unverified {

@@ -149,10 +149,10 @@ impl Composed {
     }
 
     /// Imports the files of a folder that changed since they were imported last. Flows that came
-    /// from files which are no longer there are removed; those made in the console stay. A file that cannot be
-    /// understood stops no other: it is kept as broken for people to see, the flow that came from
-    /// it goes on in its earlier version, and its problems are returned, each as a line with file,
-    /// line and column.
+    /// from files which are no longer there are removed; those made in the console stay. A file
+    /// that cannot be understood stops no other: it is kept as broken for people to see, the flow
+    /// that came from it goes on in its earlier version, and its problems are returned, each as a
+    /// line with file, line and column.
     ///
     /// # Errors
     /// The folder cannot be read, or the registry failed.

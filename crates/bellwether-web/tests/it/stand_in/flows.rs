@@ -77,7 +77,7 @@ impl Flows for Fake {
                     .to_owned(),
                 title: "<b>Lamps</b> was opened late".to_owned(),
                 text: String::new(),
-                after: 7_200_000,
+                after: 7_200,
             }],
         }))
     }

@@ -46,7 +46,7 @@ pub(crate) fn morning() -> Arc<Fake> {
                 "approval-mails",
                 json!({
                     "file": "flows/approval-mails.yaml",
-                    "text": "bellwether: 1\nflow: approval-mails\nabout: A purchase order by mail asks the person who may approve it.\nwhen: { event: push.opened }\nsteps:\n  - stop: true\n",
+                    "text": APPROVALS,
                     "position": "on",
                 }),
             ),
@@ -56,6 +56,15 @@ pub(crate) fn morning() -> Arc<Fake> {
     };
     Arc::new(fake)
 }
+
+const APPROVALS: &str = "\
+bellwether: 1
+flow: approval-mails
+about: A purchase order by mail asks the person who may approve it.
+when: { event: push.opened }
+steps:
+  - stop: true
+";
 
 /// A stand-in in which nothing happened yet.
 pub(crate) fn empty() -> Arc<Fake> {
