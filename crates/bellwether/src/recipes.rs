@@ -8,7 +8,7 @@ use bellwether_engine::seam::{FlowDocument, Recipe};
 use serde_json::Value;
 
 /// Name and text.
-const TEXTS: [(&str, &str); 15] = [
+const TEXTS: [(&str, &str); 16] = [
     (
         "approval-mail",
         include_str!("../../../recipes/approval-mail.yaml"),
@@ -32,6 +32,10 @@ const TEXTS: [(&str, &str); 15] = [
     (
         "sensitive-transaction",
         include_str!("../../../recipes/sensitive-transaction.yaml"),
+    ),
+    (
+        "make-sure-it-arrives",
+        include_str!("../../../recipes/make-sure-it-arrives.yaml"),
     ),
     (
         "activity-summary",

@@ -9,7 +9,7 @@ use bellwether_model::time::Time;
 use serde_json::{Value as Json, json};
 
 use super::comment;
-use super::draft::{EffectDraft, Via};
+use super::draft::{EffectDraft, Note, Via};
 use super::requester::{answer_address, is_proved, quoted, sender_name, subject_of};
 use super::state::Telling;
 use super::walk::Turner;
@@ -207,6 +207,9 @@ impl<'a> Turner<'a> {
     /// `push:`: one message to each person; a mail when he has no push address.
     pub(super) fn push(&mut self, step: &Step, message: &Message) -> Result<(), EvalError> {
         for person in self.readers(message)? {
+            if self.has_enough("push", self.case.flow.at_most.push, person) {
+                continue;
+            }
             let phones = person.phones(message.importance == Importance::High);
             let Some(last) = phones.len().checked_sub(1) else {
                 self.mail_to(step, message, person)?;
@@ -272,6 +275,9 @@ impl<'a> Turner<'a> {
             );
             return Ok(());
         };
+        if self.has_enough("mail", self.case.flow.at_most.mail, person) {
+            return Ok(());
+        }
         let scope = self.scope().for_reader(&person.language, &person.zone);
         let mut args = self.message_args(&scope, message, person)?;
         args["to"] = json!([address]);
@@ -283,6 +289,23 @@ impl<'a> Turner<'a> {
         }
         self.send(step, Role::Mail, person, message, args)?;
         Ok(())
+    }
+
+    /// Whether a person got as many messages of this channel as the flow allows; else one more is
+    /// counted.
+    fn has_enough(&mut self, channel: &str, most: Option<u32>, person: &Person) -> bool {
+        let Some(most) = most else { return false };
+        let got = self.state.got.entry(format!("{channel} {}", person.id));
+        let got = got.or_default();
+        if *got >= most {
+            let note = Note::of("held_back").about(&person.id);
+            self.out
+                .notes
+                .push(note.because(format!("at most {most} {channel}")));
+            return true;
+        }
+        *got += 1;
+        false
     }
 
     fn message_args(

@@ -71,6 +71,9 @@ pub struct RunState {
     /// Pushes that an event takes back: by step and person.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shown: BTreeMap<String, BTreeMap<String, Vec<EffectId>>>,
+    /// How many messages each person got, by channel, where the flow sets a limit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub got: BTreeMap<String, u32>,
 }
 
 impl Default for RunState {
@@ -93,6 +96,7 @@ impl Default for RunState {
             outcomes: BTreeMap::new(),
             handled_in: BTreeMap::new(),
             shown: BTreeMap::new(),
+            got: BTreeMap::new(),
         }
     }
 }

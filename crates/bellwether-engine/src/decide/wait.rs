@@ -13,12 +13,12 @@ use super::walk::{Turner, Way};
 use crate::calendar;
 use crate::flow::read::span;
 use crate::flow::{Block, Length, Step, Verb, Wait};
-use crate::lang::EvalError;
+use crate::lang::{EvalError, Expr};
 use crate::seam::TurnSaid;
 
 impl Turner<'_> {
     pub(super) fn begin_wait(&mut self, step: &Step, wait: &Wait) -> Way {
-        let due = match self.due(&wait.up_to) {
+        let due = match self.due_for(&wait.up_to, wait.whose.as_ref()) {
             Ok(due) => due,
             Err(error) => return self.broken(step, &error),
         };
@@ -147,6 +147,11 @@ impl Turner<'_> {
 
     /// When a length of time that begins now is over, in the owner's calendar.
     pub(super) fn due(&self, length: &Length) -> Result<Time, EvalError> {
+        self.due_for(length, None)
+    }
+
+    /// The same in the calendar of the first of those who are meant; nobody: the owner's.
+    fn due_for(&self, length: &Length, whose: Option<&Expr>) -> Result<Time, EvalError> {
         let span = match length {
             Length::Fixed(span) => *span,
             Length::Given(input) => {
@@ -161,14 +166,14 @@ impl Turner<'_> {
             }
         };
         let directory = &self.case.world.directory;
-        let owner = directory
-            .owner
-            .as_deref()
-            .and_then(|id| directory.person(id));
+        let owner = || directory.person(directory.owner.as_deref()?);
+        let meant = whose.map(|whose| self.scope().who(whose));
+        let meant = meant.and_then(Result::ok);
+        let meant = meant.and_then(|people| directory.person(people.first()?));
         Ok(calendar::due(
             self.case.now,
             span,
-            owner.unwrap_or(&Default::default()),
+            meant.or_else(owner).unwrap_or(&Default::default()),
         ))
     }
 }

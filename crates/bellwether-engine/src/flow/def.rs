@@ -27,6 +27,8 @@ pub struct Flow {
     pub lets: Vec<(String, Expr)>,
     /// What counts as the same matter; None: each event is its own.
     pub case: Option<Expr>,
+    /// How many messages a person gets in one case.
+    pub at_most: AtMost,
     /// What it does.
     pub steps: Block,
     /// Its tests, as nodes: read by the story runner.
@@ -48,6 +50,15 @@ impl Flow {
         let content = text.trim_start_matches([' ', '-']);
         text.chars().count() - content.chars().count() + 1
     }
+}
+
+/// How many messages a person gets in one case; None: as many as the steps say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AtMost {
+    /// Pushes, on however many devices.
+    pub push: Option<u32>,
+    /// Mails.
+    pub mail: Option<u32>,
 }
 
 /// One input of a recipe.
@@ -457,6 +468,8 @@ pub struct Wait {
     pub condition: Option<Expr>,
     /// When it is given up; default 30 days.
     pub up_to: Length,
+    /// Whose working time counts; None: that of the directory's owner.
+    pub whose: Option<Expr>,
     /// The name under which the event (or `timed_out`) is known afterwards.
     pub name: Option<String>,
 }

@@ -17,9 +17,9 @@ mod who_is_meant;
 
 pub use circles::circles;
 pub use def::{
-    Ask, Block, Choice, CommentRule, Days, Digest, Emit, Flow, If, Importance, Input, InputKind,
-    Label, Length, Message, Moment, Privacy, Reply, Rung, RungAct, Schedule, Span, Step, Trigger,
-    Verb, Wait,
+    Ask, AtMost, Block, Choice, CommentRule, Days, Digest, Emit, Flow, If, Importance, Input,
+    InputKind, Label, Length, Message, Moment, Privacy, Reply, Rung, RungAct, Schedule, Span, Step,
+    Trigger, Verb, Wait,
 };
 pub use fan::{Each, Need, Together};
 pub use language::schema;

@@ -35,7 +35,7 @@ impl Seen {
         for emit in member
             .emits
             .iter()
-            .filter(|emit| !is_line(&emit.event.kind))
+            .filter(|emit| !is_line(&emit.event.kind) && !is_own(&emit.event.kind))
         {
             let event = &emit.event;
             self.emits
@@ -100,4 +100,10 @@ impl Between for Watcher {
             verdicts
         })
     }
+}
+
+/// What becomes of pushes is told to flows that want to hear it: no flow emits that.
+fn is_own(kind: &str) -> bool {
+    let mut own = crate::flow::own_events::TRIGGERS.iter();
+    own.any(|trigger| trigger.event == kind)
 }

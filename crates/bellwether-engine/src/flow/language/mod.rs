@@ -26,6 +26,8 @@ pub(crate) enum Holds {
     Id,
     /// A text without values.
     Words,
+    /// A number for each channel.
+    AtMost,
     /// A bare expression.
     Expr,
     /// An expression that says who, or several.
@@ -141,7 +143,7 @@ pub(crate) fn verbs() -> Vec<&'static str> {
 }
 
 /// The keys of a flow, in the order in which they are written.
-pub(crate) const FLOW: [KeyDef; 9] = [
+pub(crate) const FLOW: [KeyDef; 11] = [
     needed(
         "bellwether",
         Holds::Version,
@@ -174,10 +176,22 @@ pub(crate) const FLOW: [KeyDef; 9] = [
         "What counts as the same matter: nobody is asked twice about one. Without it each event \
          is its own.",
     ),
+    key(
+        "at_most",
+        Holds::AtMost,
+        "How many pushes and mails a person gets in one case, such as `{ push: 1, mail: 1 }`. \
+         What would be more is noted and not sent.",
+    ),
     needed(
         "steps",
         Holds::Steps,
         "What happens: verbs, one after the other.",
+    ),
+    key(
+        "unreached",
+        Holds::Remedy,
+        "What happens when a push or a mail without an `on_error` of its own could not be sent; \
+         `person` is whom it did not reach. None of it waits.",
     ),
     key(
         "tests",
@@ -195,7 +209,7 @@ pub(crate) const RESERVED: [&str; 6] = ["inputs", "case", "trigger", "decision",
 pub(crate) const NAME_MAX: usize = 60;
 
 /// The keys of a flow in later versions of the language.
-pub(crate) const FLOW_LATER: [&str; 5] = ["at_most", "unreached", "group", "privacy", "repeat"];
+pub(crate) const FLOW_LATER: [&str; 3] = ["group", "privacy", "repeat"];
 
 /// The types of inputs.
 pub(crate) const INPUT_TYPES: [&str; 11] = [

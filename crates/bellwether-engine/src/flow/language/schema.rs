@@ -234,6 +234,13 @@ fn held(holds: Holds) -> Value {
         Holds::Shown => each(link("expression")),
         Holds::Payload => link("payload"),
         Holds::Steps => link("steps"),
+        Holds::AtMost => json!({
+            "type": "object", "additionalProperties": false,
+            "properties": {
+                "push": { "type": "integer", "minimum": 1 },
+                "mail": { "type": "integer", "minimum": 1 }
+            }
+        }),
         Holds::Remedy => json!({ "type": "array", "items": link("remedy") }),
         Holds::Endings => {
             let mut out = each(link("steps"));

@@ -149,6 +149,11 @@ pub(crate) const VERBS: [VerbDef; 14] = [
                 "When it is given up; 30 days unless written.",
             ),
             key(
+                "whose",
+                Holds::Who,
+                "Whose working time counts; the owner's of the directory unless written.",
+            ),
+            key(
                 "as",
                 Holds::Name,
                 "The name of what came; `name.timed_out` when nothing did.",

@@ -2,7 +2,7 @@
 
 use super::names::Shape;
 use super::{Reading, canonical_hash, source, stem};
-use crate::flow::def::{Block, Flow, Input, InputKind};
+use crate::flow::def::{AtMost, Block, Flow, Input, InputKind};
 use crate::flow::gatherers;
 use crate::flow::language::{FLOW, FLOW_LATER, FORBIDDEN, NAME_MAX, names};
 use crate::flow::read::inputs::read_inputs;
@@ -41,6 +41,8 @@ impl Reading<'_> {
         };
         let case = root.get("case").and_then(|node| self.expr(node, "case"));
         self.names.add("case", Shape::Leaf);
+        let at_most = self.at_most(root.get("at_most"));
+        self.unreached = root.get("unreached").cloned();
         let steps = match root.get("steps") {
             Some(node) => self.block(node, "steps"),
             None => {
@@ -57,12 +59,36 @@ impl Reading<'_> {
             when,
             lets,
             case,
+            at_most,
             steps,
             tests: self.tests(root.get("tests")),
             gatherers: Vec::new(),
         };
         flow.gatherers = gatherers::of(&flow);
         Some(flow)
+    }
+
+    fn at_most(&mut self, node: Option<&Node>) -> AtMost {
+        let mut out = AtMost::default();
+        for (key, node) in node.and_then(Node::entries).unwrap_or_default() {
+            let place = match key.name.as_str() {
+                "push" => &mut out.push,
+                "mail" => &mut out.mail,
+                _ => {
+                    self.report(unknown_key(key, "`at_most`", &["push", "mail"]));
+                    continue;
+                }
+            };
+            *place = node
+                .text()
+                .and_then(|text| text.parse().ok())
+                .filter(|n| *n > 0);
+            if place.is_none() {
+                let message = format!("`{}` is not how many", node.text().unwrap_or_default());
+                self.error(node.place(), message, "write a number from 1 on");
+            }
+        }
+        out
     }
 
     /// Makes the inputs known, also those with a mistake: it is reported already.

@@ -87,6 +87,7 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         depth: 0,
         steps: 0,
         remedy: None,
+        unreached: None,
         asked: false,
     };
     let flow = reading.flow(&root, text, file);
@@ -129,6 +130,8 @@ struct Reading<'a> {
     steps: usize,
     /// The key under which these steps stand, where none of them may wait.
     remedy: Option<&'static str>,
+    /// The steps for whoever a message does not reach, where it has none of its own.
+    unreached: Option<Node>,
     /// Whether a question was read already, whose decision later steps may speak of.
     asked: bool,
 }

@@ -265,13 +265,28 @@ impl Reading<'_> {
     }
 
     fn on_error(&mut self, node: &Node, id: &str) -> Option<Block> {
-        let found = node.get("on_error")?;
+        let Some(found) = node.get("on_error") else {
+            return self.unreached(id);
+        };
         // Whom the message did not reach: the others got theirs.
         let mark = self.names.mark();
         let person = Shape::fields(&crate::lang::PERSON_FIELDS);
         self.names.add("person", person);
         let block = self.quick(found, "on_error", id);
         self.names.forget(mark);
+        Some(block)
+    }
+
+    /// What the flow does for everybody whom a message does not reach. Messages of these steps have
+    /// nothing below them.
+    fn unreached(&mut self, id: &str) -> Option<Block> {
+        let found = self.unreached.take()?;
+        let mark = self.names.mark();
+        let person = Shape::fields(&crate::lang::PERSON_FIELDS);
+        self.names.add("person", person);
+        let block = self.quick(&found, "on_error", id);
+        self.names.forget(mark);
+        self.unreached = Some(found);
         Some(block)
     }
 

@@ -43,6 +43,7 @@ impl Reading<'_> {
                 WAIT_DEFAULT
             }
         };
+        let whose = node.get("whose").and_then(|found| self.who(found, "whose"));
         let name = node.get("as").and_then(|found| self.new_name(found));
         if let Some(name) = &name {
             self.names.add(name, Shape::Any);
@@ -54,6 +55,7 @@ impl Reading<'_> {
                 .collect(),
             condition,
             up_to,
+            whose,
             name,
         }
     }

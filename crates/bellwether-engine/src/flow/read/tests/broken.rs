@@ -44,7 +44,7 @@ const MISTAKES: [(&str, &str, &str); 80] = [
     ("flow: approval", "flow: Approval Mail", "f.yaml:2:7  `Approval Mail` cannot be a flow's name"),
     ("flow: approval\n", "", "f.yaml:1:1  the flow's name is missing  add `flow: f` below"),
     ("about: Decides.", "abuot: Decides.", "f.yaml:3:1  a flow has no key `abuot`  did you mean `about`?"),
-    ("about: Decides.\n", "at_most: { push: 1 }\n", "f.yaml:3:1  `at_most` is not in this version of the language"),
+    ("about: Decides.\n", "repeat: join\n", "f.yaml:3:1  `repeat` is not in this version of the language"),
     ("when:", "on:", "f.yaml:7:1  a flow has no key `on`  did you mean `when`?"),
     ("gmail.message.received", "gmail.message.recieved", "f.yaml:8:10  there is no event `gmail.message.recieved`  did you mean `gmail.message.received`?"),
     ("gmail.message.received", "gmail.chat", "f.yaml:8:10  there is no event `gmail.chat`  gmail brings: gmail.message.received"),
