@@ -1,8 +1,11 @@
 //! Labels of a message. Doing it twice is the same as doing it once, so nothing is reconciled here.
 
+use std::collections::BTreeMap;
+
 use bellwether_model::connector::Outcome;
 use bellwether_model::failure::Failure;
 use bellwether_model::notification::Delivery;
+use bellwether_model::time::{Millis, Time};
 use serde_json::{Value, json};
 
 use super::Gmail;
@@ -13,6 +16,8 @@ use super::wire::{Label, LabelPage};
 
 /// Gmail takes at most this many labels in one call.
 const LABELS_MAX: usize = 100;
+/// What the ids of labels begin with that people made.
+const MADE: &str = "Label_";
 /// Gmail's longest label name.
 const NAME_MAX: usize = 225;
 /// Labels of the system that people may change; SENT and DRAFT say what a message is.
@@ -30,7 +35,48 @@ const SYSTEM: &[&str] = &[
     "CATEGORY_FORUMS",
 ];
 
+/// Names of the labels that people made, by id, as they were read last. Gmail says ids, people say
+/// names.
+#[derive(Debug, Default)]
+pub(super) struct Names(tokio::sync::Mutex<Option<(Time, BTreeMap<String, String>)>>);
+
+/// How long names are believed: a label may be renamed.
+const BELIEVED: Millis = Millis::minutes(30);
+/// After how long names are read again for a label that was not among them.
+const AGAIN: Millis = Millis::minutes(1);
+
 impl Gmail {
+    /// The labels of a message as people call them. Those of the system are called what they are;
+    /// a label that is gone meanwhile keeps its id.
+    pub(super) async fn named(&self, ids: Vec<String>) -> Result<Vec<String>, Failure> {
+        let made_here = |id: &String| id.starts_with(MADE);
+        if !ids.iter().any(made_here) {
+            return Ok(ids);
+        }
+        let mut kept = self.labels.0.lock().await;
+        let now = self.host.clock.now();
+        let fresh = kept.as_ref().is_some_and(|(read, names)| {
+            let known = ids
+                .iter()
+                .filter(|id| made_here(id))
+                .all(|id| names.contains_key(id));
+            now < *read + if known { BELIEVED } else { AGAIN }
+        });
+        if !fresh {
+            let call = Call::get("labels", Lane::Fetch, 1);
+            let labels = self.client.json::<LabelPage>(call).await?.labels;
+            let names = labels.into_iter().map(|label| (label.id, label.name));
+            *kept = Some((now, names.collect()));
+        }
+        let name = |id: String| {
+            let names = kept.as_ref().map(|(_, names)| names);
+            names
+                .and_then(|names| names.get(&id).cloned())
+                .unwrap_or(id)
+        };
+        Ok(ids.into_iter().map(name).collect())
+    }
+
     /// Adds and removes labels by name.
     pub(super) async fn label(&self, args: &Value) -> Result<Outcome, Failure> {
         let id = args["id"].as_str().unwrap_or_default();

@@ -130,6 +130,8 @@ struct Gmail {
     host: Host,
     client: Client,
     clean: CleanFailures,
+    /// The names of the mailbox's own labels.
+    labels: label::Names,
 }
 
 fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failure> {
@@ -140,6 +142,7 @@ fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failur
         host,
         client,
         clean: CleanFailures::default(),
+        labels: label::Names::default(),
     }))
 }
 

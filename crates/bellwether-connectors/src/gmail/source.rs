@@ -275,6 +275,7 @@ impl Gmail {
             mail.unreadable_reason = Some(reason.to_owned());
         }
         message.payload = None;
+        message.label_ids = self.named(message.label_ids).await?;
         let event = self.event(&message, mail, entry);
         if event.kind == SENT && event.data["mail"]["own"] == true {
             return Ok(Fetched::Ignored("own"));

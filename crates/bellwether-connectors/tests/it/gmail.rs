@@ -342,6 +342,27 @@ async fn a_limit_silences_the_mailbox_until_it_ends() {
 }
 
 #[tokio::test]
+async fn labels_that_people_made_are_called_by_their_names() {
+    let world = World::start().await;
+    let watcher = Watcher::start(world.connect(APPROVALS, json!({}))).await;
+    let mail = world.mail(order(1)).await;
+    let id = mail["id"].as_str().expect("an id").to_owned();
+    let label = json!({"id": id, "add": ["Critical"]});
+    let job = crate::gmail_world::Job::new("label", label);
+    job.perform(&watcher.connection, 1)
+        .await
+        .expect("it is labelled");
+    let event = watcher.event(&format!("m:{id}"), 1).await;
+    let labels = event.data["mail"]["labels"].as_array().expect("labels");
+    assert!(labels.contains(&json!("Critical")), "{labels:?}");
+    assert!(labels.contains(&json!("INBOX")), "{labels:?}");
+    // The names are kept: another mail needs no further call.
+    let calls = world.calls("labels").await;
+    watcher.event(&format!("m:{id}"), 1).await;
+    assert_eq!(world.calls("labels").await, calls);
+}
+
+#[tokio::test]
 async fn labels_are_made_and_set() {
     let world = World::start().await;
     let connection = world.connect(APPROVALS, json!({}));
