@@ -168,9 +168,14 @@ fn matter(name: &str) -> Value {
         "request" => object(
             "The request.",
             json!({"kind": text("`purchase`; by webhook also download, access, permission, upload."),
-                "state_from": text("How far it was."), "state_to": text("How far it is."),
-                "reason": text("Why, when somebody gave a reason."),
-                "task_id": text("The task in the portal.")}),
+            "state_from": text("How far it was."), "state_to": text("How far it is."),
+            "reason": text("Why, when somebody gave a reason."),
+            "task_id": text("The task in the portal."),
+            "recipients": object(
+                "By webhook: whom it is for.",
+                json!({"users": {"type": "array", "items": {"type": "string"},
+                    "description": "Whoever asked for it, as people here are called."}}),
+            )}),
         ),
         "violation" => object(
             "What is not as it must be.",

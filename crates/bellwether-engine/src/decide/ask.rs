@@ -203,7 +203,7 @@ impl Turner<'_> {
     ) {
         self.out.effects.push(EffectDraft {
             id,
-            via: Via::Role(role),
+            via: self.via(role),
             person: Some(person.id.clone()),
             args,
             expires_at: self.expires(step, ask),

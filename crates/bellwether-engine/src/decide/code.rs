@@ -5,7 +5,7 @@ use bellwether_model::connector::Role;
 use bellwether_model::event::Event;
 use serde_json::{Value as Json, json};
 
-use super::draft::{EffectDraft, Note, Via};
+use super::draft::{EffectDraft, Note};
 use super::walk::Turner;
 use super::words;
 use crate::flow::Importance;
@@ -42,7 +42,7 @@ impl Turner<'_> {
         self.out.notes.push(note);
         self.out.effects.push(EffectDraft {
             id,
-            via: Via::Role(Role::Mail),
+            via: self.via(Role::Mail),
             person: Some(person.id.clone()),
             args: json!({
                 "to": [address], "subject": subject, "title": subject, "body": body,

@@ -3,13 +3,14 @@
 //! shown can be proved; links are added at each attempt.
 
 use bellwether_model::connector::Role;
-use bellwether_model::directory::{Person, PushText};
+use bellwether_model::directory::Person;
 use bellwether_model::id::{EffectId, hash, hex, key16};
 use bellwether_model::time::Time;
 use serde_json::{Value as Json, json};
 
 use super::comment;
-use super::draft::{EffectDraft, Note, Via};
+use super::draft::{EffectDraft, Via};
+use super::privacy;
 use super::requester::{answer_address, is_proved, quoted, sender_name, subject_of};
 use super::state::Telling;
 use super::walk::Turner;
@@ -129,7 +130,7 @@ impl Content {
             facts,
             choices,
             talk: turner.talk(step),
-            privacy: stricter(ask.privacy, person),
+            privacy: privacy::stricter(ask.privacy, person),
             language: person.language.clone(),
             zone: person.zone.clone(),
             on_behalf_of,
@@ -170,7 +171,7 @@ impl Content {
         };
         json!({
             "title": self.title, "text": text, "facts": self.facts, "choices": self.choices,
-            "talk": self.talk, "privacy": privacy_word(self.privacy), "language": self.language,
+            "talk": self.talk, "privacy": privacy::word(self.privacy), "language": self.language,
             "zone": self.zone, "on_behalf_of": self.on_behalf_of, "case": self.case,
             "shown": self.shown, "until": self.until,
         })
@@ -291,23 +292,6 @@ impl<'a> Turner<'a> {
         Ok(())
     }
 
-    /// Whether a person got as many messages of this channel as the flow allows; else one more is
-    /// counted.
-    fn has_enough(&mut self, channel: &str, most: Option<u32>, person: &Person) -> bool {
-        let Some(most) = most else { return false };
-        let got = self.state.got.entry(format!("{channel} {}", person.id));
-        let got = got.or_default();
-        if *got >= most {
-            let note = Note::of("held_back").about(&person.id);
-            self.out
-                .notes
-                .push(note.because(format!("at most {most} {channel}")));
-            return true;
-        }
-        *got += 1;
-        false
-    }
-
     fn message_args(
         &self,
         scope: &Scope,
@@ -329,7 +313,7 @@ impl<'a> Turner<'a> {
             .map(|link| link.to_string());
         Ok(json!({
             "title": clean(&scope.text(&message.title)?), "text": text.unwrap_or_default(),
-            "to_link": link, "privacy": privacy_word(stricter(message.privacy, person)), "language": person.language,
+            "to_link": link, "privacy": privacy::shown(message.privacy, person), "language": person.language,
             "zone": person.zone, "case": self.case.key,
             "importance": if message.importance == Importance::High { "high" } else { "normal" },
             "urgent": message.urgent,
@@ -352,7 +336,7 @@ impl<'a> Turner<'a> {
         }
         self.out.effects.push(EffectDraft {
             id,
-            via: Via::Role(role),
+            via: self.via(role),
             person: Some(person.id.clone()),
             args,
             expires_at,
@@ -499,22 +483,5 @@ fn comment_word(rule: CommentRule) -> &'static str {
         CommentRule::None => "none",
         CommentRule::Optional => "optional",
         CommentRule::Required => "required",
-    }
-}
-
-/// What a push may show: the flow's word or the person's own wish, whichever shows less.
-fn stricter(privacy: Privacy, person: &Person) -> Privacy {
-    match (privacy, person.privacy.unwrap_or_default()) {
-        (Privacy::Hidden, _) | (_, PushText::Hidden) => Privacy::Hidden,
-        (Privacy::Brief, _) | (_, PushText::Brief) => Privacy::Brief,
-        _ => Privacy::Full,
-    }
-}
-
-fn privacy_word(privacy: Privacy) -> &'static str {
-    match privacy {
-        Privacy::Full => "full",
-        Privacy::Brief => "brief",
-        Privacy::Hidden => "hidden",
     }
 }

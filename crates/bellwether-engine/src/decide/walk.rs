@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bellwether_model::connector::Role;
 use bellwether_model::event::Event;
 use bellwether_model::failure::Failure;
 use bellwether_model::id::EffectId;
 
 use super::arms::{arm_of, on_error_at};
 use super::branches::{Branch, plain};
-use super::draft::{Emitted, Note, Turn};
+use super::draft::{Emitted, Note, Turn, Via};
 use super::state::{EventKey, RunState, event_key};
 use super::{Case, comment};
 use crate::flow::gatherers::LEAVES;
@@ -451,6 +452,12 @@ impl<'a> Turner<'a> {
     pub(super) fn basis(&self) -> &Event {
         let basis = self.state.basis.as_ref().and_then(|key| self.event(key));
         basis.unwrap_or(self.case.opened_by)
+    }
+
+    /// By which connection something leaves: a mail from the mailbox that the matter came to, so
+    /// that answers come back there; without one, or for a push, whichever does this.
+    pub(super) fn via(&self, role: Role) -> Via {
+        Via::Source(self.basis().envelope.source.clone(), role)
     }
 
     /// A new effect id: the same for the same cell, turn, step and ordinal.

@@ -121,6 +121,9 @@ fn stamp(world: &World, fields: &[Field], envelope: &Envelope<'_>, to: &str) -> 
     top
 }
 
+/// The header that stands for a filter of the mailbox.
+const FILTER: &str = "X-Sandbox-Label";
+
 /// Delivers a message from outside to one address; `None` when it has no mailbox and left the
 /// sandbox.
 pub(crate) fn deliver(
@@ -133,9 +136,30 @@ pub(crate) fn deliver(
         outside(world, raw, envelope.mail_from, to);
         return Ok(None);
     };
-    let top = stamp(world, &letter::fields(raw), envelope, to);
-    let labels = ["INBOX", "UNREAD", "CATEGORY_PERSONAL"];
+    let fields = letter::fields(raw);
+    let top = stamp(world, &fields, envelope, to);
+    let mut labels = vec!["INBOX", "UNREAD", "CATEGORY_PERSONAL"];
+    let filtered = filtered(world, &address, &fields);
+    labels.extend(filtered.as_deref());
     put(world, &address, letter::edit(raw, &[], &top), &labels).map(Some)
+}
+
+/// The label that a filter of the mailbox puts on a mail as it arrives. Filters cannot be made
+/// here: a header of the mail names the label instead.
+fn filtered(world: &World, address: &str, fields: &[Field]) -> Option<String> {
+    let name = letter::first(fields, FILTER)?.trim().to_owned();
+    world.google.with(address, |mailbox| {
+        let own = mailbox.labels.own().iter();
+        let known = own.clone().find(|label| label.name == name);
+        match known {
+            Some(label) => Some(label.id.clone()),
+            None => mailbox
+                .labels
+                .create(&name, Value::Null)
+                .ok()
+                .map(|label| label.id),
+        }
+    })
 }
 
 /// Imports as if it had come over SMTP from the client of the API call: the envelope's sender is

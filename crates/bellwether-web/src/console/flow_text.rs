@@ -193,24 +193,27 @@ fn difference(before: &str, after: &str) -> Markup {
         return html! { p.meta { "As before." } };
     }
     let diff = TextDiff::from_lines(before, after);
-    let groups = diff.grouped_ops(AROUND);
-    let mut lines = 0;
+    let mut lines = Vec::new();
+    for (number, group) in diff.grouped_ops(AROUND).iter().enumerate() {
+        if number > 0 {
+            lines.push((ChangeTag::Equal, "⋯\n".to_owned()));
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            lines.push((change.tag(), change.value().to_owned()));
+        }
+    }
     html! {
         pre.diff {
-            @for (number, group) in groups.iter().enumerate() {
-                @if number > 0 { "⋯\n" }
-                @for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-                    @let _counted = { lines += 1; };
-                    @if lines <= LINES_MAX {
-                        @match change.tag() {
-                            ChangeTag::Delete => del { "− " (clean(change.value())) },
-                            ChangeTag::Insert => ins { "+ " (clean(change.value())) },
-                            ChangeTag::Equal => { "  " (clean(change.value())) },
-                        }
-                    }
+            @for (tag, line) in lines.iter().take(LINES_MAX) {
+                @match tag {
+                    ChangeTag::Delete => del { "− " (clean(line)) },
+                    ChangeTag::Insert => ins { "+ " (clean(line)) },
+                    ChangeTag::Equal => { "  " (clean(line)) },
                 }
             }
         }
-        @if lines > LINES_MAX { p.meta { (lines - LINES_MAX) " more lines are not shown." } }
+        @if lines.len() > LINES_MAX {
+            p.meta { (lines.len() - LINES_MAX) " more lines are not shown." }
+        }
     }
 }

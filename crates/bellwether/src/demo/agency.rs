@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::check::Line;
 use super::company::CAMPAIGN;
 use super::outside::{self, LOOK, Outside, PATIENCE};
+use super::scenes::Scenes;
 use super::stage::{Stage, TENANT};
 use crate::output;
 
@@ -62,10 +63,14 @@ const WEEK: [(&str, &[&str]); 27] = [
         &["request.delivered", "sync.recovered provider:getty"],
     ),
     ("expire", &["license.expired"]),
-    ("renew", &["request.delivered"]),
+    ("renew", &["request.delivered", "license.renewed $b"]),
     // That another asset takes its place is told by webhooks only.
     ("replace", &[]),
 ];
+
+/// The steps after which people do something.
+const FIRST_PURCHASE: usize = 0;
+const TUESDAY: usize = 8;
 
 /// Events that are records and hints of the connection, and news to nobody.
 const INNER: [&str; 5] = [
@@ -94,8 +99,8 @@ pub(super) struct Agency<'a> {
     /// The pictures of the campaign, and those that are complete.
     campaign: Vec<String>,
     complete: BTreeSet<String>,
-    /// The first purchase, which later steps come back to.
-    first: String,
+    /// The purchases in their order: later steps come back to the first two.
+    purchases: Vec<String>,
     lines: Vec<Line>,
 }
 
@@ -112,7 +117,7 @@ impl<'a> Agency<'a> {
             about: BTreeSet::new(),
             campaign: Vec::new(),
             complete: BTreeSet::new(),
-            first: String::new(),
+            purchases: Vec::new(),
             lines: Vec::new(),
         }
     }
@@ -150,7 +155,7 @@ impl<'a> Agency<'a> {
 
     /// The week without people: a step at its hour, and on as soon as its events are there. What
     /// does not come ends the week; the lines say so.
-    pub(super) async fn play(&mut self) -> Result<(), String> {
+    pub(super) async fn play(&mut self, scenes: &mut Scenes<'_>) -> Result<(), String> {
         self.watched().await?;
         self.read().await?;
         self.told.clear();
@@ -182,6 +187,11 @@ impl<'a> Agency<'a> {
             });
             if !come {
                 return Ok(());
+            }
+            match at {
+                FIRST_PURCHASE => scenes.reviewed().await,
+                TUESDAY => scenes.reminded().await,
+                _ => {}
             }
         }
         Ok(())
@@ -228,17 +238,17 @@ impl<'a> Agency<'a> {
         if answer["completed"].is_u64() {
             about = self.completed().await?;
         }
-        if self.first.is_empty() {
-            self.first = about.first().cloned().unwrap_or_default();
-        }
+        self.purchases.extend(about.first().cloned());
         if !answer["collection_uuid"].is_null() {
             self.campaign.clone_from(&about);
         }
         self.about.extend(about.iter().cloned());
+        let bought = |at: usize| self.purchases.get(at).cloned().unwrap_or_default();
         let mut wanted = Vec::new();
         for kind in kinds {
             match kind.split_once(' ') {
-                Some((kind, "$a")) => wanted.push((kind.to_owned(), self.first.clone())),
+                Some((kind, "$a")) => wanted.push((kind.to_owned(), bought(0))),
+                Some((kind, "$b")) => wanted.push((kind.to_owned(), bought(1))),
                 Some((kind, part)) => wanted.push((kind.to_owned(), part.to_owned())),
                 None if *kind == "campaign.finalized" => {
                     wanted.push(((*kind).to_owned(), CAMPAIGN.to_owned()));

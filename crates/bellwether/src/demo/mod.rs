@@ -1,6 +1,7 @@
-//! The demo: stand-ins, server, the approval flow and a story in one process, over real HTTP and
-//! SMTP. The story's mails are in `mails`, who does what with them in `script`, what must have come
-//! of it in `check`; the week of the licence tenant is in `agency`.
+//! The demo: stand-ins, server, the sixteen flows and a story in one process, over real HTTP and
+//! SMTP. The mails of the approvals are in `mails`, who does what with them in `script`, what must
+//! have come of it in `check`; the week of the licence tenant is in `agency`, every other scene in
+//! `scenes`.
 
 mod aftermath;
 mod agency;
@@ -9,7 +10,10 @@ mod company;
 mod mails;
 mod outside;
 mod patience;
+mod scenes;
 mod script;
+mod senders;
+mod sixteen;
 mod stage;
 
 use std::path::PathBuf;
@@ -20,6 +24,7 @@ use crate::cli::{Failed, asked_to_end};
 use crate::output;
 use agency::Agency;
 use outside::Outside;
+use scenes::Scenes;
 use stage::Stage;
 
 /// How the demo is started.
@@ -33,11 +38,6 @@ pub(crate) struct Settings {
     pub(crate) once: bool,
     pub(crate) json: bool,
 }
-
-/// The seeds of the mission whose flows the demo plays: approvals, and the outage in the agency's
-/// week.
-const SEED: &str = "G1";
-const WEEK_SEED: &str = "S7";
 
 /// Runs the demo.
 ///
@@ -102,32 +102,38 @@ fn greet(stage: &Stage, json: bool) {
 /// it.
 async fn play_once(stage: &Stage, outside: &Outside, json: bool) -> Result<(), Failed> {
     let mails = mails::story();
-    let bar = output::progress(mails.len() as u64 + 3, "the story plays");
+    let bar = output::progress(mails.len() as u64 + 4, "the story plays");
     let mut agency = Agency::new(stage, outside);
-    let played = script::play_alone(stage, outside, &mut agency, &bar).await;
+    let mut scenes = Scenes::new(stage, outside);
+    let played = script::play_alone(stage, outside, &mut agency, &mut scenes, &bar).await;
     bar.finish_and_clear();
-    let approvals = match played {
-        Ok(()) => check::check(stage, outside).await,
-        Err(error) => vec![check::Line::failed("the story plays to its end", error)],
-    };
-    let week = agency.check().await;
-    let is_ok = |lines: &[check::Line]| lines.iter().all(|line| line.ok);
-    let ok = is_ok(&approvals) && is_ok(&week);
+    let mut approvals = check::check(outside).await;
+    if let Err(error) = played {
+        approvals.push(check::Line::failed("the story plays to its end", error));
+    }
+    let mut week = agency.check().await;
+    let mut ok = true;
+    let mut flows = Vec::new();
+    for (id, recipe) in sixteen::FLOWS {
+        let mut lines = scenes.of(id);
+        match id {
+            "G1" => lines.append(&mut approvals),
+            "S7" => lines.append(&mut week),
+            _ => {}
+        }
+        let holds = !lines.is_empty() && lines.iter().all(|line| line.ok);
+        ok &= holds;
+        if json {
+            flows.push(json!({
+                "id": id, "recipe": recipe, "ok": holds, "saw": listed(&lines),
+            }));
+        } else {
+            show(id, recipe, &lines);
+        }
+    }
     if json {
         let seen = outside.totals().await.unwrap_or(Value::Null);
-        output::json(&json!({
-            "ok": ok,
-            "flows": [{
-                "seed": SEED, "flow": "approval-mail", "ok": is_ok(&approvals),
-                "mails": mails.len(), "seen_by_stand_ins": seen, "checks": listed(&approvals),
-            }, {
-                "seed": WEEK_SEED, "flow": "sync-outage", "ok": is_ok(&week),
-                "checks": listed(&week),
-            }],
-        }));
-    } else {
-        show(SEED, "approval-mail", &approvals);
-        show(WEEK_SEED, "sync-outage", &week);
+        output::json(&json!({ "ok": ok, "flows": flows, "stand_ins": seen }));
     }
     if ok { Ok(()) } else { Err(Failed::Quietly) }
 }

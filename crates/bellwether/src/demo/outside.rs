@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bellwether_connectors::http::{HttpClient, Policy, Private};
+use bellwether_model::clock::Clock as _;
 use bellwether_model::http::{Http as _, HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -21,9 +22,9 @@ pub(super) const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Outside {
     console: String,
-    sandbox: String,
+    pub(super) sandbox: String,
     smtp: SocketAddr,
-    http: HttpClient,
+    pub(super) http: HttpClient,
 }
 
 /// A push as a phone shows it.
@@ -67,6 +68,11 @@ fn read(answer: &HttpResponse, what: &str) -> Result<Value, String> {
     } else {
         Err(format!("{what}: {} {value}", answer.status))
     }
+}
+
+/// Seconds of the real clock: what signatures of others are dated with.
+pub(super) fn seconds() -> i64 {
+    crate::clock::SystemClock.now().seconds()
 }
 
 /// Reads JSON.
@@ -461,7 +467,7 @@ fn code_in(text: &str) -> Option<String> {
     digits.find(|part| part.len() == 6).map(str::to_owned)
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

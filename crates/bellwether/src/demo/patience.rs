@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::outside::{LOOK, Outside, PATIENCE};
+use super::outside::{self, LOOK, Outside, PATIENCE};
 
 impl Outside {
     /// Waits until a mailbox is watched: what comes before the first look at it is found only by
@@ -27,6 +27,35 @@ impl Outside {
         } else {
             list["items"].to_string()
         })
+    }
+
+    /// Waits until every fault has met somebody.
+    pub(super) async fn faults_spent(&self) -> Result<(), String> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let left = outside::get(&format!("{}/admin/faults", self.sandbox)).await?;
+            let mut all = left["faults"].as_array().into_iter().flatten();
+            if all.all(|fault| fault["hits"].as_u64() >= fault["times"].as_u64()) {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(format!("these faults met nobody: {left}"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The asset of a purchase, once the record has it.
+    pub(super) async fn asset_of(&self, uuid: &str) -> Result<String, String> {
+        let path = "/api/events?type=smintio.request.submitted&limit=200";
+        let asset = |list: &Value| {
+            let mut items = list["items"].as_array()?.iter();
+            let is_it = |one: &&Value| one["data"]["transaction"]["uuid"] == uuid;
+            let found = items.find(is_it)?;
+            found["data"]["asset"]["id"].as_str().map(str::to_owned)
+        };
+        let (list, _) = self.once(path, |list| asset(list).is_some()).await?;
+        asset(&list).ok_or_else(|| format!("the purchase {uuid} was not told"))
     }
 
     /// The first answer that is as wanted, or the last one after a while.

@@ -4,8 +4,10 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::agency::Agency;
+use super::company;
 use super::mails::{self, StoryMail, address_of};
 use super::outside::Outside;
+use super::scenes::Scenes;
 use super::stage::Stage;
 use crate::output;
 
@@ -55,9 +57,15 @@ pub(super) async fn play_alone(
     stage: &Stage,
     outside: &Outside,
     agency: &mut Agency<'_>,
+    scenes: &mut Scenes<'_>,
     bar: &ProgressBar,
 ) -> Result<(), String> {
-    outside.watched("approvals").await?;
+    for (connection, _) in company::WATCHED {
+        outside.watched(connection).await?;
+    }
+    agency.watched().await?;
+    scenes.morning().await;
+    bar.inc(1);
     for mail in mails::story() {
         send(outside, &mail).await?;
         bar.inc(1);
@@ -73,7 +81,7 @@ pub(super) async fn play_alone(
     taken_back(outside).await?;
     by_mail(outside).await?;
     bar.inc(1);
-    agency.play().await?;
+    agency.play(scenes).await?;
     bar.inc(1);
     // Nobody answers PO-4721: reminder, deputy, owner, end; a week of flow time.
     stage.run_at(FAST).await?;
@@ -83,6 +91,7 @@ pub(super) async fn play_alone(
         })
         .await?;
     stage.run_at(60.0).await?;
+    scenes.evening().await;
     bar.inc(1);
     Ok(())
 }

@@ -4,20 +4,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bellwether_engine::flow::Position;
 use bellwether_engine::seam::WebSettings;
 use bellwether_model::clock::Clock;
 use bellwether_model::time::Time;
 use bellwether_sandbox::{ClockSetting, Sandbox};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Settings, company, outside};
+use super::{Settings, company, outside, sixteen};
 use crate::cli::Failed;
 use crate::clock::{ScaledClock, SystemClock};
-use crate::config::{FlowConfig, SetupFile};
+use crate::config::SetupFile;
 use crate::output;
 use crate::secrets::Lost;
-use crate::server::{Composed, FlowDocument, Options, Running, bind};
+use crate::server::{Composed, Options, Running, bind};
 
 /// The flow clock begins on a Monday morning in Vienna.
 const MONDAY: &str = "2026-03-02T08:00:00Z";
@@ -158,7 +157,7 @@ impl Stage {
     }
 }
 
-/// Sets the server up with the company and its flow.
+/// Sets the server up with the company and its flows.
 async fn furnish(composed: &Composed, page: &str) -> Result<(), Failed> {
     let info = outside::get(&format!("{page}/admin/info")).await?;
     let setup = SetupFile {
@@ -167,18 +166,7 @@ async fn furnish(composed: &Composed, page: &str) -> Result<(), Failed> {
         flows: std::collections::BTreeMap::new(),
     };
     composed.import_setup(&setup).await?;
-    let flows = [
-        (
-            approval(),
-            json!({ "mailbox": "approvals", "owner": "ivan" }),
-        ),
-        (outage(), json!({ "tell": "ivan" })),
-    ];
-    for ((name, document), inputs) in flows {
-        let position = Some(Position::On);
-        let flow = FlowConfig { position, inputs };
-        composed.import_flow(name, document, Some(&flow)).await?;
-    }
+    sixteen::switch_on(composed).await?;
     let complaints = composed.reload().await?;
     if complaints.is_empty() {
         Ok(())
@@ -199,6 +187,7 @@ async fn open_sandbox(port: u16, clock: &ScaledClock) -> Result<Sandbox, String>
         let options = bellwether_sandbox::Options {
             port: at,
             clock: setting,
+            people: company::outside(),
             ..bellwether_sandbox::Options::default()
         };
         match bellwether_sandbox::start(options).await {
@@ -230,29 +219,4 @@ fn folder(given: Option<&Path>) -> Result<(PathBuf, bool), String> {
     };
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok((folder, passing))
-}
-
-type Recipe = (&'static str, FlowDocument);
-
-fn approval() -> Recipe {
-    let approvers = include_str!("../../../../recipes/approvers.csv");
-    let document = FlowDocument {
-        file: "recipes/approval-mail.yaml".to_owned(),
-        text: include_str!("../../../../recipes/approval-mail.yaml").to_owned(),
-        files: [("approvers.csv".to_owned(), approvers.to_owned())].into(),
-        inputs: Value::Null,
-        position: Position::Off,
-    };
-    ("approval-mail", document)
-}
-
-fn outage() -> Recipe {
-    let document = FlowDocument {
-        file: "recipes/sync-outage.yaml".to_owned(),
-        text: include_str!("../../../../recipes/sync-outage.yaml").to_owned(),
-        files: std::collections::BTreeMap::new(),
-        inputs: Value::Null,
-        position: Position::Off,
-    };
-    ("sync-outage", document)
 }

@@ -10,7 +10,7 @@ mod metrics;
 
 pub(crate) use compose::{Composed, Options};
 pub(crate) use flow_desk::in_memory;
-pub(crate) use flows::{FlowDocument, FlowFile, catalog, read_folder};
+pub(crate) use flows::{FlowFile, catalog, read_folder};
 pub(crate) use import::check_folder;
 
 use std::net::SocketAddr;

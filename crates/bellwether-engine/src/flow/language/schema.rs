@@ -196,6 +196,14 @@ fn described(schema: Value, about: &str) -> Value {
     out
 }
 
+fn at_most() -> Value {
+    let number = json!({ "type": "integer", "minimum": 1 });
+    json!({
+        "type": "object", "additionalProperties": false,
+        "properties": { "push": number, "mail": number }
+    })
+}
+
 fn held(holds: Holds) -> Value {
     match holds {
         Holds::Version => json!({ "enum": [1] }),
@@ -234,13 +242,7 @@ fn held(holds: Holds) -> Value {
         Holds::Shown => each(link("expression")),
         Holds::Payload => link("payload"),
         Holds::Steps => link("steps"),
-        Holds::AtMost => json!({
-            "type": "object", "additionalProperties": false,
-            "properties": {
-                "push": { "type": "integer", "minimum": 1 },
-                "mail": { "type": "integer", "minimum": 1 }
-            }
-        }),
+        Holds::AtMost => at_most(),
         Holds::Remedy => json!({ "type": "array", "items": link("remedy") }),
         Holds::Endings => {
             let mut out = each(link("steps"));
