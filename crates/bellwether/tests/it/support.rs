@@ -239,7 +239,7 @@ impl Place {
     /// Waits until every run has ended: its lists follow the record with a little delay.
     pub(crate) async fn none_open(&self) {
         until("every run has ended", async || {
-            (self.total("/api/runs?status=open").await == 0).then_some(())
+            (self.total("/api/runs?flow=approval-mail&status=open").await == 0).then_some(())
         })
         .await;
     }
