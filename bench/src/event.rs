@@ -92,6 +92,31 @@ impl Request {
     }
 }
 
+/// A whole request with any body, signed for the second `now`.
+pub(crate) fn signed(
+    host: &str,
+    path: &str,
+    secret: &str,
+    id: &str,
+    now: u64,
+    body: &str,
+) -> Outcome<Vec<u8>> {
+    let key = STANDARD
+        .decode(secret.strip_prefix("whsec_").unwrap_or(secret))
+        .during("the webhook secret is not base64")?;
+    let mut mac: Hmac<Sha256> =
+        Hmac::new_from_slice(&key).during("the webhook secret cannot be a key")?;
+    mac.update(format!("{id}.{now}.{body}").as_bytes());
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    Ok(format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nwebhook-id: {id}\r\nwebhook-timestamp: {now}\r\n\
+         webhook-signature: v1,{signature}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes())
+}
+
 /// Where the id stands in the body.
 const NUMBER_OFFSET: usize = OPENING.len();
 const OPENING: &str = r#"{"number":""#;

@@ -2,6 +2,7 @@
 //! what it measured. It knows no crate of the product; its own child processes are hidden
 //! commands.
 
+mod backtest;
 mod bare;
 mod clock;
 mod corpus;
@@ -60,6 +61,10 @@ enum Command {
     Feed(feed::Options),
     /// Arms a timer for each of a million licences and says how late those are that come due.
     Timers(timers::Options),
+    /// Says what an event costs with a thousand flows, against ten.
+    Matching(rate::matching::Options),
+    /// Plays a changed flow over a recorded year and holds what it says against a seeded truth.
+    Backtest(backtest::Options),
     /// Stands for the push provider.
     #[command(hide = true)]
     Sink,
@@ -109,6 +114,17 @@ fn run(args: Args) -> Outcome<bool> {
         }
         Some(Command::Timers(options)) => {
             let report = one_core()?.block_on(interruptible(timers::measure(options)))?;
+            print(args.json, &report, &report.lines())?;
+            Ok(report.ok)
+        }
+        Some(Command::Backtest(options)) => {
+            let report = one_core()?.block_on(interruptible(backtest::measure(options)))?;
+            print(args.json, &report, &report.lines())?;
+            Ok(report.ok)
+        }
+        Some(Command::Matching(options)) => {
+            let work = rate::matching::measure(options);
+            let report = one_core()?.block_on(interruptible(work))?;
             print(args.json, &report, &report.lines())?;
             Ok(report.ok)
         }

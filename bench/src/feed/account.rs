@@ -13,7 +13,7 @@ use crate::tenant::read_instant;
 
 /// The record of a transaction itself, and what a first read says at its end.
 const TRANSACTION: &str = "smintio.transaction";
-const BASELINE: &str = "smintio.baseline";
+pub(super) const BASELINE: &str = "smintio.baseline";
 /// Every other type that could be said. What tells of the link itself is said at each start.
 const OTHERS: [&str; 23] = [
     "smintio.asset.published",

@@ -2,6 +2,7 @@
 //! the same machine. How one round is measured is in `round.rs`, what is printed in `report.rs`.
 
 mod cold;
+pub(crate) mod matching;
 mod report;
 mod round;
 
@@ -12,6 +13,7 @@ use crate::error::{Outcome, fault};
 use crate::ground::Ground;
 use crate::process::Folder;
 use crate::progress::Progress;
+use crate::server::FLOWS;
 use crate::sink::control::Sink;
 pub(crate) use report::Report;
 use round::{Bare, Durable};
@@ -44,6 +46,22 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
+    async fn set_up(options: Options) -> Outcome<Self> {
+        if options.pairs == 0 || options.seconds < 0.1 || options.connections == 0 {
+            return fault("at least one pair, a tenth of a second and one connection are needed");
+        }
+        let (binary, folder) = options.ground.prepare().await?;
+        let http = client()?;
+        Ok(Self {
+            sink: Sink::start(&http).await?,
+            http,
+            folder,
+            binary,
+            runs: 0,
+            options,
+        })
+    }
+
     /// The number of the next run; every run has its own, so pushes cannot be mistaken.
     fn next_run(&mut self) -> u16 {
         self.runs += 1;
@@ -53,19 +71,7 @@ impl Bench {
 
 /// Measures everything. Faults of single rounds go into the report; a fault here ends it all.
 pub(crate) async fn measure(options: Options) -> Outcome<Report> {
-    if options.pairs == 0 || options.seconds < 0.1 || options.connections == 0 {
-        return fault("at least one pair, a tenth of a second and one connection are needed");
-    }
-    let (binary, folder) = options.ground.prepare().await?;
-    let http = client()?;
-    let mut bench = Bench {
-        sink: Sink::start(&http).await?,
-        http,
-        folder,
-        binary,
-        runs: 0,
-        options,
-    };
+    let mut bench = Bench::set_up(options).await?;
     let disk = disk::of(bench.folder.path());
     let mut errors = Vec::new();
     if !disk::keeps(&disk) {
@@ -90,7 +96,7 @@ pub(crate) async fn measure(options: Options) -> Outcome<Report> {
                     Err(why) => errors.push(format!("pair {}, bare: {why}", pair + 1)),
                 }
             } else {
-                match round::durable(&mut bench).await {
+                match round::durable(&mut bench, FLOWS).await {
                     Ok(round) => durable.push(said(&mut progress, "durable", round)),
                     Err(why) => errors.push(format!("pair {}, durable: {why}", pair + 1)),
                 }

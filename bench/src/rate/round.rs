@@ -150,11 +150,12 @@ pub(super) async fn bare(bench: &mut Bench, push_bytes: usize) -> Outcome<Bare> 
     })
 }
 
-/// Measures Bellwether once, on a new database.
-pub(super) async fn durable(bench: &mut Bench) -> Outcome<Durable> {
+/// Measures Bellwether once, on a new database, with so many flows.
+pub(super) async fn durable(bench: &mut Bench, flows: usize) -> Outcome<Durable> {
     let run = bench.next_run();
     let folder: PathBuf = bench.folder.path().join(format!("run-{run}"));
-    let home = Home::make(&bench.binary, folder.clone(), &bench.sink.base_url())?;
+    let sink = bench.sink.base_url();
+    let home = Home::with_many(&bench.binary, folder.clone(), &sink, flows)?;
     let mut server = home.start()?;
     server.ready().await?;
     let measured = loaded(bench, &home, &mut server, run).await;

@@ -1,5 +1,5 @@
 //! The files of the measured server: the configuration, one webhook and one push connection, one
-//! person, and twenty flows on the same event type of which one matches by content.
+//! person, and flows of which one matches the event by its content.
 
 use std::path::Path;
 
@@ -12,19 +12,28 @@ pub(super) const CONFIG: &str = "bellwether.yaml";
 pub(super) const DATABASE: &str = "bellwether.db";
 /// The secret with which events are signed; it protects nothing.
 pub(crate) const SECRET: &str = "whsec_YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2g=";
-/// How many flows listen to the event type.
-const FLOWS: usize = 20;
+/// How many flows there are, unless it is measured how many there may be.
+pub(crate) const FLOWS: usize = 20;
 
-/// Writes all files.
-pub(super) fn write(home: &Home, sink: &str) -> Outcome<()> {
+/// So many flows, of which one matches.
+pub(super) fn flows(many: usize) -> Vec<(String, String)> {
+    let named = |number| {
+        let name = format!("orders-k{number:02}");
+        let text = flow(&name, number);
+        (name, text)
+    };
+    (0..many).map(named).collect()
+}
+
+/// Writes all files, with these flows.
+pub(super) fn write(home: &Home, sink: &str, all: &[(String, String)]) -> Outcome<()> {
     let folder = &home.folder;
     let flows = folder.join("flows");
     std::fs::create_dir_all(&flows).during(&format!("{} cannot be made", flows.display()))?;
     put(&folder.join(CONFIG), &config(home))?;
     put(&folder.join("setup.yaml"), &setup(sink))?;
-    for number in 0..FLOWS {
-        let name = format!("orders-k{number:02}");
-        put(&flows.join(format!("{name}.yaml")), &flow(&name, number))?;
+    for (name, text) in all {
+        put(&flows.join(format!("{name}.yaml")), text)?;
     }
     Ok(())
 }
@@ -58,16 +67,24 @@ fn setup(sink: &str) -> String {
          people:\n\
          \x20 alice: {{ name: Alice Arnold, emails: [approver@example.com], \
          zone: Europe/Vienna, language: en, push: [device-alice], roles: [purchasing-lead] }}\n\
+         \x20 bob: {{ name: Bob Brown, emails: [bob@example.com], zone: Europe/Vienna, language: en, \
+         push: [device-bob] }}\n\
          owner: alice\n"
     )
 }
 
 fn flow(name: &str, number: usize) -> String {
+    // Beyond the usual ones, every second flow listens to something else altogether.
+    let event = if number >= FLOWS && number % 2 == 1 {
+        "order.changed"
+    } else {
+        "order.placed"
+    };
     format!(
         "bellwether: 1\n\
          flow: {name}\n\
          about: Tells Alice about an order of kind k{number:02}.\n\
-         when: {{ event: order.placed, if: order.kind == 'k{number:02}' }}\n\
+         when: {{ event: {event}, if: order.kind == 'k{number:02}' }}\n\
          steps:\n\
          \x20 - push: person('alice')\n\
          \x20   title: \"{{{{ order.number }}}} from {{{{ order.customer.name }}}}\"\n\

@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 use crate::error::{During, Outcome, fault};
 use crate::process::{Child, READY_MAX};
-pub(crate) use files::SECRET;
+pub(crate) use files::{FLOWS, SECRET};
 
 /// The path of the webhook connection that is measured.
 pub(crate) const HOOK_PATH: &str = "/hooks/orders";
@@ -51,13 +51,33 @@ pub(crate) struct Server {
 impl Home {
     /// Makes a new, empty home in `folder` whose pushes go to `sink`.
     pub(crate) fn make(binary: &Path, folder: PathBuf, sink: &str) -> Outcome<Self> {
+        Self::with_flows(binary, folder, sink, &files::flows(FLOWS))
+    }
+
+    /// The same with so many flows, of which one matches.
+    pub(crate) fn with_many(
+        binary: &Path,
+        folder: PathBuf,
+        sink: &str,
+        many: usize,
+    ) -> Outcome<Self> {
+        Self::with_flows(binary, folder, sink, &files::flows(many))
+    }
+
+    /// The same with these flows, by name.
+    pub(crate) fn with_flows(
+        binary: &Path,
+        folder: PathBuf,
+        sink: &str,
+        flows: &[(String, String)],
+    ) -> Outcome<Self> {
         let home = Self {
             binary: binary.to_owned(),
             listen: format!("127.0.0.1:{}", free_port()?),
             public: format!("127.0.0.1:{}", free_port()?),
             folder,
         };
-        files::write(&home, sink)?;
+        files::write(&home, sink, flows)?;
         Ok(home)
     }
 

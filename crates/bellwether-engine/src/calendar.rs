@@ -39,12 +39,14 @@ pub fn is_quiet(now: Time, person: &Person) -> Option<Time> {
     let quiet = person.quiet?;
     let zone = person.time_zone();
     let today = local(now, &zone).date();
-    // A quiet time that reaches over midnight began yesterday as well.
+    // A quiet time that reaches over midnight began yesterday, or a day earlier where the zone left
+    // out a day.
     let over_midnight = quiet.until <= quiet.from;
     if quiet.until == quiet.from {
         return None;
     }
-    for start in [today.yesterday().ok(), Some(today)].into_iter().flatten() {
+    for back in [2, 1, 0] {
+        let start = today.saturating_sub(back.days());
         let end = if over_midnight {
             start.tomorrow().ok()?
         } else {
@@ -112,6 +114,12 @@ fn instant(at: DateTime, zone: &TimeZone) -> Option<Time> {
     Some(Time::from(found.timestamp()))
 }
 
+/// Whether a zone has a day: Samoa left out the 30th of December 2011.
+fn is_there(day: Date, zone: &TimeZone) -> bool {
+    let noon = instant(day.at(12, 0, 0, 0), zone);
+    noon.is_some_and(|noon| local(noon, zone).date() == day)
+}
+
 /// The working times from a day on, at most [`DAYS_MAX`] days.
 fn shifts<'a>(
     person: &'a Person,
@@ -120,7 +128,7 @@ fn shifts<'a>(
 ) -> impl Iterator<Item = (Date, Time, Time)> + 'a {
     let days = std::iter::successors(Some(first), |day| day.tomorrow().ok());
     days.take(DAYS_MAX as usize)
-        .filter(|day| works_on(person, *day))
+        .filter(|day| works_on(person, *day) && is_there(*day, zone))
         .filter_map(|day| {
             let begins = instant(day.to_datetime(person.hours.from), zone)?;
             let ends = instant(day.to_datetime(person.hours.until), zone)?;
@@ -156,6 +164,9 @@ fn after_days(from: Time, days: u32, person: &Person) -> Option<Time> {
     let at = instant(day.to_datetime(same_time), &zone)?;
     Some(at.clamp(begins, ends))
 }
+
+#[cfg(test)]
+mod zones;
 
 #[cfg(test)]
 mod tests {

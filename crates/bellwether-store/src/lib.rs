@@ -73,7 +73,7 @@ impl std::error::Error for OpenError {}
 /// The file of a database that lives in one.
 fn file_of(url: &str) -> Option<&Path> {
     match url.split_once(':') {
-        Some(("sqlite", ":memory:")) => None,
+        Some(("sqlite", ":memory:" | ":scratch:")) => None,
         Some(("sqlite", path)) if !path.is_empty() => Some(Path::new(path)),
         _ => None,
     }
@@ -92,7 +92,8 @@ pub fn exposed(url: &str) -> Vec<(PathBuf, u32)> {
 }
 
 /// Opens a database by its address, creating and migrating it as needed: `sqlite:PATH` for a file,
-/// `sqlite::memory:` for one that lives as long as the value and is independent of all others.
+/// `sqlite::memory:` for one that lives as long as the value and is independent of all others,
+/// `sqlite::scratch:` for the same in a file without a name, for more than memory should hold.
 /// This is the only place that looks at the scheme.
 ///
 /// # Errors
@@ -101,6 +102,7 @@ pub fn open(url: &str) -> Result<Database, OpenError> {
     match file_of(url) {
         Some(path) => Database::open_file(path),
         None if url == "sqlite::memory:" => Database::open_memory(),
+        None if url == "sqlite::scratch:" => Database::open_scratch(),
         None => Err(OpenError::Scheme(url.to_owned())),
     }
 }

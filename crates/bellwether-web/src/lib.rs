@@ -22,6 +22,7 @@ mod statics;
 mod text;
 mod web;
 mod when;
+mod why;
 mod words;
 
 pub use serve::{CONNECTIONS_MAX, DRAIN_MAX, serve};

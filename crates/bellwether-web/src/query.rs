@@ -27,6 +27,12 @@ impl Fields {
             .filter(|value| !value.is_empty())
     }
 
+    /// Every value of that key.
+    pub(crate) fn every(&self, key: &str) -> impl Iterator<Item = &str> {
+        let found = self.0.iter().filter(move |(name, _)| name == key);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// Whether there is a field of that key, empty or not.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.0.iter().any(|(name, _)| name == key)

@@ -14,7 +14,16 @@ use super::signature::Signed;
 pub(super) const RECEIVED: &str = "webhook.received";
 /// Beginnings of types that only the engine may bring: a sender with a signing secret must not be
 /// able to say that a person decided.
-const RESERVED: [&str; 5] = ["case", "engine", "people", "push", "schedule"];
+const RESERVED: [&str; 8] = [
+    "bellwether",
+    "case",
+    "digest",
+    "engine",
+    "flow",
+    "people",
+    "push",
+    "schedule",
+];
 /// The most characters of a type, of an id and of a subject.
 const NAME_MAX: usize = 256;
 const CLOUD_EVENT: &str = "application/cloudevents+json";

@@ -313,6 +313,8 @@ fn a_sender_cannot_pretend_to_be_the_engine_or_another_connector() {
     let hook = webhook(json!({"type_path": "type"}));
     for kind in [
         "push.acted",
+        "flow.called",
+        "digest.line",
         "gmail.message.received",
         "engine",
         "people.decided",

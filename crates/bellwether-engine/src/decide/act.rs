@@ -29,6 +29,8 @@ pub const CODE_REQUESTED: &str = "push.code_requested";
 /// The source of what people do at our own pages, phones and console. Events of any other source
 /// say nothing about who decided, whatever their type.
 pub(crate) const PEOPLE: &str = "people";
+/// The source of what the server itself says.
+pub(crate) const ENGINE: &str = "engine";
 
 /// How surely the person was who he claims to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 //! without an id, notes for the journal.
 
 use bellwether_model::connector::Role;
+use bellwether_model::event::Alias;
 use bellwether_model::id::EffectId;
 use bellwether_model::time::Time;
 use serde::{Deserialize, Serialize};
@@ -26,14 +27,38 @@ pub struct Turn {
     pub timers: Vec<(String, Option<Time>)>,
     /// Events of our own.
     pub emits: Vec<Emitted>,
+    /// Names under which events find this run from now on.
+    pub aliases: Vec<Alias>,
     /// Lines of a list that are new or changed (Some), or gone, by key.
     pub items: Vec<(String, Option<String>)>,
     /// What happened, for the journal and for "why".
     pub notes: Vec<Note>,
     /// What is said to whoever sent the input.
     pub said: Option<TurnSaid>,
-    /// What could not be done: code and sentence.
-    pub dead_letters: Vec<(String, String)>,
+    /// What could not be done.
+    pub dead_letters: Vec<Dead>,
+}
+
+/// What could not be done, and a person shall know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dead {
+    /// A stable word.
+    pub code: String,
+    /// The sentence.
+    pub reason: String,
+    /// What may be sent once more.
+    pub effect: Option<EffectId>,
+}
+
+impl Dead {
+    /// One with nothing to send once more.
+    pub fn new(code: &str, reason: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            reason: reason.into(),
+            effect: None,
+        }
+    }
 }
 
 /// Which connection performs an effect.
@@ -90,6 +115,8 @@ pub struct Emitted {
     pub kind: String,
     /// The payload.
     pub data: Json,
+    /// Names under which it finds the run that waits for it.
+    pub aliases: Vec<Alias>,
 }
 
 /// One thing that happened in a turn: ids and words of ours only, no personal text.

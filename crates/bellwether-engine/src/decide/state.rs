@@ -53,6 +53,9 @@ pub struct RunState {
     /// It began while its flow was in shadow: nothing of it is ever sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,
+    /// The seal of the latest entry of the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
     /// How many lines were put on the list that it gathers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lines: usize,
@@ -90,6 +93,7 @@ impl Default for RunState {
             devices: BTreeMap::new(),
             decision: None,
             shadow: false,
+            seal: None,
             lines: 0,
             branches: BTreeMap::new(),
             fans: BTreeMap::new(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bellwether_model::event::Event;
 use bellwether_model::time::Time;
 
-use super::act;
+use super::act::{self, ENGINE};
 use super::draft::Note;
 use super::state::{EventKey, KEPT_MAX, event_key};
 use super::walk::{Turner, Way};
@@ -23,7 +23,7 @@ impl Turner<'_> {
             Err(error) => return self.broken(step, &error),
         };
         let fits = |key: &&EventKey| {
-            !self.took(key) && self.event(key).is_some_and(|event| self.fits(wait, event))
+            !self.took(key) && self.event(key).is_some_and(|event| self.fits(step, event))
         };
         if let Some(key) = self.state.kept.iter().find(fits).cloned() {
             if self.branch.is_none() {
@@ -40,8 +40,15 @@ impl Turner<'_> {
         self.stay()
     }
 
-    fn fits(&self, wait: &Wait, event: &Event) -> bool {
-        wait.events.contains(&event.envelope.kind)
+    fn fits(&self, step: &Step, event: &Event) -> bool {
+        let Some(wait) = step.verb.waits_for() else {
+            return false;
+        };
+        let came = &event.envelope;
+        let is_ours = || came.source == ENGINE && came.data["call"]["id"] == *self.call_id(step);
+        let another = matches!(step.verb, Verb::Call(_)) && !is_ours();
+        !another
+            && wait.events.contains(&event.envelope.kind)
             && wait.condition.as_ref().is_none_or(|condition| {
                 let it = super::values::noun_of(event);
                 self.scope()
@@ -64,14 +71,10 @@ impl Turner<'_> {
                 continue;
             }
             self.branch = place;
-            let Some(Step {
-                verb: Verb::Wait(wait),
-                ..
-            }) = self.standing(&flow)
-            else {
+            let Some(step) = self.standing(&flow) else {
                 continue;
             };
-            if self.fits(wait, event) {
+            if self.fits(step, event) {
                 woken = true;
                 self.hold(event_key(&event.envelope));
                 self.wait_is_over(Some(event));
@@ -116,10 +119,8 @@ impl Turner<'_> {
         if let Some(step) = self.standing(&flow) {
             let name = self.named(&step.id);
             self.out.timers.push((format!("wait/{name}"), None));
-            if let Verb::Wait(Wait {
-                name: Some(name), ..
-            }) = &step.verb
-            {
+            let waited = step.verb.waits_for();
+            if let Some(name) = waited.and_then(|wait| wait.name.as_ref()) {
                 let key = event.map(|event| event_key(&event.envelope));
                 self.remember(name, key);
             }
@@ -180,10 +181,8 @@ impl Turner<'_> {
 
 fn expects(block: &Block, kind: &str) -> bool {
     block.steps.iter().any(|step| {
-        let here = match &step.verb {
-            Verb::Wait(wait) => wait.events.iter().any(|event| event == kind),
-            _ => false,
-        };
+        let waited = step.verb.waits_for();
+        let here = waited.is_some_and(|wait| wait.events.iter().any(|event| event == kind));
         let mut inner = step.verb.endings().into_iter();
         here || inner.any(|(_, block)| expects(block, kind))
     })

@@ -11,7 +11,7 @@ use bellwether_model::id::EffectId;
 
 use super::arms::{arm_of, on_error_at};
 use super::branches::{Branch, plain};
-use super::draft::{Emitted, Note, Turn, Via};
+use super::draft::{Dead, Emitted, Note, Turn, Via};
 use super::state::{EventKey, RunState, event_key};
 use super::{Case, comment};
 use crate::flow::gatherers::LEAVES;
@@ -71,6 +71,7 @@ impl<'a> Turner<'a> {
     }
 
     pub(super) fn finish(mut self) -> Turn {
+        self.comes_back();
         self.out.state = self.state;
         self.out
     }
@@ -160,10 +161,11 @@ impl<'a> Turner<'a> {
             }
             return;
         }
-        self.dead(
-            &failure.code,
-            format!("{}: {}", effect.role_word(), failure.message),
-        );
+        let reason = format!("{}: {}", effect.role_word(), failure.message);
+        self.out.dead_letters.push(Dead {
+            effect: Some(effect.id),
+            ..Dead::new(&failure.code, reason)
+        });
     }
 
     // ---- blocks ----------------------------------------------------------------------------
@@ -210,6 +212,7 @@ impl<'a> Turner<'a> {
             },
             Verb::Ask(ask) => return self.begin_ask(step, ask),
             Verb::Wait(wait) => return self.begin_wait(step, wait),
+            Verb::Call(call) => return self.begin_call(step, call),
             Verb::Each(each) => return self.begin_each(step, each),
             Verb::Together(together) => return self.begin_together(step, together),
             Verb::Pause(span) => {
@@ -480,10 +483,11 @@ impl<'a> Turner<'a> {
         self.out.emits.push(Emitted {
             kind: kind.to_owned(),
             data,
+            aliases: Vec::new(),
         });
     }
 
     pub(super) fn dead(&mut self, code: &str, reason: String) {
-        self.out.dead_letters.push((code.to_owned(), reason));
+        self.out.dead_letters.push(Dead::new(code, reason));
     }
 }

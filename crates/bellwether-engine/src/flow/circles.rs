@@ -1,9 +1,10 @@
-//! Says where flows start each other in a circle: an event that is emitted leads back to the step
-//! that emitted it. What stops such a circle while it runs is the hop limit of events.
+//! Says where flows start each other in a circle: an event that is emitted, or a call, leads back
+//! to the step that it comes from. What stops such a circle while it runs is the hop limit.
 
 use bellwether_model::event::HOP_MAX;
 
-use super::def::{Block, Emit, Flow, Step, Verb};
+use super::calls::is_callable;
+use super::def::{Block, Flow, Step, Verb};
 use crate::yaml::Problem;
 
 /// A warning for each step whose event leads back to its own flow, with the number of the flow. A
@@ -11,8 +12,8 @@ use crate::yaml::Problem;
 pub fn circles(flows: &[&Flow]) -> Vec<(usize, Problem)> {
     let mut out = Vec::new();
     for (number, flow) in flows.iter().enumerate() {
-        for (step, emit) in emits(flow) {
-            let Some(way) = way_back(flows, &emit.event, number) else {
+        for (step, said) in says(flow) {
+            let Some(way) = way_back(flows, said, number) else {
                 continue;
             };
             let through = match way.as_slice() {
@@ -21,7 +22,7 @@ pub fn circles(flows: &[&Flow]) -> Vec<(usize, Problem)> {
             };
             let message = format!(
                 "`{}` starts {through}: one event may become very many",
-                emit.event
+                said.word()
             );
             let hint = format!(
                 "give it a type that nothing in this circle starts with, or an `if:` in its `when:` that ends \
@@ -35,14 +36,14 @@ pub fn circles(flows: &[&Flow]) -> Vec<(usize, Problem)> {
 }
 
 /// The flows between an event and the flow that emits it, on the shortest way back to it.
-fn way_back<'f>(flows: &[&'f Flow], event: &str, home: usize) -> Option<Vec<&'f str>> {
+fn way_back<'f>(flows: &[&'f Flow], said: Said<'f>, home: usize) -> Option<Vec<&'f str>> {
     let mut seen = vec![false; flows.len()];
-    let mut round = vec![(event, Vec::new())];
+    let mut round = vec![(said, Vec::new())];
     while !round.is_empty() {
         let mut next = Vec::new();
-        for (event, way) in round {
+        for (said, way) in round {
             for (number, flow) in flows.iter().enumerate() {
-                if seen[number] || !starts_with(flow, event) {
+                if seen[number] || !starts_with(flow, said) {
                     continue;
                 }
                 if number == home {
@@ -51,11 +52,8 @@ fn way_back<'f>(flows: &[&'f Flow], event: &str, home: usize) -> Option<Vec<&'f 
                 seen[number] = true;
                 let mut way = way.clone();
                 way.push(flow.name.as_str());
-                next.extend(
-                    emits(flow)
-                        .into_iter()
-                        .map(|(_, emit)| (emit.event.as_str(), way.clone())),
-                );
+                let all = says(flow).into_iter();
+                next.extend(all.map(|(_, said)| (said, way.clone())));
             }
         }
         round = next;
@@ -63,22 +61,43 @@ fn way_back<'f>(flows: &[&'f Flow], event: &str, home: usize) -> Option<Vec<&'f 
     None
 }
 
-fn starts_with(flow: &Flow, event: &str) -> bool {
-    flow.when
-        .iter()
-        .any(|trigger| trigger.events.iter().any(|one| one == event))
+/// What a step says to other flows.
+#[derive(Clone, Copy, Debug)]
+enum Said<'f> {
+    Event(&'f str),
+    Call(&'f str),
 }
 
-fn emits(flow: &Flow) -> Vec<(&Step, &Emit)> {
+impl<'f> Said<'f> {
+    fn word(self) -> &'f str {
+        match self {
+            Self::Event(word) | Self::Call(word) => word,
+        }
+    }
+}
+
+fn starts_with(flow: &Flow, said: Said<'_>) -> bool {
+    match said {
+        Said::Call(name) => flow.name == name && is_callable(flow),
+        Said::Event(event) => {
+            let mut events = flow.when.iter().flat_map(|trigger| &trigger.events);
+            events.any(|one| one == event)
+        }
+    }
+}
+
+fn says(flow: &Flow) -> Vec<(&Step, Said<'_>)> {
     let mut out = Vec::new();
     gather(&flow.steps, &mut out);
     out
 }
 
-fn gather<'f>(block: &'f Block, out: &mut Vec<(&'f Step, &'f Emit)>) {
+fn gather<'f>(block: &'f Block, out: &mut Vec<(&'f Step, Said<'f>)>) {
     for step in &block.steps {
-        if let Verb::Emit(emit) = &step.verb {
-            out.push((step, emit));
+        match &step.verb {
+            Verb::Emit(emit) => out.push((step, Said::Event(&emit.event))),
+            Verb::Call(call) => out.push((step, Said::Call(&call.flow))),
+            _ => {}
         }
         for (_, inner) in step.verb.endings() {
             gather(inner, out);

@@ -179,6 +179,8 @@ pub enum Verb {
     Together(super::Together),
     /// An event of our own.
     Emit(Emit),
+    /// Another flow does a part of it.
+    Call(Box<super::Call>),
     /// Ends the run.
     Stop,
     /// Puts the matter on the list of things not done.

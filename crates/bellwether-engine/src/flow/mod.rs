@@ -1,5 +1,6 @@
 //! Flows: what they are once understood, how they are read, and which of them an event starts.
 
+pub mod calls;
 mod circles;
 pub mod def;
 pub(crate) mod fan;
@@ -15,6 +16,7 @@ mod set;
 mod tests;
 mod who_is_meant;
 
+pub use calls::Call;
 pub use circles::circles;
 pub use def::{
     Ask, AtMost, Block, Choice, CommentRule, Days, Digest, Emit, Flow, If, Importance, Input,

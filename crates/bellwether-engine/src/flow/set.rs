@@ -9,6 +9,7 @@ use bellwether_model::connector::ThresholdDef;
 use bellwether_model::event::{HOP_MAX, NewEvent};
 use serde_json::Value as Json;
 
+use super::calls::{CALLED, calls, is_callable};
 use super::def::{Flow, Numbers, Trigger, Wanted};
 use super::match_index::{self, MatchIndex};
 use crate::lang::{EvalError, Scope, Value, World, json_of, value_of};
@@ -51,6 +52,8 @@ pub struct FlowSet {
     shadows: HashSet<String>,
     /// Whether one of those that may start looks for customers.
     asks_customers: bool,
+    /// Flows that answer calls, but not here.
+    elsewhere: HashSet<String>,
 }
 
 /// A trigger of a flow that acts.
@@ -132,7 +135,31 @@ impl FlowSet {
             heard,
             shadows,
             asks_customers,
+            elsewhere: HashSet::new(),
         }
+    }
+
+    /// The same set, where calls of these flows are answered by somebody else.
+    pub(crate) fn with_answers_from(mut self, elsewhere: HashSet<String>) -> Self {
+        self.elsewhere = elsewhere;
+        self
+    }
+
+    /// The flows whose calls somebody else answers.
+    pub(crate) fn elsewhere(&self) -> &HashSet<String> {
+        &self.elsewhere
+    }
+
+    /// The flows that do something when they are called.
+    pub(crate) fn callable(&self) -> impl Iterator<Item = &str> {
+        let on = self.flows.iter();
+        let on = on.filter(|one| one.position != Position::Off && is_callable(&one.flow));
+        on.map(|one| one.flow.name.as_str())
+    }
+
+    /// Whether a call of this flow is answered.
+    pub(crate) fn answers(&self, name: &str) -> bool {
+        self.elsewhere.contains(name) || self.callable().any(|one| one == name)
     }
 
     /// Whether a flow decides but must not send.
@@ -210,6 +237,9 @@ impl FlowSet {
                 continue;
             }
             let active = &self.flows[known.flow as usize];
+            if event.kind == CALLED && !calls(event, &active.flow.name) {
+                continue;
+            }
             let trigger = &active.flow.when[known.trigger as usize];
             let data = data.get_or_init(|| value_of(&event.data)).clone();
             match attempt(active, trigger, event, data, world) {

@@ -478,6 +478,6 @@ enum Settling {
 }
 
 /// Whether a failure is our own (the item cannot be read), not the provider's absence.
-pub(super) fn is_ours(failure: &Failure) -> bool {
+pub(crate) fn is_ours(failure: &Failure) -> bool {
     matches!(failure.class, FailureClass::Bug | FailureClass::Reject)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bellwether_model::event::{DATA_MAX, Event, HOP_MAX, NewEvent, Position};
 use bellwether_model::id::CellId;
+use bellwether_model::time::Time;
 
 use super::address::{Addressees, joins, own_aliases};
 use super::prepare::Prepared;
@@ -31,6 +32,8 @@ pub(crate) struct Arriving {
     pub(crate) ledger: Option<LedgerWrite>,
     pub(crate) effects: Vec<EffectUpdate>,
     pub(crate) dead_letters: Vec<DeadLetterWrite>,
+    /// It came at this instant once already, and is kept only if something follows from it.
+    pub(crate) replayed: Option<Time>,
 }
 
 impl Arriving {
@@ -40,6 +43,7 @@ impl Arriving {
             ledger: None,
             effects: Vec::new(),
             dead_letters: Vec::new(),
+            replayed: None,
         }
     }
 
@@ -72,6 +76,12 @@ struct Caused {
     failed: Vec<(String, String)>,
 }
 
+impl Caused {
+    fn is_nothing(&self) -> bool {
+        self.turns.is_empty() && self.deliveries.is_empty()
+    }
+}
+
 impl Engine {
     /// Records an event with what it causes. Durable when it returns.
     pub(crate) async fn take_in(&self, arriving: Arriving) -> Result<Submitted, IntakeError> {
@@ -85,7 +95,7 @@ impl Engine {
         loop {
             tries += 1;
             let setup = self.setup();
-            let now = self.now();
+            let now = arriving.replayed.unwrap_or_else(|| self.now());
             let event = Event {
                 position: 0,
                 received_at: now,
@@ -100,6 +110,13 @@ impl Engine {
                 },
                 None => self.causes(&setup, &event, None, tries > TRIES).await?,
             };
+            if arriving.replayed.is_some() && caused.is_nothing() {
+                return Ok(Submitted {
+                    position: 0,
+                    duplicate: false,
+                    said: Vec::new(),
+                });
+            }
             let mut member = arriving.member(&event, &text, &mut caused);
             member.unrouted = alone.is_some();
             if !member.unrouted {

@@ -3,6 +3,7 @@
 //! here.
 
 mod address;
+mod amend;
 mod args;
 mod cards;
 mod claims;
@@ -28,11 +29,16 @@ mod refused;
 mod register;
 mod rhythm;
 mod rim;
+mod saying;
+mod seal;
 mod setup;
 mod tokens;
 mod turn;
 mod turned_away;
 
+pub(crate) use address::message_id;
+pub(crate) use inlet::is_ours;
+pub(crate) use intake::Arriving;
 pub use lane::{ADMISSION_WAIT, IN_FLIGHT, Lane};
 pub use register::ASSET_USED;
 pub use setup::{Link, Program, Setup};

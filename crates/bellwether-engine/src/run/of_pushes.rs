@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::Engine;
 use super::prepare::Job;
+use crate::decide::ENGINE;
 use crate::store::{EffectRow, EventWrite};
 
 /// The longest text of a push that its event repeats.
@@ -59,7 +60,7 @@ impl Engine {
             push["code"] = json!(failure.code);
         }
         let data = json!({ "push": push });
-        let mut event = NewEvent::new("engine", format!("{kind}/{effect}"), kind, now, data);
+        let mut event = NewEvent::new(ENGINE, format!("{kind}/{effect}"), kind, now, data);
         let hop = args.get("hop").and_then(Json::as_u64).unwrap_or(0);
         event.hop = u8::try_from(hop).unwrap_or(u8::MAX);
         event.subject = Some(effect.to_string());

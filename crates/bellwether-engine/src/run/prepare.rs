@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bellwether_model::connector::Role;
-use bellwether_model::event::{Alias, Cause, Event, NewEvent, Position};
+use bellwether_model::event::{Alias, Event, Position};
 use bellwether_model::id::{CellId, Id};
 use bellwether_model::time::Time;
 use serde::Serialize;
@@ -12,8 +12,10 @@ use serde_json::{Value as Json, json};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::args::fitting;
+use super::saying::{answer_unheard, emits};
+use super::seal::seal;
 use super::{Engine, Lane, Program, Setup};
-use crate::decide::{EffectDraft, Note, Turn, Via};
+use crate::decide::{Dead, EffectDraft, Note, Turn, Via};
 use crate::flow::gatherers::{LINES, is_line};
 use crate::gate::{Gated, Verdict, gate};
 use crate::seam::{LiveKind, LiveLine, TurnSaid};
@@ -93,6 +95,16 @@ pub(crate) struct Job {
     pub(crate) made_at: Time,
 }
 
+/// What a turn sends, and what it cannot send.
+#[derive(Debug, Default)]
+struct Outgoing {
+    effects: Vec<EffectWrite>,
+    launches: Vec<Launch>,
+    queued: Vec<Arc<Lane>>,
+    dead: Vec<Dead>,
+    lines: Vec<(LiveKind, Vec<String>)>,
+}
+
 /// A journal entry, as stored.
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -118,41 +130,25 @@ impl Engine {
         taker: Taker,
         mut turn: Turn,
         input: &Json,
-        aliases: Vec<Alias>,
+        mut aliases: Vec<Alias>,
         now: Time,
     ) -> Prepared {
-        let mut effects = Vec::with_capacity(turn.effects.len());
-        let mut launches = Vec::new();
-        let mut queued: Vec<Arc<Lane>> = Vec::new();
-        let mut dead = turn.dead_letters.clone();
-        let mut lines = Vec::new();
+        aliases.append(&mut turn.aliases);
         let shadow = self.keep_silent(setup, &taker, &mut turn);
-        for mut draft in std::mem::take(&mut turn.effects) {
-            let draft = &mut draft;
-            draft.shadow = shadow;
-            draft.args["hop"] = json!(taker.hop.saturating_add(1));
-            draft.args["flow"] = json!(taker.program.flow.name);
-            let Some(lane) = self.lane_of(setup, draft) else {
-                if !shadow {
-                    dead.push(no_connection(draft));
-                }
-                continue;
-            };
-            let (write, slot) = self.effect_write(setup, &taker, draft, &lane, now).await;
-            match (write.state, slot) {
-                (EffectState::Started, Some(slot)) => launches.push(Launch {
-                    lane: Arc::clone(&lane),
-                    slot,
-                    job: job_of(draft, &taker, &write, &lane, now),
-                }),
-                (EffectState::Queued | EffectState::Held, _) => queued.push(Arc::clone(&lane)),
-                _ => {}
-            }
-            lines.push(said_of(&write));
-            effects.push(write);
-        }
+        let Outgoing {
+            effects,
+            launches,
+            queued,
+            mut dead,
+            lines,
+        } = self.outgoing(setup, &taker, &mut turn, shadow, now).await;
         let ids = effects.iter().map(|effect| effect.id).collect();
-        let body = journal(setup, &turn.notes, turn.said.as_ref(), input, ids, now);
+        let mut body = journal(setup, &turn.notes, turn.said.as_ref(), input, ids, now);
+        if taker.program.asks {
+            let place = (taker.cell, taker.version + 1);
+            body = seal(self.keys(), place, &mut turn.state, &effects, &body);
+        }
+        dead.extend(answer_unheard(setup, &mut turn));
         let emits = emits(setup, &taker, &turn, now);
         let dead_letters = dead_letters(taker.cell, taker.version + 1, dead, now);
         let lines = self.lines(&taker, &turn, &dead_letters, lines, now);
@@ -187,6 +183,46 @@ impl Engine {
             said: turn.said,
             lines,
         }
+    }
+
+    /// Chooses connections for what a turn sends, asks the gate, and takes slots.
+    async fn outgoing(
+        &self,
+        setup: &Setup,
+        taker: &Taker,
+        turn: &mut Turn,
+        shadow: bool,
+        now: Time,
+    ) -> Outgoing {
+        let mut out = Outgoing {
+            dead: std::mem::take(&mut turn.dead_letters),
+            ..Outgoing::default()
+        };
+        for mut draft in std::mem::take(&mut turn.effects) {
+            let draft = &mut draft;
+            draft.shadow = shadow;
+            draft.args["hop"] = json!(taker.hop.saturating_add(1));
+            draft.args["flow"] = json!(taker.program.flow.name);
+            let Some(lane) = self.lane_of(setup, draft) else {
+                if !shadow {
+                    out.dead.push(no_connection(draft));
+                }
+                continue;
+            };
+            let (write, slot) = self.effect_write(setup, taker, draft, &lane, now).await;
+            match (write.state, slot) {
+                (EffectState::Started, Some(slot)) => out.launches.push(Launch {
+                    lane: Arc::clone(&lane),
+                    slot,
+                    job: job_of(draft, taker, &write, &lane, now),
+                }),
+                (EffectState::Queued | EffectState::Held, _) => out.queued.push(Arc::clone(&lane)),
+                _ => {}
+            }
+            out.lines.push(said_of(&write));
+            out.effects.push(write);
+        }
+        out
     }
 
     /// Whether nothing of this turn may be sent: its run began in shadow, or its flow is in shadow
@@ -376,48 +412,11 @@ fn lines_of(lines: Vec<(String, Option<String>)>) -> Vec<ItemWrite> {
     lines.into_iter().map(item).collect()
 }
 
-fn emits(setup: &Setup, taker: &Taker, turn: &Turn, now: Time) -> Vec<EventWrite> {
-    let version = taker.version + 1;
-    let write = |(index, emitted): (usize, &crate::decide::Emitted)| {
-        let id = Id::derive(
-            now,
-            &[
-                taker.cell.bytes(),
-                &version.to_be_bytes(),
-                b"emit",
-                &index.to_be_bytes(),
-            ],
-        );
-        let mut event = NewEvent::new(
-            "engine",
-            id.to_string(),
-            &emitted.kind,
-            now,
-            emitted.data.clone(),
-        );
-        event.hop = taker.hop.saturating_add(1);
-        event.case = Some(taker.key.clone());
-        event.cause = Some(Cause {
-            cell: taker.cell,
-            turn: version,
-        });
-        EventWrite {
-            text: serde_json::to_string(&emitted.data).unwrap_or_default(),
-            event,
-            received_at: now,
-            flow_set: setup.flows.version(),
-            directory: setup.directory.version,
-            matched: 0,
-        }
-    };
-    turn.emits.iter().enumerate().map(write).collect()
-}
-
 /// What is said of a draft that no connection can take.
-fn no_connection(draft: &EffectDraft) -> (String, String) {
+fn no_connection(draft: &EffectDraft) -> Dead {
     let role = format!("{:?}", draft.role()).to_lowercase();
-    (
-        "no_connection".to_owned(),
+    Dead::new(
+        "no_connection",
         format!("no connection is set up that can {role}: connect one, then retry"),
     )
 }
@@ -433,21 +432,21 @@ fn said_of(write: &EffectWrite) -> (LiveKind, Vec<String>) {
 pub(crate) fn dead_letters(
     cell: CellId,
     turn: u64,
-    dead: Vec<(String, String)>,
+    dead: Vec<Dead>,
     now: Time,
 ) -> Vec<DeadLetterWrite> {
     let version = turn.to_be_bytes();
     let numbered = dead.into_iter().enumerate();
-    let letter = |(index, (code, reason)): (usize, (String, String))| DeadLetterWrite {
+    let letter = |(index, dead): (usize, Dead)| DeadLetterWrite {
         id: Id::derive(
             now,
             &[cell.bytes(), &version, b"dead", &index.to_be_bytes()],
         ),
         cell: Some(cell),
-        effect: None,
+        effect: dead.effect,
         event: None,
-        code,
-        reason,
+        code: dead.code,
+        reason: dead.reason,
         at: now,
     };
     numbered.map(letter).collect()

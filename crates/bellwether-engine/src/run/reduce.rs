@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use super::prepare::{Prepared, dead_letters, event_input, journal};
 use super::turn::About;
 use super::{Engine, Link, Setup};
-use crate::decide::Note;
+use crate::decide::{Dead, Note};
 use crate::store::{CellRef, CellStatus, EventWrite, Snapshot, StoreError, TurnWrite};
 
 /// What the programs of connectors' cells begin with; the connection's name follows.
@@ -194,12 +194,7 @@ fn prepare(
         })
         .collect();
     let dead: Vec<_> = wrong
-        .map(|why| {
-            (
-                "bug".to_owned(),
-                format!("connection `{}`: {why}", link.name),
-            )
-        })
+        .map(|why| Dead::new("bug", format!("connection `{}`: {why}", link.name)))
         .into_iter()
         .collect();
     let note = |write: &EventWrite| Note::of("happened").because(&write.event.kind);

@@ -10,9 +10,10 @@ use bellwether_model::time::{Millis, Time};
 use serde_json::json;
 
 use super::prepare::{Prepared, dead_letters, event_input, journal};
+use super::seal::seal_standing;
 use super::turn::About;
 use super::{Engine, Setup};
-use crate::decide::Note;
+use crate::decide::{Dead, Note};
 use crate::store::{CellRef, Member, Snapshot, StoreError, TurnWrite, Verdict};
 
 /// How long to wait before an unwell database is tried again, and how long the doubling waits
@@ -108,16 +109,16 @@ impl Engine {
         let mut letters = dead_letters(
             snapshot.cell,
             snapshot.version + 1,
-            vec![("refused_turn".to_owned(), why)],
+            vec![Dead::new("refused_turn", why)],
             now,
         );
         for letter in &mut letters {
             letter.event = consumes;
         }
         let mut member = with.clone();
-        member
-            .turns
-            .push(standing(&setup, snapshot, about, consumes, now));
+        let mut turn = standing(&setup, snapshot, about, consumes, now);
+        seal_standing(self.keys(), &mut turn);
+        member.turns.push(turn);
         member.dead_letters.append(&mut letters);
         self.commit_one(member).await
     }
@@ -133,6 +134,7 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let (setup, now) = (self.setup(), self.now().max(snapshot.last_turn_at));
         let mut turn = standing(&setup, snapshot, about, consumes, now);
+        seal_standing(self.keys(), &mut turn);
         for (_, due) in &mut turn.timers {
             *due = Some(now + GONE_AGAIN);
         }
@@ -147,7 +149,7 @@ impl Engine {
                  the case",
                 snapshot.program
             );
-            let letter = vec![("flow_gone".to_owned(), why)];
+            let letter = vec![Dead::new("flow_gone", why)];
             letters = dead_letters(snapshot.cell, snapshot.version + 1, letter, now);
         }
         for letter in &mut letters {
@@ -215,7 +217,7 @@ impl Engine {
             Id::derive(event.received_at, &[program.as_bytes(), &key])
         });
         let why = format!("`{program}` could not act on this event: {reason}");
-        let mut letters = dead_letters(of, 0, vec![("refused_turn".to_owned(), why)], self.now());
+        let mut letters = dead_letters(of, 0, vec![Dead::new("refused_turn", why)], self.now());
         for letter in &mut letters {
             letter.cell = cell;
             letter.event = Some(event.position);

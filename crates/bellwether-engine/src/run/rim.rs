@@ -5,16 +5,15 @@ use std::sync::atomic::Ordering;
 
 use bellwether_model::BoxFuture;
 use bellwether_model::event::{NewEvent, Position};
-use bellwether_model::id::{CellId, Id};
+use bellwether_model::id::{CellId, EffectId, Id};
 use bellwether_model::time::Time;
 
 use super::Engine;
+use super::amend::amended;
 use super::intake::Arriving;
 use crate::decide::{ACTED, Act, Assurance, RunState};
-use crate::seam::{Actor, Intake, IntakeError, Submitted, TurnSaid};
-use crate::store::{
-    CellRef, DeadLetterRow, EffectUpdate, EventRef, ListQuery, Member, StoreError, Verdict,
-};
+use crate::seam::{Actor, Amended, Intake, IntakeError, Submitted, TurnSaid};
+use crate::store::{CellRef, EffectUpdate, EventRef, Member, StoreError, Verdict};
 
 impl Intake for Engine {
     fn submit(&self, event: NewEvent) -> BoxFuture<'_, Result<Submitted, IntakeError>> {
@@ -67,17 +66,29 @@ impl Intake for Engine {
     fn retry<'a>(
         &'a self,
         dead_letter: Id,
+        changes: &'a Amended,
         actor: &'a Actor,
     ) -> BoxFuture<'a, Result<bool, IntakeError>> {
         Box::pin(async move {
             let store = |error: StoreError| IntakeError::Store(error.to_string());
-            let Some(row) = self.open_letter(dead_letter).await.map_err(store)? else {
+            let letter = self.inner.parts.views.dead_letter(dead_letter);
+            let letter = letter.await.map_err(store)?;
+            let Some(row) = letter.filter(|row| row.settled_at.is_none()) else {
                 return Ok(false);
             };
-            tracing::info!(dead_letter.id = %row.id, actor = %actor.name, "retried by hand");
+            let effect: Vec<EffectId> = row.effect.into_iter().collect();
+            let effect = self.store().effects(&effect).await.map_err(store)?;
+            let args = match effect.first() {
+                Some(Some(effect)) => amended(&effect.args, changes)?,
+                _ => None,
+            };
+            let changed = args.is_some();
+            tracing::info!(
+                dead_letter.id = %row.id, actor = %actor.name, changed, "retried by hand"
+            );
             let requeue = |id| EffectUpdate::Requeue {
                 id,
-                args: None,
+                args: args.clone().map(Into::into),
                 at: self.now(),
             };
             let member = Member {
@@ -98,25 +109,6 @@ impl Intake for Engine {
 }
 
 impl Engine {
-    /// An unsettled dead letter, however old.
-    async fn open_letter(&self, id: Id) -> Result<Option<DeadLetterRow>, StoreError> {
-        let mut query = ListQuery {
-            limit: 1000,
-            status: Some("open".into()),
-            ..ListQuery::default()
-        };
-        loop {
-            let page = self.inner.parts.views.dead_letters(query.clone()).await?;
-            if let Some(row) = page.items.into_iter().find(|row| row.id == id) {
-                return Ok(Some(row));
-            }
-            if page.next.is_none() {
-                return Ok(None);
-            }
-            query.after = page.next;
-        }
-    }
-
     /// An event that a run could not act on is given to it once more.
     async fn act_again(&self, run: CellId, position: Position) -> Result<(), StoreError> {
         let found = self.store().events(&[EventRef::At(position)]).await?;

@@ -8,7 +8,7 @@ use bellwether_model::connector::{ActionDef, Connection, ConnectorDef, Role};
 use bellwether_model::directory::Directory;
 use bellwether_model::id::key16;
 
-use crate::flow::{Flow, FlowSet};
+use crate::flow::{Block, Flow, FlowSet, Verb};
 use crate::lang::Value;
 
 /// A flow version with the inputs that it was switched on with: what cells keep.
@@ -20,6 +20,8 @@ pub struct Program {
     pub inputs: Value,
     /// Hash over both.
     pub hash: [u8; 16],
+    /// Whether people decide in it: then its journal is sealed.
+    pub(crate) asks: bool,
 }
 
 impl Program {
@@ -27,8 +29,21 @@ impl Program {
     pub fn new(flow: Arc<Flow>, inputs: Value) -> Self {
         let text = serde_json::to_string(&inputs).unwrap_or_default();
         let hash = key16(&[&flow.hash, text.as_bytes()]);
-        Self { flow, inputs, hash }
+        let asks = asks(&flow.steps);
+        Self {
+            flow,
+            inputs,
+            hash,
+            asks,
+        }
     }
+}
+
+fn asks(block: &Block) -> bool {
+    block.steps.iter().any(|step| {
+        let mut inner = step.verb.endings().into_iter();
+        matches!(step.verb, Verb::Ask(_)) || inner.any(|(_, block)| asks(block))
+    })
 }
 
 /// A connection that is set up.

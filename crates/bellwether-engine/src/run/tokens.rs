@@ -146,6 +146,34 @@ impl Keyring {
             .map(|(_, key)| key)
     }
 
+    /// Seals parts of the record; the key's id comes first.
+    pub(crate) fn seal(&self, parts: &[Vec<u8>]) -> String {
+        let id = self.newest().0;
+        self.seal_by(id, parts).unwrap_or_default()
+    }
+
+    /// Whether a seal is of these parts; None when it is by a key that is not among ours.
+    pub(crate) fn fits(&self, seal: &str, parts: &[Vec<u8>]) -> Option<bool> {
+        let Some(id) = seal.split_once('.').and_then(|(id, _)| id.parse().ok()) else {
+            return Some(false);
+        };
+        let right = self.seal_by(id, parts)?;
+        Some(right.as_bytes().ct_eq(seal.as_bytes()).into())
+    }
+
+    fn seal_by(&self, id: u8, parts: &[Vec<u8>]) -> Option<String> {
+        let keys = self.derive("journal");
+        let (_, key) = keys.iter().find(|(known, _)| *known == id)?;
+        // HMAC takes keys of any length, so this cannot fail.
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length is allowed");
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        let made = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+        Some(format!("{id}.{made}"))
+    }
+
     /// Makes a token. `bound` is what it is tied to besides (the hash of what was shown).
     pub fn make(&self, purpose: Purpose, effect: EffectId, expires: Time, bound: &str) -> String {
         let (id, key) = self.newest();

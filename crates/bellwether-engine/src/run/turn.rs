@@ -13,8 +13,9 @@ use serde_json::{Value as Json, json};
 
 use super::address::message_id;
 use super::prepare::{Prepared, Taker, event_input};
+use super::seal::with_print;
 use super::{Engine, Program, Setup, reduce};
-use crate::decide::{Case, EventKey, Input, RunState, Step, Turn, decide};
+use crate::decide::{Case, Dead, EventKey, Input, RunState, Step, Turn, decide};
 use crate::flow::gatherers;
 use crate::lang::{Customers, LOOKUPS_MAX, Lookups, Scope, World, addresses_in};
 use crate::store::{
@@ -36,11 +37,16 @@ pub(crate) enum About<'a> {
 
 impl About<'_> {
     /// As the journal has it.
-    fn journalled(&self) -> Json {
+    /// As the journal has it; with a print of what came in where the journal is sealed.
+    fn journalled(&self, sealed: bool) -> Json {
+        let of = |event: &Event| match sealed {
+            true => with_print(event_input(event), event),
+            false => event_input(event),
+        };
         match self {
-            Self::Again(event) => event_input(event),
+            Self::Again(event) => of(event),
             Self::Addressed(event, effect) => {
-                let mut input = event_input(event);
+                let mut input = of(event);
                 if let Some(effect) = effect {
                     input["effect"] = json!(effect.id);
                 }
@@ -210,7 +216,7 @@ impl Engine {
             }
             Err(error) => unreadable(&error),
         };
-        let input = about.journalled();
+        let input = about.journalled(taker.program.asks);
         // A further copy of this mail, in another mailbox, must find the case that has seen it.
         let aliases = match about {
             About::Again(event) => message_id(&event.envelope).into_iter().collect(),
@@ -273,7 +279,10 @@ impl Engine {
             opened_by: opening.at,
             hop: opening.event.envelope.hop,
         };
-        let input = json!({ "type": opening.event.envelope.kind });
+        let mut input = json!({ "type": opening.event.envelope.kind });
+        if taker.program.asks {
+            input = with_print(input, opening.event);
+        }
         self.prepare(setup, taker, turn, &input, opening.aliases, now)
             .await
     }
@@ -443,7 +452,7 @@ fn guarded<'a>(
 
 fn unreadable(reason: &str) -> Turn {
     Turn {
-        dead_letters: vec![("bug".to_owned(), reason.to_owned())],
+        dead_letters: vec![Dead::new("bug", reason)],
         closed: true,
         ..Turn::default()
     }

@@ -101,6 +101,17 @@ pub enum IntakeError {
     Store(String),
 }
 
+/// What is written otherwise when a message is sent once more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amended {
+    /// Title or subject.
+    pub title: Option<String>,
+    /// The text.
+    pub text: Option<String>,
+    /// The address of a mail.
+    pub to: Option<String>,
+}
+
 /// Takes events. When it answers, the event is durable.
 pub trait Intake: Send + Sync + Debug {
     /// Records an event with what it causes.
@@ -118,9 +129,11 @@ pub trait Intake: Send + Sync + Debug {
 
     /// Settles a dead letter: its effect is queued again, its event given to its run again, or,
     /// when there is nothing to repeat, it is taken off the list. False when it is settled already.
+    /// A message is sent as `changes` has it; what cannot be changed is refused as malformed.
     fn retry<'a>(
         &'a self,
         dead_letter: Id,
+        changes: &'a Amended,
         actor: &'a Actor,
     ) -> BoxFuture<'a, Result<bool, IntakeError>>;
 }

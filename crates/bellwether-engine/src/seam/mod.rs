@@ -1,25 +1,31 @@
 //! What the web sees of the engine: plain values and traits, no concrete part. The binary builds
 //! one [`App`] and passes it on; there is nothing global.
 
+mod backtests;
 mod directory;
+mod explains;
 mod flows;
 mod hosted;
 mod intake;
 mod live;
 mod people;
+mod seals;
 
+pub use backtests::{Backtest, Backtests, NotBegun};
 pub use directory::{Directories, NotChanged};
+pub use explains::Explains;
 pub use flows::{FlowDocument, Flows, NotSaved, Recipe, Sample, Sampled};
 pub use hosted::{
     Ask, Card, CardState, ChoiceView, CodeChecked, CodeSent, Fact, Hosted, HostedError, OpenGrade,
     Press, Pressed, Row, Visitor,
 };
 pub use intake::{
-    ConnectionHealth, ConnectionView, Connections, Inlets, Intake, IntakeError, Submitted,
+    Amended, ConnectionHealth, ConnectionView, Connections, Inlets, Intake, IntakeError, Submitted,
     TurnSaid, TurnedAway,
 };
 pub use live::{Live, LiveKind, LiveLine};
 pub use people::{NewMapping, NotMapped, People, Recorded, UsageSaid, UserSaid};
+pub use seals::{Flaw, Sealed, Seals};
 
 use std::fmt;
 use std::sync::Arc;
@@ -86,6 +92,12 @@ pub struct App {
     pub directory: Arc<dyn Directories>,
     /// The flows, with the right to change and to try them.
     pub flows: Arc<dyn Flows>,
+    /// Flows over what the record has.
+    pub backtests: Arc<dyn Backtests>,
+    /// Why flows did or did not begin with an event.
+    pub explains: Arc<dyn Explains>,
+    /// Whether a case is as it was written.
+    pub seals: Arc<dyn Seals>,
     /// The register of usages, and who the users of other systems are.
     pub people: Arc<dyn People>,
     /// Lists.

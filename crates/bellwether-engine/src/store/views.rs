@@ -157,6 +157,8 @@ pub struct DeadLetterRow {
     pub run: Option<CellId>,
     /// The effect concerned.
     pub effect: Option<EffectId>,
+    /// For whom that was.
+    pub person: Option<String>,
     /// The event concerned.
     pub event: Option<Position>,
     /// A stable word.
@@ -247,6 +249,9 @@ pub trait Views: Send + Sync + Debug {
         query: ListQuery,
     ) -> BoxFuture<'_, Result<Page<DeadLetterRow>, StoreError>>;
 
+    /// One dead letter, settled or not.
+    fn dead_letter(&self, id: Id) -> BoxFuture<'_, Result<Option<DeadLetterRow>, StoreError>>;
+
     /// A connection's ledger in numbers.
     fn ledger<'a>(&'a self, connection: &'a str)
     -> BoxFuture<'a, Result<LedgerCounts, StoreError>>;
@@ -266,6 +271,9 @@ pub trait Views: Send + Sync + Debug {
 
     /// How many customers there are, and how many may be reached.
     fn customer_counts(&self) -> BoxFuture<'_, Result<CustomerCounts, StoreError>>;
+
+    /// Completes when lists show everything that was committed before the call.
+    fn caught_up(&self) -> BoxFuture<'_, ()>;
 
     /// The overview's numbers.
     fn overview(&self) -> BoxFuture<'_, Result<Overview, StoreError>>;

@@ -5,14 +5,11 @@ use bellwether_model::http::RawRequest;
 use serde_json::{Value as Json, json};
 
 use super::card;
+use super::inputs::Input;
 use super::play::{Cannot, Play};
-use super::stage::PHONES;
 use super::steps::Pressing;
 use super::world::{Sent, What};
-use crate::seam::{
-    Actor, ActorRole, CardState, CodeChecked, CodeSent, Hosted as _, Inlets as _, Intake as _,
-    OpenGrade, Press, Visitor,
-};
+use crate::seam::{CardState, CodeChecked, CodeSent, Hosted as _, OpenGrade, Press, Visitor};
 
 impl Play<'_> {
     pub(super) fn latest(&self, person: &str, what: &[What]) -> Result<Sent, Cannot> {
@@ -36,11 +33,8 @@ impl Play<'_> {
                 headers: Vec::new(),
                 body: body.to_string().into_bytes(),
             };
-            let answer = self.stage.engine.receive(PHONES, request).await;
-            let answer: Json = serde_json::from_str(&answer.body).unwrap_or_default();
-            let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-            let told = format!("{} {}", text("result"), text("message"));
-            self.told.push((pressing.person.clone(), told));
+            let person = pressing.person.clone();
+            self.enter(Input::Report { person, request }).await?;
             self.settle().await?;
         }
         Ok(())
@@ -72,7 +66,7 @@ impl Play<'_> {
             // Of a list, the first row that waits.
             let rows = shown.rows.iter().map(|row| &row.state);
             let mut waiting = std::iter::once(&shown.state).chain(rows);
-            let told = match waiting.find(|state| matches!(state, CardState::Waiting(_))) {
+            match waiting.find(|state| matches!(state, CardState::Waiting(_))) {
                 Some(CardState::Waiting(ask)) => {
                     let press = Press {
                         act_token: ask.act_token.clone(),
@@ -80,15 +74,13 @@ impl Play<'_> {
                         comment: comment.clone(),
                         shown: ask.shown.clone(),
                     };
-                    let visitor = self.visitor(&pressing.person);
-                    let pressed = self.stage.engine.press(&press, &visitor).await;
-                    let pressed = pressed.map_err(|error| error.to_string())?;
-                    let said = pressed.said.as_ref().map(card::said).unwrap_or_default();
-                    format!("{said}\n{}", card::text(&pressed.card))
+                    let person = pressing.person.clone();
+                    self.enter(Input::Press { person, press }).await?;
                 }
-                _ => card::text(&shown),
-            };
-            self.told.push((pressing.person.clone(), told));
+                _ => self
+                    .told
+                    .push((pressing.person.clone(), card::text(&shown))),
+            }
             self.settle().await?;
         }
         Ok(())
@@ -101,19 +93,14 @@ impl Play<'_> {
         let rows = self.stage.engine.store().effects(&effects).await;
         let row = rows.map_err(|error| error.to_string())?.pop().flatten();
         let run = row.ok_or("the run is gone")?.cell;
-        let actor = Actor {
-            name: "operator".to_owned(),
-            role: ActorRole::Operator,
-            means: "loopback",
-        };
         for (choice, comment) in &pressing.choices {
-            let said = self
-                .stage
-                .engine
-                .decide_for(run, &pressing.person, choice, comment, &actor)
-                .await;
-            let said = said.map_err(|error| error.to_string())?;
-            self.told.push((pressing.person.clone(), card::said(&said)));
+            self.enter(Input::Decides {
+                run,
+                person: pressing.person.clone(),
+                choice: choice.clone(),
+                comment: comment.clone(),
+            })
+            .await?;
             self.settle().await?;
         }
         Ok(())

@@ -3,8 +3,10 @@
 //! hand, and connections write down instead of sending.
 
 mod card;
+pub(crate) mod drive;
 mod expect;
 mod hands;
+mod inputs;
 mod people;
 mod play;
 mod post;
@@ -14,6 +16,7 @@ mod sample;
 mod stage;
 mod steps;
 mod through;
+mod vary;
 mod watch;
 mod world;
 
@@ -34,7 +37,8 @@ pub use stage::{OWNER_KEY, PHONES, Stage};
 pub use steps::Fault;
 pub(crate) use steps::{fault_words, wanted_words};
 pub use through::{Between, Through};
-pub use world::{Record, Sent, StoryClock, What};
+pub use vary::Varied;
+pub use world::{Fate, Record, Sent, StoryClock, What};
 
 /// One test of a flow.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use bellwether_model::time::{Millis, Time};
 use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 
+use super::inputs::Input;
 use super::people::{self, ZONE};
 use super::post::{Post, Writing};
 use super::stage::Stage;
@@ -15,7 +16,6 @@ use super::steps::{Deed, Expectation, Happening, MailWords, Moment, Place, Step,
 use super::world::{Sent, What};
 use super::{Scene, Story, card, expect};
 use crate::calendar;
-use crate::seam::Intake as _;
 use crate::yaml::Problem;
 
 /// How long a story goes on after its last step.
@@ -35,6 +35,8 @@ pub(super) struct Play<'a> {
     pub(super) emits: usize,
     pub(super) notes: usize,
     pub(super) count: usize,
+    /// What came in with the latest deed.
+    pub(super) last: Vec<Input>,
 }
 
 /// Something in a story that cannot be done.
@@ -83,6 +85,7 @@ impl<'a> Play<'a> {
             emits: 0,
             notes: 0,
             count: 0,
+            last: Vec::new(),
         }
     }
 
@@ -103,15 +106,16 @@ impl<'a> Play<'a> {
     }
 
     pub(super) async fn deed(&mut self, deed: &Deed) -> Result<(), Cannot> {
+        self.last.clear();
         match deed {
             Deed::At(moment) => {
                 let to = self.instant(moment)?;
-                self.pass_until(to).await?;
+                self.enter(Input::Until(to)).await?;
             }
             Deed::After(span) => {
                 let anyone = people::somebody("anyone");
-                self.pass_until(calendar::due(self.stage.now(), *span, &anyone))
-                    .await?;
+                let to = calendar::due(self.stage.now(), *span, &anyone);
+                self.enter(Input::Until(to)).await?;
             }
             Deed::People(changes) => self.people(changes)?,
             Deed::Away(away) => self.away(away),
@@ -181,9 +185,8 @@ impl<'a> Play<'a> {
         passed.map_err(|error| error.to_string())
     }
 
-    async fn submit(&self, event: NewEvent) -> Result<(), Cannot> {
-        let submitted = self.stage.engine.submit(event).await;
-        submitted.map(|_| ()).map_err(|error| error.to_string())
+    async fn submit(&mut self, event: NewEvent) -> Result<(), Cannot> {
+        self.enter(Input::Event(event)).await
     }
 
     // ---- time and people ---------------------------------------------------------------------
@@ -286,7 +289,10 @@ impl<'a> Play<'a> {
             self.count += 1;
             let id = format!("story-{}", self.count);
             let event = NewEvent::new("story", id, &happening.kind, self.stage.now(), data);
-            self.submit(event).await?;
+            self.last.push(Input::Event(event));
+        }
+        for input in self.last.clone() {
+            self.give(&input).await?;
         }
         Ok(())
     }

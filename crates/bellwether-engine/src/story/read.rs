@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::steps::{Deed, FAULTS, Happening, Moment, Place, Pressing, Step};
 use super::{Story, people};
 use crate::flow::language::stories::{self, STEP};
-use crate::flow::{Block, Catalog, Flow, Verb, read};
+use crate::flow::{Block, Catalog, Flow, Verb, calls, read};
 use crate::yaml::near::nearest;
 use crate::yaml::reader::{push, unknown_key};
 use crate::yaml::{Key, Node, Problem};
@@ -279,7 +279,9 @@ impl Reading<'_> {
     }
 
     fn choice(&mut self, choice: &str, place: Place) {
-        if self.choices.iter().any(|known| known == choice) {
+        // A flow that it calls has choices of its own.
+        let may_be_anothers = !calls::of(self.flow).is_empty();
+        if may_be_anothers || self.choices.iter().any(|known| known == choice) {
             return;
         }
         let known = self.choices.join(", ");

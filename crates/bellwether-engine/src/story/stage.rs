@@ -11,10 +11,11 @@ use bellwether_model::id::Id;
 use bellwether_model::time::{Millis, Time};
 use serde_json::{Map, Value as Json};
 
+use super::drive;
 use super::watch::{Watched, Watcher};
 use super::world::{MAILBOX, PHONES as PHONES_DEF, Record, Recorder, StoryClock};
 use super::{Scene, Stored};
-use crate::flow::{Active, FlowSet, InputKind, Position, check_inputs};
+use crate::flow::{Active, Flow, FlowSet, InputKind, Position, calls, check_inputs, read};
 use crate::lang::Value;
 use crate::run::{Engine, Keyring, Link, Parts, Program, Setup};
 use crate::seam::Live;
@@ -29,8 +30,6 @@ pub const OWNER_KEY: [u8; 32] = [7; 32];
 const BEGINS: Time = Time::from_millis(1_772_442_000_000);
 /// Effects in flight per connection: stories never wait for a slot.
 const SLOTS: usize = 4096;
-/// How often something may become due without time passing.
-const STANDSTILL_MAX: u32 = 10_000;
 
 /// An engine on a stage.
 #[derive(Debug)]
@@ -46,15 +45,21 @@ pub struct Stage {
     pub(super) catalog: crate::flow::Catalog,
     pub(super) flow: Arc<crate::flow::Flow>,
     inputs: Value,
+    /// The flows that it calls, as far as they stand beside it.
+    called: Vec<Active>,
     position: Position,
     process: u64,
 }
 
-/// The inputs with something fitting for what is not given: the owner of stories, a connection
-/// named like its input.
+/// The inputs with something fitting for what is not given.
 fn filled(scene: Scene<'_>) -> Json {
-    let mut given = scene.inputs.as_object().cloned().unwrap_or_default();
-    for input in &scene.flow.inputs {
+    filled_for(scene, scene.flow, scene.inputs)
+}
+
+/// The owner of stories, a connection named like its input.
+fn filled_for(scene: Scene<'_>, flow: &Flow, given: &Json) -> Json {
+    let mut given = given.as_object().cloned().unwrap_or_default();
+    for input in &flow.inputs {
         if given.contains_key(&input.name) || input.default.is_some() {
             continue;
         }
@@ -66,6 +71,34 @@ fn filled(scene: Scene<'_>) -> Json {
         given.insert(input.name.clone(), value);
     }
     Json::Object(given)
+}
+
+/// The flows that a flow calls, with those that they call, from the files beside it. What is not
+/// there is not switched on in the story either.
+fn called_by(scene: Scene<'_>) -> Result<Vec<Active>, Vec<Problem>> {
+    let mut found: Vec<Active> = Vec::new();
+    let mut wanted: Vec<String> = names_called(scene.flow);
+    while let Some(name) = wanted.pop() {
+        let known = name == scene.flow.name || found.iter().any(|one| one.flow.name == name);
+        let file = format!("{name}.yaml");
+        let Some(text) = (scene.file)(&file).filter(|_| !known) else {
+            continue;
+        };
+        let flow = Arc::new(read(&text, &file, &scene.catalog)?);
+        wanted.extend(names_called(&flow));
+        let inputs = filled_for(scene, &flow, &Json::Null);
+        found.push(Active {
+            inputs: check_inputs(&flow, &inputs, scene.file)?,
+            flow,
+            position: scene.position,
+        });
+    }
+    Ok(found)
+}
+
+fn names_called(flow: &Flow) -> Vec<String> {
+    let calls = calls::of(flow).into_iter();
+    calls.map(|(_, call)| call.flow.clone()).collect()
 }
 
 impl Stage {
@@ -93,7 +126,10 @@ impl Stage {
             ..scene
         };
         let (clock, record) = (Arc::clone(&before.clock), Arc::clone(&before.record));
-        let stage = Self::of(scene, stored, clock, record, before.process + 1)?;
+        record.cut_off(false);
+        let mut stage = Self::of(scene, stored, clock, record, before.process + 1)?;
+        stage.inputs = before.inputs.clone();
+        stage.set_up();
         stage.engine.rescue().await;
         Ok(stage)
     }
@@ -107,6 +143,7 @@ impl Stage {
     ) -> Result<Self, Vec<Problem>> {
         let (store, views) = stored;
         let inputs = check_inputs(scene.flow, &filled(scene), scene.file)?;
+        let called = called_by(scene)?;
         let watched = Arc::new(Watched::new(store, Watcher::default()));
         let engine = Engine::new(Parts {
             store: Arc::clone(&watched) as _,
@@ -127,6 +164,7 @@ impl Stage {
             catalog: scene.catalog,
             flow: Arc::clone(scene.flow),
             inputs,
+            called,
             position: scene.position,
             process,
         };
@@ -204,11 +242,18 @@ impl Stage {
         };
         self.record.know(&self.directory);
         let mut programs = self.engine.setup().programs.clone();
-        programs.insert(program.hash, Arc::clone(&program));
+        let mut switched_on = HashMap::new();
+        let others = self.called.iter();
+        let others = others.map(|one| Program::new(Arc::clone(&one.flow), one.inputs.clone()));
+        for program in others.map(Arc::new).chain([program]) {
+            programs.insert(program.hash, Arc::clone(&program));
+            switched_on.insert(program.flow.name.clone(), program);
+        }
+        let flows = self.called.iter().cloned().chain([active]).collect();
         self.engine.set_up(Setup {
-            flows: FlowSet::new(1, vec![active]),
+            flows: FlowSet::new(1, flows),
             programs,
-            active: HashMap::from([(self.flow.name.clone(), program)]),
+            active: switched_on,
             directory: Arc::new(self.directory.clone()),
             roles: Setup::roles_of(&links),
             links,
@@ -225,21 +270,7 @@ impl Stage {
     /// # Errors
     /// The store failed.
     pub async fn settle(&self) -> Result<Option<Time>, StoreError> {
-        loop {
-            self.engine.drained().await;
-            let before = self.watched.seen().commits;
-            let mut next = self.engine.do_ready().await?;
-            for lane in self.engine.lanes() {
-                lane.looking();
-                let (more, due) = self.engine.claim_some(&lane).await?;
-                lane.more(more);
-                next = [next, due].into_iter().flatten().min();
-            }
-            self.engine.drained().await;
-            if self.watched.seen().commits == before {
-                return Ok(next);
-            }
-        }
+        drive::settle(&self.engine, || self.watched.seen().commits).await
     }
 
     /// Lets time pass until `to`, doing on the way what falls due.
@@ -247,25 +278,9 @@ impl Stage {
     /// # Errors
     /// The store failed, or something falls due again and again without time passing.
     pub async fn pass_until(&self, to: Time) -> Result<(), StoreError> {
-        let mut standing = 0;
-        loop {
-            let now = self.now();
-            match self.settle().await? {
-                Some(due) if due <= to => {
-                    standing = if due > now { 0 } else { standing + 1 };
-                    if standing > STANDSTILL_MAX {
-                        let message = format!("something is due again and again at {now}");
-                        return Err(StoreError(message));
-                    }
-                    self.clock.move_to(due.max(now + Millis(1)));
-                }
-                _ => {
-                    self.clock.move_to(to);
-                    self.settle().await?;
-                    return Ok(());
-                }
-            }
-        }
+        let commits = || self.watched.seen().commits;
+        let passed = drive::pass_until(&self.engine, &self.clock, commits, to);
+        passed.await.map(drop)
     }
 
     /// Lets time pass until nothing is open or nothing more is due, at most so long. Says whether

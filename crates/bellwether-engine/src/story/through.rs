@@ -34,6 +34,24 @@ pub trait Between: Send + Sync + Debug {
     ) -> BoxFuture<'a, Result<InletState, StoreError>> {
         store.inlet(connection, step)
     }
+
+    /// A question about names on its way to the store.
+    fn resolve<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        aliases: &'a [Alias],
+    ) -> BoxFuture<'a, Result<Vec<Option<CellId>>, StoreError>> {
+        store.resolve(aliases)
+    }
+
+    /// Questions of a turn on their way to the store.
+    fn answer<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        queries: &'a [Query],
+    ) -> BoxFuture<'a, Result<Vec<Answer>, StoreError>> {
+        store.answer(queries)
+    }
 }
 
 /// A store as it is reached through somebody.
@@ -67,7 +85,7 @@ impl<B: Between> Store for Through<B> {
         &'a self,
         aliases: &'a [Alias],
     ) -> BoxFuture<'a, Result<Vec<Option<CellId>>, StoreError>> {
-        self.store.resolve(aliases)
+        self.between.resolve(&*self.store, aliases)
     }
 
     fn events<'a>(
@@ -88,7 +106,7 @@ impl<B: Between> Store for Through<B> {
         &'a self,
         queries: &'a [Query],
     ) -> BoxFuture<'a, Result<Vec<Answer>, StoreError>> {
-        self.store.answer(queries)
+        self.between.answer(&*self.store, queries)
     }
 
     fn ready(&self, now: Time, limit: usize) -> BoxFuture<'_, Result<Ready, StoreError>> {

@@ -102,8 +102,9 @@ impl Between for Watcher {
     }
 }
 
-/// What becomes of pushes is told to flows that want to hear it: no flow emits that.
+/// What becomes of pushes and of calls is told to flows that want to hear it: no flow emits that.
 fn is_own(kind: &str) -> bool {
-    let mut own = crate::flow::own_events::TRIGGERS.iter();
+    let own = crate::flow::own_events::TRIGGERS.iter();
+    let mut own = own.chain(&crate::flow::calls::TRIGGERS);
     own.any(|trigger| trigger.event == kind)
 }

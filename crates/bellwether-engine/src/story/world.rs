@@ -3,7 +3,7 @@
 //! the real one.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_model::BoxFuture;
@@ -148,6 +148,20 @@ pub struct Record {
     sent: Mutex<Vec<Sent>>,
     faults: Mutex<HashMap<(&'static str, String), Fault>>,
     emails: Mutex<HashMap<String, String>>,
+    /// The effects in the order in which they left first.
+    order: Mutex<Vec<EffectId>>,
+    /// What happens to one of them, by its place in that order.
+    fate: Mutex<Option<(usize, Fate)>>,
+    cut_off: AtomicBool,
+}
+
+/// What happens to one message, each time that it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It fails.
+    Fails(Fault),
+    /// The first time it arrives, and nobody here hears of that.
+    Unheard,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -169,6 +183,34 @@ impl Record {
         } else {
             faults.insert((channel, person.to_owned()), fault);
         }
+    }
+
+    /// What happens to the message that leaves as number so many, from zero.
+    pub fn decree(&self, number: usize, fate: Fate) {
+        *locked(&self.fate) = Some((number, fate));
+    }
+
+    /// Nothing gets out any more, and no answer comes; or all is well again.
+    pub fn cut_off(&self, cut: bool) {
+        self.cut_off.store(cut, Ordering::SeqCst);
+    }
+
+    /// The effects that tried to leave, in the order of their first attempts.
+    pub fn order(&self) -> Vec<EffectId> {
+        locked(&self.order).clone()
+    }
+
+    /// The decree about an effect, if there is one, and whether this is its first attempt.
+    fn fate(&self, effect: EffectId) -> Option<(Fate, bool)> {
+        let mut order = locked(&self.order);
+        let known = order.iter().position(|known| *known == effect);
+        let at = known.unwrap_or(order.len());
+        if known.is_none() {
+            order.push(effect);
+        }
+        let fate = *locked(&self.fate);
+        let (number, fate) = fate?;
+        (number == at).then_some((fate, known.is_none()))
     }
 
     /// Whose address is whose.
@@ -212,7 +254,16 @@ impl Record {
             "label" => text("id").to_owned(),
             _ => self.person_at(to),
         };
-        if let Some(failure) = self.fault(channel, &who, text("address")).failure() {
+        let fate = self.fate(action.effect);
+        let unheard = || Failure::maybe("no_answer", "no answer came in time");
+        if self.cut_off.load(Ordering::SeqCst) {
+            return Err(unheard());
+        }
+        let fault = match fate {
+            Some((Fate::Fails(fault), _)) => fault,
+            _ => self.fault(channel, &who, text("address")),
+        };
+        if let Some(failure) = fault.failure() {
             return Err(failure);
         }
         let (what, address, title) = match action.name {
@@ -241,6 +292,9 @@ impl Record {
             message_id: message_id.clone(),
             expected: false,
         });
+        if fate == Some((Fate::Unheard, true)) {
+            return Err(unheard());
+        }
         Ok(Outcome {
             delivery: Delivery::Accepted,
             reference: Some(message_id),

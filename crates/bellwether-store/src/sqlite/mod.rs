@@ -95,6 +95,11 @@ impl Database {
         Self::start(open::memory()?, None, Source::Writer)
     }
 
+    /// Opens a database of its own in a file without a name, which is gone when it is closed.
+    pub(crate) fn open_scratch() -> Result<Self, OpenError> {
+        Self::start(open::scratch()?, None, Source::Writer)
+    }
+
     fn start(
         conn: rusqlite::Connection,
         on_disk: Option<(PathBuf, lock::Lock, Pool, WriteBack)>,

@@ -164,6 +164,15 @@ pub(super) fn title(args: &str) -> String {
     }
 }
 
+pub(super) fn dead_letter(conn: &Connection, id: Id) -> Result<Option<DeadLetterRow>> {
+    conn.prepare_cached(
+        "SELECT d.id, d.cell, d.effect, d.event, d.code, d.reason, d.at, d.settled_at, effect.person
+         FROM dead_letter AS d LEFT JOIN effect ON effect.id = d.effect WHERE d.id = ?1",
+    )?
+    .query_row((id.bytes(),), letter_row)
+    .optional()
+}
+
 pub(super) fn dead_letters(conn: &Connection, query: &ListQuery) -> Result<Page<DeadLetterRow>> {
     let limit = query.limit.min(PAGE_MAX);
     let settled = match query.status.as_deref() {
@@ -180,7 +189,8 @@ pub(super) fn dead_letters(conn: &Connection, query: &ListQuery) -> Result<Page<
     let before = before(query.after.as_ref());
     let mut items = conn
         .prepare_cached(
-            "SELECT d.id, d.cell, d.effect, d.event, d.code, d.reason, d.at, d.settled_at
+            "SELECT d.id, d.cell, d.effect, d.event, d.code, d.reason, d.at, d.settled_at,
+                    effect.person
              FROM dead_letter AS d LEFT JOIN cell ON cell.id = d.cell
                LEFT JOIN effect ON effect.id = d.effect
              WHERE (?1 IS NULL OR cell.program = ?1) AND (?2 IS NULL OR effect.person = ?2)
@@ -223,5 +233,6 @@ fn letter_row(row: &Row<'_>) -> Result<DeadLetterRow> {
         reason: row.get(5)?,
         at: Time(row.get(6)?),
         settled_at: row.get::<_, Option<i64>>(7)?.map(Time),
+        person: row.get(8)?,
     })
 }

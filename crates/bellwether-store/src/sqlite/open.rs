@@ -16,6 +16,8 @@ const PAGE_BYTES: u32 = 8192;
 const WRITER_CACHE_KIB: u32 = 16 * 1024;
 /// Page cache of each reader, in KiB.
 const READER_CACHE_KIB: u32 = 2 * 1024;
+/// Page cache of a file without a name, in KiB: what is read again there is what came last.
+const SCRATCH_CACHE_KIB: u32 = 4 * 1024;
 /// Pages in the log before the writer itself writes it back: a bound. `write_back` comes before.
 const CHECKPOINT_PAGES: u32 = 8000;
 /// The log file is cut to this after a checkpoint, in bytes.
@@ -63,7 +65,20 @@ pub(super) fn beside(path: &Path) -> Result<Connection, OpenError> {
 
 /// A connection to a database of its own in memory.
 pub(super) fn memory() -> Result<Connection, OpenError> {
-    let conn = Connection::open_in_memory().map_err(failed)?;
+    passing(Connection::open_in_memory().map_err(failed)?)
+}
+
+/// A connection to a database of its own in a file without a name, of which no more is held in
+/// memory than a small cache. It is gone when it is closed.
+pub(super) fn scratch() -> Result<Connection, OpenError> {
+    let conn = Connection::open("").map_err(failed)?;
+    conn.execute_batch(&format!("PRAGMA cache_size = -{SCRATCH_CACHE_KIB};"))
+        .map_err(failed)?;
+    passing(conn)
+}
+
+/// Sets up what nobody needs after its end.
+fn passing(conn: Connection) -> Result<Connection, OpenError> {
     conn.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES};
          PRAGMA journal_mode = MEMORY;

@@ -57,6 +57,10 @@ impl Views for Database {
         Box::pin(self.list(move |conn| detail(conn, id)))
     }
 
+    fn caught_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.projected())
+    }
+
     fn notifications(
         &self,
         query: ListQuery,
@@ -69,6 +73,13 @@ impl Views for Database {
         query: ListQuery,
     ) -> BoxFuture<'_, std::result::Result<Page<DeadLetterRow>, StoreError>> {
         Box::pin(self.list(move |conn| notices::dead_letters(conn, &query)))
+    }
+
+    fn dead_letter(
+        &self,
+        id: Id,
+    ) -> BoxFuture<'_, std::result::Result<Option<DeadLetterRow>, StoreError>> {
+        Box::pin(self.list(move |conn| notices::dead_letter(conn, id)))
     }
 
     fn ledger<'a>(

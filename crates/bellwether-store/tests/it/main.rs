@@ -8,4 +8,5 @@
 )]
 
 mod conformance;
+mod seals;
 mod sqlite;

@@ -66,3 +66,24 @@ pub(crate) async fn find(web: &Web, at: Position) -> Result<Option<Event>, Probl
     let page = web.app.views.events(query).await?;
     Ok(page.items.into_iter().find(|event| event.position == at))
 }
+
+/// `person`: the id of whoever was told, or was not.
+pub(crate) async fn why(
+    State(web): State<Web>,
+    _: By,
+    Path(position): Path<String>,
+    fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let unknown = || Problem::unknown("event", &position);
+    let at = position.parse().map_err(|_| unknown())?;
+    let names = web.names().await;
+    let person = fields.get("person").filter(|person| !person.is_empty());
+    let lines = crate::why::lines(&web, at, person, &names).await?;
+    let shown: Vec<Value> = lines
+        .iter()
+        .map(|line| serde_json::json!({ "case": line.case.map(|id| id.to_string()), "text": line.text }))
+        .collect();
+    Ok(Json(
+        serde_json::json!({ "event": at, "person": person, "lines": shown }),
+    ))
+}

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use bellwether_engine::seam::Amended;
 use bellwether_engine::store::EffectState;
 use serde_json::{Value, json};
 
@@ -58,7 +59,18 @@ pub(crate) async fn retry(
     called: Called,
 ) -> Result<Json<Value>, Problem> {
     let letter = id_of("dead letter", &id)?;
-    if web.app.intake.retry(letter, &called.actor).await? {
+    let text = |name: &str| called.body[name].as_str().map(str::to_owned);
+    let changes = Amended {
+        title: text("title"),
+        text: text("text"),
+        to: text("to"),
+    };
+    if web
+        .app
+        .intake
+        .retry(letter, &changes, &called.actor)
+        .await?
+    {
         return Ok(Json(json!({ "retried": true })));
     }
     Err(Problem::unknown("unsettled dead letter", &id))

@@ -1,6 +1,7 @@
 //! The JSON API of the internal listener: lists, single things, a few verbs, the live feed. Names
 //! on the wire are the model's own; words for people are the pages' business.
 
+mod backtest;
 mod connections;
 mod customers;
 mod directory;
@@ -9,9 +10,10 @@ mod identities;
 mod lists;
 mod live;
 mod runs;
-mod shape;
+pub(crate) mod shape;
 mod usages;
 
+pub(crate) use backtest::{DAYS as BACKTEST_DAYS, begun, days_in_micros};
 pub(crate) use customers::query as customer_query;
 pub(crate) use directory::{Duty, away, change, duty};
 pub(crate) use events::find as event_at;
@@ -40,6 +42,7 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/api/overview", get(overview))
         .route("/api/events", get(events::list))
         .route("/api/events/{position}", get(events::one))
+        .route("/api/events/{position}/why", get(events::why))
         .route("/api/runs", get(runs::list))
         .route("/api/runs/{id}", get(runs::one))
         .route("/api/runs/{id}/decide", post(runs::decide))
@@ -71,10 +74,15 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/api/{*rest}", get(nothing).post(nothing))
 }
 
-/// Routes whose bodies may be whole directories.
+/// Routes whose bodies may be whole directories, or flows with their tables.
 pub(crate) fn large_routes() -> Router<Web> {
-    let route = get(directory::show).post(directory::put);
-    Router::new().route("/api/directory", route)
+    let directory = get(directory::show).post(directory::put);
+    let backtest = get(backtest::latest)
+        .post(backtest::begin)
+        .delete(backtest::cancel);
+    Router::new()
+        .route("/api/directory", directory)
+        .route("/api/backtest", backtest)
 }
 
 /// Alive: the process answers.

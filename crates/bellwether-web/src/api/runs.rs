@@ -51,6 +51,7 @@ pub(crate) async fn one(
     let next = page_of_turns(&mut detail.journal, after, TURNS_MAX);
     let mut out = shape::run_detail(&detail);
     out["journal_next"] = serde_json::json!(next);
+    out["seals"] = serde_json::json!(web.app.seals.checked(detail.run.id).await?);
     Ok(Json(out))
 }
 

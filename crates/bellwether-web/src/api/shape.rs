@@ -188,6 +188,7 @@ pub(crate) fn dead_letter(row: &DeadLetterRow) -> Value {
         "id": row.id,
         "run": row.run,
         "effect": row.effect,
+        "person": row.person,
         "event": row.event,
         "code": row.code,
         "reason": row.reason,

@@ -3,7 +3,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use bellwether_engine::seam::TurnSaid;
+use bellwether_engine::seam::{Sealed, TurnSaid};
 use bellwether_engine::store::{EffectRow, RunDetail, TurnRow};
 use bellwether_model::time::Time;
 use bellwether_model::veil;
@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::{Visit, back};
-use super::{journal, road, story};
+use super::{case_file, journal, road, story};
 use crate::api;
 use crate::guard::Posted;
 use crate::note::Note;
@@ -32,10 +32,13 @@ pub(crate) async fn page(
         let after = api::turns_after(&fields)?;
         let mut detail = read(&web, &id).await?;
         let next = api::page_of_turns(&mut detail.journal, after, TURNS_MAX);
-        Ok((detail, Turns { after, next }))
+        let sealed = web.app.seals.checked(detail.run.id).await?;
+        Ok((detail, Turns { after, next }, sealed.unwrap_or_default()))
     };
     match read.await {
-        Ok((detail, turns)) => visit.page(&headline(&detail), &show(&visit, &detail, &turns)),
+        Ok((detail, turns, sealed)) => {
+            visit.page(&headline(&detail), &show(&visit, &detail, &turns, &sealed))
+        }
         Err(problem) => visit.problem(&problem),
     }
 }
@@ -56,7 +59,7 @@ async fn read(web: &Web, id: &str) -> Result<RunDetail, Problem> {
 }
 
 /// The first notification's title says best what the case is about.
-fn headline(detail: &RunDetail) -> String {
+pub(super) fn headline(detail: &RunDetail) -> String {
     let titles = detail.effects.iter().find_map(title);
     titles.unwrap_or_else(|| format!("{}: {}", program(&detail.run.flow), detail.run.key))
 }
@@ -75,7 +78,7 @@ fn title(effect: &EffectRow) -> Option<String> {
     Some(short(&veil::text(found), 120).into_owned())
 }
 
-fn show(visit: &Visit, detail: &RunDetail, turns: &Turns) -> Markup {
+fn show(visit: &Visit, detail: &RunDetail, turns: &Turns, sealed: &Sealed) -> Markup {
     let run = &detail.run;
     html! {
         p.under-title { (words::run(run.status).show()) }
@@ -87,6 +90,11 @@ fn show(visit: &Visit, detail: &RunDetail, turns: &Turns) -> Markup {
             (fact("Began", &visit.time(run.opened_at)))
             (fact("Last change", &visit.time(run.last_turn_at)))
             @for (name, due) in &detail.timers { (fact("Next", &next(visit, name, *due))) }
+            (case_file::seals(sealed))
+            (fact("Case file", &html! {
+                a href={ "/cases/" (run.id) "/file" } download { "download" }
+                span.meta { " as JSON, or print this page" }
+            }))
         }
         (line_of_time(visit, detail, turns))
         (effects(visit, detail))
@@ -171,7 +179,7 @@ fn one_turn(visit: &Visit, turn: &TurnRow) -> Markup {
 }
 
 /// An instant in a journal entry: microseconds, or RFC 3339.
-fn when(value: &Value) -> Option<Time> {
+pub(super) fn when(value: &Value) -> Option<Time> {
     value
         .as_i64()
         .map(Time)

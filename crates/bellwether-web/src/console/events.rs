@@ -14,6 +14,10 @@ use crate::problem::Problem;
 use crate::query::Fields;
 use crate::text::clean;
 use crate::web::Web;
+use crate::why::Line;
+
+/// How many names of people the field offers.
+const OFFERED_MAX: usize = 1_000;
 
 /// How many events the page shows; the API has all of them.
 const SHOWN: usize = 100;
@@ -69,13 +73,60 @@ pub(crate) async fn one(
     State(web): State<Web>,
     visit: Visit,
     Path(position): Path<String>,
+    fields: Fields,
 ) -> Response {
-    match read(&web, &position).await {
-        Ok(event) => {
-            let title = story::came_in(&event, &visit.names);
-            visit.page(&title, &show(&visit, &event))
-        }
+    let person = fields
+        .get("person")
+        .map(str::trim)
+        .filter(|who| !who.is_empty());
+    let shown = async {
+        let event = read(&web, &position).await?;
+        let known = web.app.directory.current();
+        let lines = crate::why::lines(&web, event.position, person, &visit.names).await?;
+        let title = story::came_in(&event, &visit.names);
+        let people: Vec<&str> = known
+            .people
+            .keys()
+            .take(OFFERED_MAX)
+            .map(String::as_str)
+            .collect();
+        let content = html! { (show(&visit, &event)) (why(&visit, &lines, person, &people)) };
+        Ok((title, content))
+    };
+    match shown.await {
+        Ok((title, content)) => visit.page(&title, &content),
         Err(problem) => visit.problem(&problem),
+    }
+}
+
+/// Whether a line is the first about its case.
+fn is_new(lines: &[Line], n: usize) -> bool {
+    lines[..n].iter().all(|line| line.case != lines[n].case)
+}
+
+/// What it began, what it did not, and why; for one person, if one is named.
+fn why(visit: &Visit, lines: &[Line], person: Option<&str>, people: &[&str]) -> Markup {
+    html! {
+        h2 id="why" { "Why" }
+        form.row-card.card method="get" action="#why" {
+            label for="why-person" { "Why was this person told, or not?" }
+            input id="why-person" name="person" list="why-people" value=(person.unwrap_or_default())
+                placeholder="alice" autocomplete="off";
+            datalist id="why-people" {
+                @for id in people { option value=(id) { (clean(visit.names.first(id))) } }
+            }
+            button type="submit" { "Say why" }
+        }
+        ul.plain {
+            @for (n, line) in lines.iter().enumerate() {
+                li {
+                    (clean(&line.text))
+                    @if let Some(case) = line.case.filter(|_| is_new(lines, n)) {
+                        " " a href={ "/cases/" (case) } { "The case" }
+                    }
+                }
+            }
+        }
     }
 }
 

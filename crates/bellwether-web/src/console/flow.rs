@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use bellwether_engine::flow::Flow;
+use bellwether_engine::flow::{Flow, InputKind};
 use bellwether_engine::seam::FlowDocument;
 use bellwether_engine::store::{Document, ListQuery, NotificationRow};
 use bellwether_engine::story::StoryResult;
@@ -14,6 +14,7 @@ use super::diagram::diagram;
 use super::flow_form::{position_said, refusal, saved_note, switch, understood};
 use super::frame::{Visit, back};
 use super::recipes::position_pill;
+use crate::api::BACKTEST_DAYS;
 use crate::guard::Posted;
 use crate::note::Note;
 use crate::pieces::{columns, encode, icon};
@@ -156,10 +157,34 @@ async fn show(web: &Web, visit: &Visit, kept: &Kept, played: Option<&[StoryResul
             }
             h2 id="tests" { "Tests" }
             (tests(visit, &link, flow.as_ref().ok(), played))
+            h2 { "On what happened" }
+            p { "It is played over the last " (BACKTEST_DAYS) " days of the record, and what it would "
+                "have sent is held against what was sent. Nothing is sent." }
+            form method="post" action={ (link) "/backtest" } {
+                (visit.token())
+                button type="submit" { "Try it on the last " (BACKTEST_DAYS) " days" }
+                @for mailbox in mailboxes(flow.as_ref().ok(), &kept.document) {
+                    " " button type="submit" name="mailbox" value=(mailbox) {
+                        "Try it on the mails of " (clean(mailbox))
+                    }
+                }
+            }
             h2 { "Versions" }
             (version_rows(visit, &link, &versions))
         },
     )
+}
+
+/// The connections that are filled in: their mails can be read for a backtest, also those that came
+/// before anything was recorded.
+fn mailboxes<'d>(flow: Option<&Flow>, document: &'d FlowDocument) -> Vec<&'d str> {
+    let inputs = flow.map(|flow| flow.inputs.as_slice()).unwrap_or_default();
+    let inputs = inputs
+        .iter()
+        .filter(|input| matches!(input.kind, InputKind::Connection(_)));
+    inputs
+        .filter_map(|input| document.inputs[&input.name].as_str())
+        .collect()
 }
 
 /// From sent to done, as tiles that lead to the lists behind them.

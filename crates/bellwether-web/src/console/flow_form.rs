@@ -10,6 +10,7 @@ use bellwether_model::directory::Directory;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
+use super::backtest;
 use super::fields::{self, Offers, WHO_LIST};
 use super::frame::{Visit, back};
 use super::recipes::position_pill;
@@ -139,6 +140,11 @@ pub(crate) async fn act(
             Ok(version) => return saved_note(&name, version, position),
             Err(error) => said.refused = Some(refusal(&error)),
         }
+    } else if wish == "backtest" {
+        match backtest::begin(&web, filled.document.clone(), None).await {
+            Ok(begun) => return begun,
+            Err(problem) => said.refused = Some(problem.message),
+        }
     } else {
         match web.app.flows.sample(filled.document.clone()).await {
             Ok(sample) => said.sample = Some(sample),
@@ -245,6 +251,7 @@ async fn show(web: &Web, visit: &Visit, filled: &Filled, said: Said) -> Response
                 (switch(position))
                 p.pills {
                     button type="submit" name="do" value="preview" { "Preview" }
+                    button type="submit" name="do" value="backtest" { "Try it on the last 30 days" }
                     button.primary type="submit" name="do" value="save" { "Save" }
                 }
                 datalist id=(WHO_LIST) {

@@ -160,6 +160,7 @@ impl Visit {
                             @for (path, name, sign) in PLACES { (self.place(path, name, sign)) }
                             @if let Some(url) = &self.web.app.web.sandbox_url {
                                 a href=(url) { (icon("mail")) span { "Phones and mail" } }
+                                (self.place("/tour", "First ten minutes", "road"))
                             }
                         }
                         (self.foot())

@@ -9,7 +9,7 @@ use crate::words::plain;
 
 /// What each note says. `{who}` is the person; the reason, if
 /// there is one, follows after a colon.
-const NOTES: [(&str, &str); 28] = [
+const NOTES: [(&str, &str); 29] = [
     ("asked", "Asked {who}"),
     ("opened", "{who} opened it"),
     ("reminded", "Reminded {who}"),
@@ -42,6 +42,7 @@ const NOTES: [(&str, &str); 28] = [
     ("code_sent", "A code was sent to {who}"),
     ("push_failed", "The push to {who} could not be delivered"),
     ("on_error", "A step failed, and the flow took its other way"),
+    ("called", "Another flow does a part"),
     ("stopped", "The flow ended here"),
     ("dropped", "Left aside"),
 ];
@@ -138,7 +139,8 @@ pub(crate) fn timer_of(name: &str) -> (String, Option<&str>) {
     }
 }
 
-fn note(note: &Value, names: &Names) -> Option<String> {
+/// A note in a sentence, without its full stop.
+pub(crate) fn note(note: &Value, names: &Names) -> Option<String> {
     if let Some(text) = note.as_str() {
         return Some(text.to_owned());
     }

@@ -1,7 +1,9 @@
 //! The console: server-rendered pages for the people who run the server. Nothing here decides;
 //! every button posts to the same traits that the API uses.
 
+mod backtest;
 mod case;
+mod case_file;
 mod cases;
 mod connections;
 mod customers;
@@ -28,6 +30,7 @@ mod rotas;
 pub(crate) mod sign_in;
 mod story;
 mod theme;
+mod tour;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -37,6 +40,7 @@ use maud::html;
 
 use crate::web::Web;
 use frame::Visit;
+pub(crate) use journal::note as note_words;
 
 pub(crate) fn routes() -> Router<Web> {
     Router::new()
@@ -45,9 +49,12 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/events/{position}", get(events::one))
         .route("/cases", get(cases::page))
         .route("/cases/{id}", get(case::page))
+        .route("/cases/{id}/file", get(case_file::download))
         .route("/cases/{id}/decide", post(case::decide))
         .route("/notifications", get(notifications::page))
         .route("/not-delivered", get(not_delivered::page))
+        .route("/not-delivered/retry", post(not_delivered::retry_marked))
+        .route("/not-delivered/{id}", get(not_delivered::change))
         .route("/not-delivered/{id}/retry", post(not_delivered::retry))
         .route("/connections", get(connections::list))
         .route("/connections/{name}", get(connections::one))
@@ -63,6 +70,9 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/people/propose", post(people::propose))
         .route("/people/usages", get(people::usages))
         .route("/flows", get(flows::page))
+        .route("/backtest", get(backtest::page))
+        .route("/backtest/end", post(backtest::cancel))
+        .route("/tour", get(tour::page))
         .route("/theme", post(theme::choose))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
@@ -77,6 +87,7 @@ pub(crate) fn flow_routes() -> Router<Web> {
         .route("/flows/{name}", get(flow::page))
         .route("/flows/{name}/position", post(flow::put_position))
         .route("/flows/{name}/play", post(flow::play))
+        .route("/flows/{name}/backtest", post(backtest::of_flow))
         .route(
             "/flows/{name}/text",
             get(flow_text::page).post(flow_text::act),

@@ -7,8 +7,9 @@ use crate::stand_in::samples::{id, morning};
 const TOKEN: &str = "a-long-token-of-the-console";
 
 /// Every address of the internal listener that shows or tells something.
-const GUARDED: [&str; 18] = [
+const GUARDED: [&str; 19] = [
     "/",
+    "/tour",
     "/cases",
     "/notifications",
     "/not-delivered",

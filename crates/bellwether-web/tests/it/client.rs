@@ -190,3 +190,22 @@ fn parse(text: &str) -> Answer {
         body: body.to_owned(),
     }
 }
+
+/// Posts a form that a page holds and returns status, place and body.
+pub(crate) async fn form(
+    server: &Server,
+    page: &str,
+    path: &str,
+    fields: &str,
+) -> (u16, String, String) {
+    let shown = server.get(page).await.body;
+    let (_, rest) = shown
+        .split_once("name=\"form_token\" value=\"")
+        .expect("a form with its token");
+    let token = rest.split('"').next().expect("a form with its token");
+    let media = "content-type: application/x-www-form-urlencoded";
+    let body = format!("form_token={token}&{fields}");
+    let answer = send(server.internal, "POST", path, &[media], &body).await;
+    let place = answer.header("location").unwrap_or_default().to_owned();
+    (answer.status, place, answer.body)
+}

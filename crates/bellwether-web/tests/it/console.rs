@@ -1,6 +1,6 @@
 //! The console's pages: headers, escaping, empty states, buttons.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{Answer, Server, send, start};
 use crate::hostile::{HOSTILE, hostile};
@@ -32,6 +32,7 @@ fn pages() -> Vec<String> {
         "/flows",
         "/events",
         "/events/4",
+        "/tour",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -127,8 +128,8 @@ async fn no_link_of_the_console_is_dead() {
 async fn hostile_texts_are_escaped_on_every_page() {
     let server = start(hostile(), "").await;
     let mut all = pages();
-    // The cards of recipes hold only what ships with the server.
-    all.retain(|path| path != "/recipes");
+    // The cards of recipes, and the tour, hold only what ships with the server.
+    all.retain(|path| path != "/recipes" && path != "/tour");
     let name: String = HOSTILE.bytes().map(|byte| format!("%{byte:02X}")).collect();
     all.push(format!("/connections/{name}"));
     for path in all {
@@ -363,5 +364,72 @@ async fn a_flow_file_that_cannot_be_read_is_shown_with_its_mistakes() {
         "Nothing of it runs.",
     ] {
         assert!(page.contains(piece), "{piece}\nis not in\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_delivered_is_written_otherwise_or_tried_again_together() {
+    let server = start(morning(), "").await;
+    let path = format!("/not-delivered/{}", id(1));
+    let page = server.get(&path).await.body;
+    assert!(page.contains("Change and try again"), "{page}");
+    assert!(page.contains("Send it like this"), "{page}");
+    let refused = post(&server, &format!("{path}/retry"), "to=nobody")
+        .await
+        .body;
+    assert!(
+        refused.contains("This was not done. that is no mail address"),
+        "{refused}"
+    );
+    let none = post(&server, "/not-delivered/retry", "").await.body;
+    assert!(none.contains("Nothing was marked."), "{none}");
+    let both = format!("letter={}&letter={}&letter=nonsense", id(1), id(2));
+    let tried = post(&server, "/not-delivered/retry", &both).await.body;
+    assert!(
+        tried.contains("1 are tried again; 1 were settled before."),
+        "{tried}"
+    );
+}
+
+#[tokio::test]
+async fn a_case_says_whether_it_is_as_it_was_written_and_is_a_file() {
+    let fake = morning();
+    let runs: Vec<_> = lock(&fake.runs).iter().map(|run| run.run.id).collect();
+    let server = start(fake, "").await;
+    let good = server.get(&format!("/cases/{}", runs[0])).await.body;
+    assert!(
+        good.contains("4 entries, unchanged since written"),
+        "{good}"
+    );
+    let bad = server.get(&format!("/cases/{}", runs[1])).await.body;
+    assert!(bad.contains("changed afterwards"), "{bad}");
+    assert!(
+        bad.contains("Entry 3: what came in was changed afterwards"),
+        "{bad}"
+    );
+    let file = server.get(&format!("/cases/{}/file", runs[1])).await;
+    let name = file.header("content-disposition").unwrap_or_default();
+    assert!(name.starts_with("attachment; filename=\"case-"), "{name}");
+    let file: Value = serde_json::from_str(&file.body).unwrap();
+    assert_eq!(file["seals"]["checked"]["flaws"][0][1], "event_changed");
+    assert!(file["what_happened"][0]["because"].is_string(), "{file}");
+    let none = server.get(&format!("/cases/{}/file", id(99))).await;
+    assert_eq!(none.status, 404);
+}
+
+#[tokio::test]
+async fn the_tour_ticks_off_what_the_record_has() {
+    let fake = morning();
+    for detail in lock(&fake.runs).iter_mut() {
+        detail.run.flow = "approval-mail".to_owned();
+    }
+    let full = start(fake, "").await.get("/tour").await.body;
+    let bare = start(empty(), "").await.get("/tour").await.body;
+    let ticked = |page: &str| page.matches("<span>done</span>").count();
+    assert!(ticked(&full) > ticked(&bare), "{full}");
+    assert_eq!(ticked(&bare), 0);
+    for page in [&full, &bare] {
+        assert_eq!(page.matches("<span>next</span>").count(), 1);
+        assert!(page.contains("Use it for real"));
     }
 }

@@ -4,23 +4,9 @@
 use bellwether_engine::store::Registry as _;
 use serde_json::{Value, json};
 
-use crate::client::{Server, send, start};
+use crate::client::{form, start};
 use crate::stand_in::fake::Fake;
 use crate::stand_in::samples::morning;
-
-/// Posts a form that a page holds and returns status, place and body.
-async fn form(server: &Server, page: &str, path: &str, fields: &str) -> (u16, String, String) {
-    let shown = server.get(page).await.body;
-    let (_, rest) = shown
-        .split_once("name=\"form_token\" value=\"")
-        .expect("a form with its token");
-    let token = rest.split('"').next().expect("a form with its token");
-    let media = "content-type: application/x-www-form-urlencoded";
-    let body = format!("form_token={token}&{fields}");
-    let answer = send(server.internal, "POST", path, &[media], &body).await;
-    let place = answer.header("location").unwrap_or_default().to_owned();
-    (answer.status, place, answer.body)
-}
 
 async fn kept(fake: &Fake) -> Option<Value> {
     let found = fake.get("flow", "opened-late").await.expect("a registry");

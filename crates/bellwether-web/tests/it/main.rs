@@ -2,6 +2,7 @@
 
 mod api;
 mod auth;
+mod backtest;
 mod client;
 mod console;
 mod directory;
@@ -15,3 +16,4 @@ mod register;
 mod scim;
 mod stand_in;
 mod style;
+mod why;

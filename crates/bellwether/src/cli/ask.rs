@@ -79,7 +79,7 @@ pub(super) fn query(path: &str, filters: &[(&str, Option<String>)]) -> String {
 }
 
 /// Percent-encodes everything but letters, digits and `-._~`.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

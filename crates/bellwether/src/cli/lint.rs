@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bellwether_engine::flow::calls::unanswered;
 use bellwether_engine::flow::{Flow, Problem, Severity, check_inputs, circles};
 use serde_json::{Value, json};
 
@@ -65,7 +66,7 @@ impl Lint {
         for path in &self.paths {
             all.extend(read_folder(path)?.iter().map(Checked::of));
         }
-        add_circles(&mut all);
+        add_joint(&mut all);
         let count = |severity| all.iter().map(|one| one.count(severity)).sum::<usize>();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         let flows = all.len();
@@ -93,12 +94,12 @@ impl Lint {
 }
 
 /// What only shows when all flows are looked at together.
-fn add_circles(all: &mut [Checked]) {
+fn add_joint(all: &mut [Checked]) {
     let understood: Vec<usize> = (0..all.len())
         .filter(|at| all[*at].flow.is_some())
         .collect();
     let flows: Vec<&Flow> = all.iter().filter_map(|one| one.flow.as_ref()).collect();
-    for (number, problem) in circles(&flows) {
+    for (number, problem) in circles(&flows).into_iter().chain(unanswered(&flows)) {
         all[understood[number]].problems.push(problem);
     }
 }

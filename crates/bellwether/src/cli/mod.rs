@@ -2,10 +2,12 @@
 //! `--json` gives data as JSON.
 
 mod ask;
+mod backtest;
 mod connections;
 mod connector;
 mod demo;
 mod doctor;
+mod explain;
 mod import;
 mod lint;
 mod people;
@@ -46,6 +48,10 @@ enum Command {
     Lint(lint::Lint),
     /// Runs the tests that stand in flow files, on a virtual clock.
     Test(test::Test),
+    /// Runs a new or changed flow over what a running server has recorded; nothing is sent.
+    Backtest(backtest::Backtest),
+    /// Says why an event of a running server started what it did, and why somebody was told or not.
+    Explain(explain::Explain),
     /// Prints the JSON Schema of flow files, for editors.
     Schema(schema::Schema),
     /// Lists the connectors, or says everything about one.
@@ -98,6 +104,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Sandbox(sandbox) => with_runtime(sandbox.run()),
         Command::Lint(lint) => lint.run(),
         Command::Test(test) => test.run(),
+        Command::Backtest(backtest) => with_runtime(backtest.run()),
+        Command::Explain(explain) => with_runtime(explain.run()),
         Command::Schema(schema) => schema.run(),
         Command::Connector(connector) => connector.run(),
         Command::Connections(all) => with_runtime(all.run()),

@@ -86,6 +86,7 @@ fn greet(stage: &Stage, json: bool) {
     }
     output::say("Everything runs on this machine, nothing leaves it.");
     output::say("");
+    output::say(&format!("  Start here             {console}/tour"));
     output::say(&format!("  Phones and mailboxes   {sandbox}"));
     output::say(&format!("  Licences at Smint.io   {sandbox}/smintio"));
     output::say(&format!("  Console                {console}"));

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use super::check::Line;
 use super::outside::{Outside, Push};
+use super::script::{BETWEEN, clock_in_vienna};
 use super::stage::Stage;
+use crate::output;
 
 /// Who plays, and what was found so far.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Scenes<'a> {
     /// The picture that the scenes are about: its asset and its purchase.
     asset: (String, String),
     lines: BTreeMap<&'static str, Vec<Line>>,
+    /// Whether people look on: each outcome is said as it happens, with a pause between scenes.
+    aloud: bool,
 }
 
 impl<'a> Scenes<'a> {
@@ -35,6 +39,22 @@ impl<'a> Scenes<'a> {
             tenant: format!("{page}{}", super::stage::TENANT),
             asset: Default::default(),
             lines: BTreeMap::new(),
+            aloud: false,
+        }
+    }
+
+    /// For people who look on.
+    pub(super) fn aloud(stage: &'a Stage, outside: &'a Outside) -> Self {
+        Self {
+            aloud: true,
+            ..Self::new(stage, outside)
+        }
+    }
+
+    /// Time to look at what the scene before has left.
+    async fn rest(&self) {
+        if self.aloud {
+            tokio::time::sleep(BETWEEN).await;
         }
     }
 
@@ -42,15 +62,25 @@ impl<'a> Scenes<'a> {
     pub(super) async fn morning(&mut self) {
         let purchase = self.purchase().await;
         self.note("S5", "a picture is bought and used in documents", purchase);
+        self.rest().await;
         self.violation().await;
+        self.rest().await;
         self.waiting_assets().await;
+        self.rest().await;
         self.critical_mail().await;
+        self.rest().await;
         self.workflows().await;
+        self.rest().await;
         self.alert().await;
+        self.rest().await;
         self.customer().await;
+        self.rest().await;
         self.transfer().await;
+        self.rest().await;
         self.case().await;
+        self.rest().await;
         self.new_file().await;
+        self.rest().await;
         self.unread().await;
     }
 
@@ -72,6 +102,10 @@ impl<'a> Scenes<'a> {
             Ok(saw) => Line::of(what, true, saw),
             Err(error) => Line::failed(what, error),
         };
+        if self.aloud && line.ok {
+            let clock = clock_in_vienna(self.stage.now());
+            output::say(&format!("{clock}  {id}    {}", line.what));
+        }
         self.lines.entry(id).or_default().push(line);
     }
 

@@ -14,7 +14,7 @@ use crate::output;
 /// Flow seconds in one second while nobody is expected to answer.
 const FAST: f64 = 40_000.0;
 /// The pause between the mails of the story that plays for people.
-const BETWEEN: std::time::Duration = std::time::Duration::from_secs(6);
+pub(super) const BETWEEN: std::time::Duration = std::time::Duration::from_secs(6);
 
 const WATCHED: &str = "approvals@example.com";
 const REQUESTER: &str = "requester@example.com";
@@ -23,14 +23,22 @@ async fn send(outside: &Outside, mail: &StoryMail) -> Result<(), String> {
     outside.send(mail.from, WATCHED, &mail.text).await
 }
 
-/// The story for people who look on: mails come in one by one, people decide themselves.
+/// The story for people who look on: mails come in one by one, and whoever looks on decides about
+/// the approvals. Everybody else in the company does his own part.
 pub(super) async fn play_for_people(stage: &Stage, outside: &Outside) -> Result<(), String> {
-    outside.watched("approvals").await?;
+    for (connection, _) in company::WATCHED {
+        outside.watched(connection).await?;
+    }
     let mut agency = Agency::new(stage, outside);
-    let ended = tokio::try_join!(the_post(stage, outside), agency.play_for_people());
-    ended?;
+    let mut scenes = Scenes::aloud(stage, outside);
+    let company = async {
+        scenes.morning().await;
+        agency.play_for_people().await
+    };
+    tokio::try_join!(the_post(stage, outside), company)?;
     output::say(
-        "That was the post and the agency's week. Send more yourself, or by SMTP; Ctrl-C ends it.",
+        "That was the post, the company's morning and the agency's week. Send more yourself, or by \
+         SMTP; Ctrl-C ends it.",
     );
     std::future::pending().await
 }
@@ -269,7 +277,7 @@ fn said(answer: &Value, result: &str) -> Result<(), String> {
 }
 
 /// The time of day where the company is.
-fn clock_in_vienna(now: bellwether_model::time::Time) -> String {
+pub(super) fn clock_in_vienna(now: bellwether_model::time::Time) -> String {
     let zone = jiff::tz::TimeZone::get("Europe/Vienna").unwrap_or(jiff::tz::TimeZone::UTC);
     let local = now.timestamp().to_zoned(zone);
     format!("{:02}:{:02}", local.hour(), local.minute())

@@ -16,6 +16,7 @@ use bellwether_model::http::Http;
 use bellwether_model::id::Id;
 use bellwether_store::Database;
 
+use super::backtest_desk::BacktestDesk;
 use super::directory::Desk;
 use super::flow_desk::FlowDesk;
 use super::flows::{FlowDocument, parse_flow};
@@ -129,6 +130,9 @@ impl Composed {
                 turn: Arc::clone(&self.turn),
             }),
             flows: Arc::new(FlowDesk(self.clone())),
+            explains: Arc::new(self.engine.clone()),
+            seals: Arc::new(self.engine.clone()),
+            backtests: Arc::new(BacktestDesk::new(self.engine.clone())),
             people: Arc::new(self.engine.clone()),
             views: Arc::clone(&self.database) as Arc<dyn Views>,
             registry: Arc::new(self.registry.clone()),

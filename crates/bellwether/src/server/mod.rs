@@ -1,6 +1,7 @@
 //! The running server: parts put together, started, watched for changes, stopped. `compose` is the
 //! only place that names concrete parts.
 
+mod backtest_desk;
 mod compose;
 mod directory;
 mod flow_desk;

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bellwether_engine::store::{InletState, InletStep, Member, Store, StoreError, Verdict};
-use bellwether_engine::story::{Between, Fault, Record, Through};
+use bellwether_engine::story::{Between, Record, Through};
 use bellwether_model::BoxFuture;
+use tokio::sync::Notify;
 
 /// A process that ends after some commits.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub(crate) struct Ending {
     /// How many commits are still written.
     left: AtomicU64,
     ended: AtomicBool,
+    told: Notify,
     /// What had begun to leave is lost too, instead of arriving without a word being kept of it.
     loses: Option<OnceLock<Arc<Record>>>,
 }
@@ -23,6 +25,7 @@ impl Ending {
         Self {
             left: AtomicU64::new(commits),
             ended: AtomicBool::new(false),
+            told: Notify::new(),
             loses: loses.then(OnceLock::new),
         }
     }
@@ -38,6 +41,15 @@ impl Ending {
         self.ended.load(Ordering::SeqCst)
     }
 
+    /// Waits for the end.
+    pub(crate) async fn end_of_process(&self) {
+        let mut told = std::pin::pin!(self.told.notified());
+        told.as_mut().enable();
+        if !self.ended() {
+            told.await;
+        }
+    }
+
     /// How many commits were left.
     pub(crate) fn left(&self) -> u64 {
         self.left.load(Ordering::SeqCst)
@@ -45,9 +57,9 @@ impl Ending {
 
     fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
+        self.told.notify_waiters();
         if let Some(record) = self.loses.as_ref().and_then(OnceLock::get) {
-            record.fail("push", "", Fault::Timeout);
-            record.fail("mail", "", Fault::Timeout);
+            record.cut_off(true);
         }
     }
 }

@@ -5,15 +5,22 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod amended;
 mod asks;
+mod backtest;
 mod bad_input;
 mod branches;
 mod branches_at_size;
+mod browser;
+mod calls;
 mod crash;
 mod decisions;
 mod directory;
 mod docs;
+mod driver;
 mod due;
+mod explain;
+mod fallback;
 mod faults;
 mod feeds;
 mod forged;
@@ -35,4 +42,5 @@ mod tenant;
 mod tidy;
 mod turned_away;
 mod usages;
+mod variants;
 mod world;

@@ -420,9 +420,6 @@ async fn crashed(play: &Play, after: u64, loses: bool) -> u64 {
             again = true;
             database.close();
             database = self::database(&url);
-            for channel in ["push", "mail"] {
-                stage.record.fail(channel, "", Fault::None);
-            }
             let stored = (Arc::clone(&database) as _, Arc::clone(&database) as _);
             stage = Stage::next_process(play.scene(), stored, &stage)
                 .await

@@ -23,7 +23,7 @@ use crate::story::{catalog, file, flow};
 pub(crate) struct Play {
     pub(crate) flow: Arc<Flow>,
     pub(crate) people: Directory,
-    inputs: Json,
+    pub(crate) inputs: Json,
 }
 
 impl Play {

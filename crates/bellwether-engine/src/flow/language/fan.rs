@@ -1,5 +1,5 @@
-//! The words for what several things or people take part in: `each`, `together`, `need`; and keys
-//! of messages that reach everybody at once or go away again.
+//! The words for what several things, people or flows take part in: `each`, `together`, `call`,
+//! `need`; and keys of messages that reach everybody at once or go away again.
 
 use super::{Holds, ID, KeyDef, VerbDef, key, needed, verb, waiting};
 
@@ -40,4 +40,35 @@ pub(super) const TOGETHER: VerbDef = waiting(verb(
     "Named branches side by side; it is over when all are. Afterwards a branch's name says how \
      its question ended: `legal.choice`.",
     &[ID],
+));
+pub(super) const CALL: VerbDef = waiting(verb(
+    "call",
+    Holds::FlowName,
+    "Another flow does this part: one that starts with `flow.called`. It has a run of its own; this \
+     one goes on when that is over.",
+    &[
+        ID,
+        key(
+            "with",
+            Holds::Payload,
+            "What it is given, as `call.name`: every leaf is an expression.",
+        ),
+        key(
+            "up_to",
+            Holds::Length,
+            "When it is no longer waited for; 30 days unless written.",
+        ),
+        key(
+            "whose",
+            Holds::Who,
+            "Whose working time counts; the owner's of the directory unless written.",
+        ),
+        key(
+            "as",
+            Holds::Name,
+            "The name of what came back: `ending` is the last question's, `done` without one, \
+             `not_on` when that flow is not switched on; `choice`, `by` (a person's id), `comment`; \
+             `timed_out`.",
+        ),
+    ],
 ));

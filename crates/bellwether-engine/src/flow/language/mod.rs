@@ -366,6 +366,6 @@ pub(crate) fn quick_verbs() -> Vec<&'static str> {
 }
 
 /// Verbs of later versions.
-pub(crate) const VERBS_LATER: [&str; 2] = ["http", "call"];
+pub(crate) const VERBS_LATER: [&str; 1] = ["http"];
 /// Keys of steps in later versions.
 pub(crate) const STEP_LATER: [&str; 1] = ["rows"];

@@ -27,7 +27,7 @@ use bellwether_model::connector::{ConnectorDef, TriggerDef};
 use bellwether_model::id::hash;
 
 use super::def::Flow;
-use super::own_events;
+use super::{calls, own_events};
 use crate::yaml::reader::push;
 use crate::yaml::{Kind, Node, PROBLEMS_MAX, Problem, Severity};
 pub(crate) use header::ID_MAX;
@@ -52,7 +52,7 @@ impl Catalog {
     /// All event types: those of the connectors, and the server's own.
     pub fn triggers(&self) -> impl Iterator<Item = &'static TriggerDef> {
         let all = self.connectors.iter().flat_map(|def| def.triggers);
-        all.chain(&own_events::TRIGGERS)
+        all.chain(&own_events::TRIGGERS).chain(&calls::TRIGGERS)
     }
 }
 

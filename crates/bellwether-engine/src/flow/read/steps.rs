@@ -101,6 +101,7 @@ impl Reading<'_> {
             "each" => Verb::Each(Box::new(self.each(node, object, &id)?)),
             "together" => Verb::Together(self.together(object, &id)?),
             "emit" => Verb::Emit(self.emit(node, object)?),
+            "call" => Verb::Call(Box::new(self.call(node, object)?)),
             "digest" => Verb::Digest(self.digest(node, object, &id)?.into()),
             "stop" => Verb::Stop,
             _ => Verb::DeadLetter(self.one_text(object, "dead_letter")?),

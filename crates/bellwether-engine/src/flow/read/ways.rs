@@ -1,4 +1,4 @@
-//! Reads the steps that wait, branch and speak to other flows: `wait`, `if`, `emit`.
+//! Reads the steps that wait, branch and speak to other flows: `wait`, `if`, `emit`, `call`.
 
 use bellwether_model::time::Millis;
 
@@ -6,12 +6,13 @@ use super::Reading;
 use super::header::is_name;
 use super::names::Shape;
 use super::span::span;
+use crate::flow::calls::{Call, OWN_FIELDS, RETURNED};
 use crate::flow::def::{Block, Emit, If, Length, Span, Wait};
 use crate::lang::Expr;
 use crate::yaml::{Node, Problem};
 
 /// What the server itself and the people at its pages say: a flow must not speak for them.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "people",
     "push",
     "engine",
@@ -19,6 +20,7 @@ const OWN: [&str; 7] = [
     "case",
     "bellwether",
     "digest",
+    "flow",
 ];
 
 /// When a wait that says nothing is given up.
@@ -34,6 +36,16 @@ impl Reading<'_> {
         let outer = std::mem::replace(&mut self.names, inner);
         let condition = node.get("if").and_then(|found| self.expr(found, "if"));
         self.names = outer;
+        let events = events.iter().filter_map(|node| node.text());
+        let events = events.map(str::to_owned).collect();
+        Wait {
+            condition,
+            ..self.wait_for(node, events, Shape::Any)
+        }
+    }
+
+    /// How long is waited for events, and under which name what came is known.
+    fn wait_for(&mut self, node: &Node, events: Vec<String>, shape: Shape) -> Wait {
         let up_to = match node.get("up_to") {
             Some(found) => self.length(found, "up_to").unwrap_or(WAIT_DEFAULT),
             None => {
@@ -46,18 +58,51 @@ impl Reading<'_> {
         let whose = node.get("whose").and_then(|found| self.who(found, "whose"));
         let name = node.get("as").and_then(|found| self.new_name(found));
         if let Some(name) = &name {
-            self.names.add(name, Shape::Any);
+            self.names.add(name, shape);
         }
         Wait {
-            events: events
-                .iter()
-                .filter_map(|node| node.text().map(str::to_owned))
-                .collect(),
-            condition,
+            events,
+            condition: None,
             up_to,
             whose,
             name,
         }
+    }
+
+    pub(super) fn call(&mut self, node: &Node, object: &Node) -> Option<Call> {
+        let flow = object.text().unwrap_or_default();
+        if !is_name(flow, '-') {
+            let hint = "small letters, digits and -, as behind `flow:` in its file";
+            let message = format!("`{flow}` cannot be a flow's name");
+            self.error(object.place(), message, hint);
+            return None;
+        }
+        let mut with = Vec::new();
+        if let Some(found) = node.get("with") {
+            self.leaves(found, "", &mut with);
+            let own = with.iter().find(|(path, _)| {
+                let first = path.split('.').next().unwrap_or_default();
+                OWN_FIELDS.contains(&first)
+            });
+            if let Some((path, _)) = own {
+                let message = format!("`{path}` is the call's own; give it another name");
+                self.error(found.place(), message, "");
+            }
+        }
+        let shape = Shape::fields(&[
+            "ending",
+            "choice",
+            "by",
+            "comment",
+            "flow",
+            "id",
+            "timed_out",
+        ]);
+        Some(Call {
+            flow: flow.to_owned(),
+            with,
+            back: self.wait_for(node, vec![RETURNED.to_owned()], shape),
+        })
     }
 
     /// A length of time: written, or an input that is one. Nothing else, because a wait must be

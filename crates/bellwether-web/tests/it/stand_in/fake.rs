@@ -16,7 +16,7 @@ use bellwether_model::directory::Customer;
 use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::failure::Failure;
 use bellwether_model::http::{RawAnswer, RawRequest};
-use bellwether_model::id::{CellId, EffectId, Id};
+use bellwether_model::id::{CellId, Id};
 use bellwether_model::secret::Secret;
 use bellwether_model::spec::Spec;
 use bellwether_model::time::Time;
@@ -85,6 +85,7 @@ pub(crate) struct Fake {
     pub(crate) register: Mutex<Register>,
     pub(crate) customers: Mutex<Vec<Customer>>,
     pub(crate) now: Mutex<Time>,
+    pub(crate) backtest: Mutex<Option<Backtest>>,
     /// Why nothing can be written.
     pub(crate) trouble: Mutex<Option<String>>,
     /// What the connection `slow` waits for before it answers.
@@ -111,6 +112,9 @@ pub(crate) fn app(fake: &Arc<Fake>, token: &str) -> App {
         hosted: fake.clone(),
         directory: fake.clone(),
         flows: fake.clone(),
+        backtests: fake.clone(),
+        explains: fake.clone(),
+        seals: fake.clone(),
         people: fake.clone(),
         views: fake.clone(),
         registry: fake.clone(),
@@ -198,50 +202,23 @@ impl Intake for Fake {
         })
     }
 
-    fn retry<'a>(&'a self, id: Id, _: &'a Actor) -> BoxFuture<'a, Result<bool, IntakeError>> {
+    fn retry<'a>(
+        &'a self,
+        id: Id,
+        changes: &'a Amended,
+        _: &'a Actor,
+    ) -> BoxFuture<'a, Result<bool, IntakeError>> {
         let now = self.now();
+        if changes.to.as_ref().is_some_and(|to| !to.contains('@')) {
+            return done(Err(IntakeError::Malformed(
+                "that is no mail address".to_owned(),
+            )));
+        }
         let mut dead = lock(&self.dead);
         let open = dead
             .iter_mut()
             .find(|row| row.id == id && row.settled_at.is_none());
         done(Ok(open.map(|row| row.settled_at = Some(now)).is_some()))
-    }
-}
-
-impl Connections for Fake {
-    fn list(&self) -> BoxFuture<'_, Vec<ConnectionView>> {
-        done(lock(&self.connections).clone())
-    }
-
-    fn test<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<String, Failure>> {
-        done(if name == "opentext" {
-            Err(Failure::reauthorise(
-                "bad_password",
-                "OpenText refuses the password; set it again",
-            ))
-        } else {
-            Ok("approvals@example.com".to_owned())
-        })
-    }
-
-    fn read_now<'a>(&'a self, _: &'a str) -> BoxFuture<'a, bool> {
-        done(true)
-    }
-
-    fn recount<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
-        done(Ok(2))
-    }
-
-    fn sweep<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, Failure>> {
-        done(Ok(2))
-    }
-
-    fn refusals<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Refusals, StoreError>> {
-        done(Ok(lock(&self.refused).clone()))
-    }
-
-    fn by_reference<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Option<EffectId>> {
-        done(None)
     }
 }
 
@@ -286,6 +263,10 @@ impl Views for Fake {
             items: found,
             next,
         }))
+    }
+
+    fn caught_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
     }
 
     fn open_states<'a>(
@@ -335,6 +316,11 @@ impl Views for Fake {
         query: ListQuery,
     ) -> BoxFuture<'_, Result<Page<DeadLetterRow>, StoreError>> {
         done(Ok(paged(lock(&self.dead).clone(), &query)))
+    }
+
+    fn dead_letter(&self, id: Id) -> BoxFuture<'_, Result<Option<DeadLetterRow>, StoreError>> {
+        let found = lock(&self.dead).iter().find(|row| row.id == id).cloned();
+        done(Ok(found))
     }
 
     fn ledger<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<LedgerCounts, StoreError>> {

@@ -299,6 +299,7 @@ pub(crate) fn dead(n: u8, settled_at: Option<Time>) -> DeadLetterRow {
         id: id(n),
         run: Some(id(11)),
         effect: Some(id(21)),
+        person: Some("lena".to_owned()),
         event: Some(4),
         code: "unknown_recipient".to_owned(),
         reason: "OpenText does not know the device of lena. Let her open the app once, \

@@ -82,7 +82,7 @@ impl Scenes<'_> {
         let link = push.map(|push| push.link).unwrap_or_default();
         let line = Line::of(
             "the push opens the right screen",
-            link.contains("check-in") || !link.is_empty(),
+            link.ends_with("/check-in/OS101"),
             link,
         );
         self.lines.entry("G3").or_default().push(line);
