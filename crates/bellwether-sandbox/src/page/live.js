@@ -3,6 +3,47 @@
 const last = Number(document.body.dataset.last);
 const alone = location.pathname.startsWith("/people/");
 const waiting = new Map();
+let pressed = 0; // When; a release outside of the window may never be told.
+for (const type of ["pointerdown", "pointerup", "pointercancel"]) {
+  document.addEventListener(type, () => { pressed = type === "pointerdown" ? Date.now() : 0; }, true);
+}
+
+// Makes one element as another is. What is the same in both stays where it is, so that nobody's
+// focus, selection or next press goes astray because something else came in.
+function patch(old, wanted) {
+  if (old.isEqualNode(wanted)) return;
+  if (old.nodeType !== 1 || old.nodeName !== wanted.nodeName || old.id !== wanted.id) {
+    old.replaceWith(wanted);
+    return;
+  }
+  for (const { name } of [...old.attributes]) if (!wanted.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  const children = [...wanted.childNodes];
+  let at = old.firstChild;
+  children.forEach((child, index) => {
+    let same = at;
+    while (same && !same.isEqualNode(child)) same = same.nextSibling;
+    if (same) {
+      while (at !== same) at = drop(at);
+      at = at.nextSibling;
+    } else if (at && !children.slice(index + 1).some((later) => at.isEqualNode(later))) {
+      const next = at.nextSibling;
+      patch(at, child);
+      at = next;
+    } else {
+      old.insertBefore(child, at);
+    }
+  });
+  while (at) at = drop(at);
+}
+
+function drop(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
 
 async function fresh(id, url) {
   const old = document.getElementById(id); // A card, the panel, or the thread that is being read.
@@ -10,10 +51,10 @@ async function fresh(id, url) {
   const busy = [...old.querySelectorAll("input:not([type=hidden]),textarea")]
     .some((field) => field.value !== field.defaultValue);
   if (busy) return later(id, url, 1000); // Never take away what somebody is writing.
+  if (Date.now() - pressed < 2000) return later(id, url, 200); // Nor what is being pressed.
   const answer = await fetch(url, { headers: alone ? { "x-alone": "1" } : {} });
   if (!answer.ok) return;
   const open = new Set([...old.querySelectorAll("details[open] > summary")].map((s) => s.textContent));
-  const focus = old.contains(document.activeElement) ? document.activeElement.textContent : null;
   const box = document.createElement("template");
   box.innerHTML = await answer.text();
   const card = box.content.getElementById(id);
@@ -21,8 +62,7 @@ async function fresh(id, url) {
   for (const summary of card.querySelectorAll("details > summary")) {
     if (open.has(summary.textContent)) summary.parentElement.open = true;
   }
-  old.replaceWith(card);
-  if (focus) [...card.querySelectorAll("button,summary,a")].find((e) => e.textContent === focus)?.focus();
+  patch(old, card);
 }
 
 function later(id, url, ms = 120) {

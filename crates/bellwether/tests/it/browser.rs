@@ -69,3 +69,20 @@ async fn browser_from_the_gallery_to_the_complete_case() {
     assert!(browser.address().await.contains("/cases/"));
     at.none_open().await;
 }
+
+#[tokio::test]
+async fn browser_from_a_page_that_draws_itself_anew() {
+    let demo = Demo::start().await;
+    let at = &demo.at;
+    let browser = Browser::open(1440, 1200).await;
+
+    at.order("BR-4721", "Huber GmbH").await;
+    browser.go(&format!("{}/people/alice", at.sandbox)).await;
+    browser.shows("€1,200.00 · Huber GmbH").await;
+    browser.keep("//button[normalize-space()='Open']").await;
+
+    // It comes by itself, and what was there before is still the same for a hand that reaches for it.
+    at.order("BR-4722", "Meier AG").await;
+    browser.comes("€1,200.00 · Meier AG").await;
+    assert!(browser.kept().await, "the first push was drawn anew");
+}

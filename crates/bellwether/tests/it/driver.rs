@@ -106,6 +106,29 @@ impl Browser {
         .await;
     }
 
+    /// Waits until the page says something by itself.
+    pub(crate) async fn comes(&self, words: &str) {
+        until(&format!("\"{words}\" comes on the page"), async || {
+            self.text().await.contains(words).then_some(())
+        })
+        .await;
+    }
+
+    /// Remembers an element and puts the keyboard on it.
+    pub(crate) async fn keep(&self, path: &str) {
+        let id = self.find(path).await;
+        let keep = "window.kept = arguments[0]; window.kept.focus()";
+        let body = json!({ "script": keep, "args": [{ ELEMENT: id }] });
+        self.ask("execute/sync", Some(body)).await;
+    }
+
+    /// Whether the element that was remembered still stands on the page, with the keyboard on it.
+    pub(crate) async fn kept(&self) -> bool {
+        let kept = "return window.kept.isConnected && document.activeElement === window.kept";
+        let body = json!({ "script": kept, "args": [] });
+        self.ask("execute/sync", Some(body)).await == true
+    }
+
     /// Says what the page says now.
     pub(crate) async fn says(&self, words: &str) {
         let text = self.text().await;
@@ -121,12 +144,20 @@ impl Browser {
         }
     }
 
+    /// Presses what is there. A page that draws itself anew may take away what was found before it
+    /// could be pressed; then nothing was pressed, and what stands there now is meant.
     async fn click(&self, path: &str) {
-        let id = self.find(path).await;
-        let said = self
-            .ask(&format!("element/{id}/click"), Some(json!({})))
-            .await;
-        assert!(said.is_null(), "{path} cannot be pressed: {said}");
+        until(&format!("{path} is pressed"), async || {
+            let id = self.find(path).await;
+            let click = format!("element/{id}/click");
+            let said = self.ask(&click, Some(json!({}))).await;
+            if said["error"] == "stale element reference" {
+                return None;
+            }
+            assert!(said.is_null(), "{path} cannot be pressed: {said}");
+            Some(())
+        })
+        .await;
     }
 
     /// Presses a button or a link with these words, and waits for the page that it leads to, unless
@@ -135,9 +166,10 @@ impl Browser {
         let button = format!("//button[normalize-space()='{words}' and not(@tabindex='-1')]");
         let link = format!("//a[normalize-space()='{words}']");
         let path = format!("({button} | {link})[1]");
-        let id = self.find(&path).await;
-        let mark = "window.left = true; const e = arguments[0]; return (e.form || e).target || ''";
-        let body = json!({ "script": mark, "args": [{ ELEMENT: id }] });
+        let mark = "window.left = true;
+            const e = document.evaluate(arguments[0], document, null, 9, null).singleNodeValue;
+            return e && ((e.form || e).target || '')";
+        let body = json!({ "script": mark, "args": [path] });
         let beside = self.ask("execute/sync", Some(body)).await;
         self.click(&path).await;
         if beside.as_str().is_some_and(|target| !target.is_empty()) {
