@@ -81,7 +81,7 @@ async fn browser_from_a_page_that_draws_itself_anew() {
     browser.shows("€1,200.00 · Huber GmbH").await;
     browser.keep("//button[normalize-space()='Open']").await;
 
-    // It comes by itself, and what was there before is still the same for a hand that reaches for it.
+    // It comes by itself, and what was there is still the same for a hand that reaches for it.
     at.order("BR-4722", "Meier AG").await;
     browser.comes("€1,200.00 · Meier AG").await;
     assert!(browser.kept().await, "the first push was drawn anew");
