@@ -122,6 +122,8 @@ pub enum Role {
     Reply,
     /// Labels on a message.
     Label,
+    /// A request to a system of our own, which is no message to anybody.
+    Http,
 }
 
 /// One thing that a connector can do.

@@ -1,7 +1,8 @@
-//! Events from anybody who can sign: Standard Webhooks, with a plain JSON body or a structured
-//! CloudEvent. Outgoing webhooks are not here.
+//! Events from anybody who can sign, and requests to other systems: Standard Webhooks both ways. In
+//! comes a plain JSON body or a structured CloudEvent.
 
 mod envelope;
+mod request;
 mod signature;
 
 use std::sync::Arc;
@@ -19,13 +20,16 @@ use bellwether_model::time::Millis;
 use serde_json::{Value, json};
 
 use envelope::Envelope;
+use request::Outlet;
 use signature::Keys;
 
 pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
     name: "webhook",
     title: "Webhooks",
-    summary: "Takes in signed webhooks (Standard Webhooks) and CloudEvents of any sender.",
-    needs: "A signing secret that both sides know, and a sender that can reach the public address.",
+    summary: "Takes in signed webhooks (Standard Webhooks) and CloudEvents of any sender, and sends \
+              signed requests to another system.",
+    needs: "A signing secret that both sides know; and a sender that can reach the public address, or \
+            the address of the system that is to hear of something.",
     basis: "Written from the specifications of Standard Webhooks 1.0 and CloudEvents 1.0, and checked \
             with the published example of a signature.",
     settings,
@@ -40,7 +44,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
         sentence: "A webhook came in with {{ body | length }} fields.",
         verified: true,
     }],
-    actions: &[],
+    actions: &[request::ACTION],
     inlets: &[InletDef {
         name: "",
         summary: "A JSON object signed after Standard Webhooks: webhook-id, webhook-timestamp and \
@@ -54,7 +58,7 @@ pub(crate) const CONNECTOR: ConnectorDef = ConnectorDef {
 
 fn settings() -> Spec {
     let field = Field::new;
-    Spec::of(vec![
+    let mut fields = vec![
         field(
             "secrets",
             FieldKind::Secret,
@@ -91,7 +95,9 @@ fn settings() -> Spec {
             "How old or how far ahead a signature's time may be, in seconds.",
         )
         .or("300"),
-    ])
+    ];
+    fields.extend(request::settings());
+    Spec::of(fields)
 }
 
 fn schema() -> Value {
@@ -114,16 +120,18 @@ fn connect(settings: Settings, host: Host) -> Result<Arc<dyn Connection>, Failur
     let tolerance = u64::try_from(settings.integer("tolerance_seconds", 300)).unwrap_or(0);
     Ok(Arc::new(Webhook {
         keys,
+        outlet: Outlet::read(&settings, &host)?,
         tolerance: Millis::seconds(tolerance),
         envelope: Envelope::read(&settings, host.connection)?,
         clock: host.clock,
     }))
 }
 
-/// A live connection: keys and where to find things in a body.
+/// A live connection: keys and where to find things in a body, and where requests go.
 #[derive(Debug)]
 struct Webhook {
     keys: Keys,
+    outlet: Option<Outlet>,
     tolerance: Millis,
     envelope: Envelope,
     clock: Arc<dyn Clock>,
@@ -131,23 +139,35 @@ struct Webhook {
 
 impl Connection for Webhook {
     fn check(&self) -> BoxFuture<'_, Result<Checked, Failure>> {
-        let result = if self.keys.is_empty() {
-            Err(Failure::misconfigured(
+        let signs = "whoever signs with the secret";
+        let result = match (self.keys.is_empty(), &self.outlet) {
+            (true, None) => Err(Failure::misconfigured(
                 "missing_setting",
-                "set `secrets`: without a signing secret every call is refused",
-            ))
-        } else {
-            Ok(Checked {
-                identity: "whoever signs with the secret".to_owned(),
-            })
+                "set `secrets` to take webhooks in, or `send_to` to send requests",
+            )),
+            (true, Some(outlet)) => Ok(outlet.address().to_owned()),
+            (false, None) => Ok(signs.to_owned()),
+            (false, Some(outlet)) => Ok(format!("{signs}; requests go to {}", outlet.address())),
         };
-        Box::pin(std::future::ready(result))
+        Box::pin(std::future::ready(
+            result.map(|identity| Checked { identity }),
+        ))
     }
 
     fn perform<'a>(&'a self, action: &'a Action<'a>) -> BoxFuture<'a, Result<Outcome, Failure>> {
-        let message = format!("this connection cannot `{}`", action.name);
-        let failure = Failure::bug("no_such_action", message);
-        Box::pin(std::future::ready(Err(failure)))
+        Box::pin(async move {
+            if action.name != request::ACTION.name {
+                let message = format!("this connection cannot `{}`", action.name);
+                return Err(Failure::bug("no_such_action", message));
+            }
+            match &self.outlet {
+                Some(outlet) => outlet.send(action).await,
+                None => Err(Failure::misconfigured(
+                    "missing_setting",
+                    "set `send_to`: the address that requests go to",
+                )),
+            }
+        })
     }
 
     fn receive(&self, request: &RawRequest) -> Result<Vec<Inbound>, RawAnswer> {

@@ -63,6 +63,11 @@ impl Keys {
         Ok(Self(keys))
     }
 
+    /// The key of the first secret.
+    pub(crate) fn into_first(self) -> Option<MacKey> {
+        self.0.into_iter().next()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -109,7 +114,7 @@ impl Keys {
                 "the webhook-timestamp is too far from now; check the sender's clock",
             ));
         }
-        let parts: [&[u8]; 5] = [id.as_bytes(), b".", stamp.as_bytes(), b".", &request.body];
+        let parts = signed_parts(id, stamp, &request.body);
         let good = self.0.iter().any(|key| {
             let mac = key.mac(&parts);
             candidates(signatures).any(|candidate| same(&mac, &candidate))
@@ -124,6 +129,11 @@ impl Keys {
         }
         Ok(Signed { id, at })
     }
+}
+
+/// What a signature is over.
+pub(crate) fn signed_parts<'a>(id: &'a str, stamp: &'a str, body: &'a [u8]) -> [&'a [u8]; 5] {
+    [id.as_bytes(), b".", stamp.as_bytes(), b".", body]
 }
 
 /// The MACs among the signatures; other versions are not ours to judge.

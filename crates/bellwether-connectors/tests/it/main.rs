@@ -21,3 +21,4 @@ mod smintio_renewals;
 mod smintio_webhook;
 mod smintio_world;
 mod webhook;
+mod webhook_requests;

@@ -37,10 +37,11 @@ pub(super) struct Witness {
     pub(super) of_other_runs: u64,
 }
 
-/// Whether a person hears it: no label, no silent push, no code that he asks for himself.
+/// Whether somebody hears it, a person or another system: no label, no silent push, no code that a
+/// person asks for himself.
 pub(super) fn is_message(row: &EffectRow) -> bool {
     let args = arguments(row);
-    let heard = matches!(row.role, Role::Push | Role::Mail | Role::Reply);
+    let heard = matches!(row.role, Role::Push | Role::Mail | Role::Reply | Role::Http);
     heard && args["kind"] != "update" && args["code_for"].is_null()
 }
 
@@ -89,7 +90,8 @@ pub(super) struct Found {
 pub(super) fn message(row: &EffectRow, directory: &Directory) -> Message {
     let args = arguments(row);
     let text = |name: &str| args[name].as_str().map(str::to_owned);
-    let address = args["to"][0].as_str().map(str::to_owned);
+    let address = args["to"][0].as_str().or(args["connection"].as_str());
+    let address = address.map(str::to_owned);
     let person = row.person.as_deref().and_then(|id| directory.person(id));
     let who = row.person.clone().or(address).unwrap_or_default();
     Message {
@@ -100,8 +102,12 @@ pub(super) fn message(row: &EffectRow, directory: &Directory) -> Message {
         who,
         title: text("title")
             .or_else(|| text("subject"))
+            .or_else(|| text("type"))
             .unwrap_or_default(),
-        text: text("text").unwrap_or_default(),
+        text: text("text").unwrap_or_else(|| match &args["data"] {
+            data if data.is_null() => String::new(),
+            data => data.to_string(),
+        }),
     }
 }
 

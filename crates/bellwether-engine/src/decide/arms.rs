@@ -12,9 +12,8 @@ pub(super) fn arm_of<'f>(step: &'f Step, arm: &str) -> Option<&'f Block> {
             .iter()
             .find(|(name, _)| name == arm)
             .map(|(_, block)| block),
-        Verb::Push(message) | Verb::Mail(message) if arm == "on_error" => message.on_error.as_ref(),
-        Verb::Reply(reply) if arm == "on_error" => reply.on_error.as_ref(),
         Verb::Digest(digest) | Verb::Gather(digest) if arm == "then" => Some(&digest.then),
+        verb if arm == "on_error" => verb.on_error(),
         _ => None,
     }
 }
@@ -30,9 +29,5 @@ pub(super) fn find<'f>(block: &'f Block, at: &[String]) -> Option<&'f Step> {
 }
 
 pub(super) fn on_error_at<'f>(block: &'f Block, path: &[String]) -> Option<&'f Block> {
-    match &find(block, path)?.verb {
-        Verb::Push(message) | Verb::Mail(message) => message.on_error.as_ref(),
-        Verb::Reply(reply) => reply.on_error.as_ref(),
-        _ => None,
-    }
+    find(block, path)?.verb.on_error()
 }

@@ -68,6 +68,8 @@ pub enum Via {
     Role(Role),
     /// The connection that an event came from.
     Source(String, Role),
+    /// This connection and no other.
+    Only(String, Role),
 }
 
 /// An effect to be.
@@ -103,7 +105,7 @@ impl EffectDraft {
     /// What it is for.
     pub fn role(&self) -> Role {
         match &self.via {
-            Via::Role(role) | Via::Source(_, role) => *role,
+            Via::Role(role) | Via::Source(_, role) | Via::Only(_, role) => *role,
         }
     }
 }

@@ -18,6 +18,7 @@ mod ladder;
 mod mail_reply;
 mod message;
 mod privacy;
+mod request;
 mod requester;
 mod reroute;
 mod showing;

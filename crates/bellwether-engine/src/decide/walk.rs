@@ -189,6 +189,7 @@ impl<'a> Turner<'a> {
             Verb::Mail(message) => self.mail(step, message),
             Verb::Reply(reply) => self.reply(step, reply),
             Verb::Label(label) => self.label(label),
+            Verb::Http(request) => self.request(step, request),
             Verb::Emit(emit) => self.emit(emit),
             Verb::Digest(digest) => self.digest(step, digest),
             Verb::Gather(digest) => return self.gather(step, digest),

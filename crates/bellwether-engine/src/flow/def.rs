@@ -165,6 +165,8 @@ pub enum Verb {
     Reply(Reply),
     /// Adds and removes labels of a mail.
     Label(Label),
+    /// A request to another system.
+    Http(Box<super::Request>),
     /// A question that is decided once.
     Ask(Box<Ask>),
     /// Waits for an event.
@@ -189,38 +191,6 @@ pub enum Verb {
     Digest(Arc<Digest>),
     /// Gathers such lines until the list leaves: the one step of a gatherer.
     Gather(Arc<Digest>),
-}
-
-impl Verb {
-    /// What may follow within the step, each block with the name of its ending.
-    pub fn endings(&self) -> Vec<(&str, &Block)> {
-        match self {
-            Self::If(both) => vec![("then", &both.then), ("else", &both.otherwise)],
-            Self::Ask(ask) => {
-                let endings = ask.then.iter();
-                endings
-                    .map(|(name, block)| (name.as_str(), block))
-                    .collect()
-            }
-            Self::Push(message) | Self::Mail(message) => {
-                let block = message.on_error.iter();
-                block.map(|block| ("on_error", block)).collect()
-            }
-            Self::Reply(reply) => {
-                let block = reply.on_error.iter();
-                block.map(|block| ("on_error", block)).collect()
-            }
-            Self::Digest(digest) => vec![("then", &digest.then)],
-            Self::Each(each) => vec![(super::fan::DO, &each.steps)],
-            Self::Together(together) => {
-                let branches = together.branches.iter();
-                branches
-                    .map(|(name, block)| (name.as_str(), block))
-                    .collect()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 /// `digest:`. Lines are worked out when they are put on the list, because the matter may be over

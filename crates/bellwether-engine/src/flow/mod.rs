@@ -3,6 +3,7 @@
 pub mod calls;
 mod circles;
 pub mod def;
+mod endings;
 pub(crate) mod fan;
 pub(crate) mod gatherers;
 pub(crate) mod language;
@@ -11,6 +12,7 @@ mod match_index;
 mod orphans;
 pub(crate) mod own_events;
 pub mod read;
+mod request;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub use languages::missing_languages;
 pub use orphans::{Named, orphans};
 pub use read::inputs::{check_inputs, filled_in, plain_rows};
 pub use read::{Catalog, read, read_checked};
+pub use request::Request;
 pub use set::{Active, FlowSet, Hit, Matches, Position};
 pub use who_is_meant::unknown_names;
 

@@ -107,7 +107,7 @@ impl Engine {
         match job.role {
             Role::Push => self.push_args(job),
             Role::Mail | Role::Reply => self.mail_args(job),
-            Role::Label => (*job.args).clone(),
+            Role::Label | Role::Http => (*job.args).clone(),
         }
     }
 

@@ -248,6 +248,7 @@ impl Engine {
                 source
             }
             Via::Role(role) | Via::Source(_, role) => setup.roles.get(role)?,
+            Via::Only(name, role) => setup.links.get(name)?.action(*role).map(|_| name)?,
         };
         self.lane(name)
     }
@@ -414,11 +415,14 @@ fn lines_of(lines: Vec<(String, Option<String>)>) -> Vec<ItemWrite> {
 
 /// What is said of a draft that no connection can take.
 fn no_connection(draft: &EffectDraft) -> Dead {
-    let role = format!("{:?}", draft.role()).to_lowercase();
-    Dead::new(
-        "no_connection",
-        format!("no connection is set up that can {role}: connect one, then retry"),
-    )
+    let reason = match &draft.via {
+        Via::Only(name, _) => format!("no connection `{name}` is set up that takes requests"),
+        _ => {
+            let role = role_word(draft.role());
+            format!("no connection is set up that can {role}: connect one, then retry")
+        }
+    };
+    Dead::new("no_connection", reason)
 }
 
 /// What an effect says on the live feed.
@@ -481,6 +485,7 @@ pub(crate) fn role_word(role: Role) -> &'static str {
         Role::Mail => "mail",
         Role::Reply => "reply",
         Role::Label => "label",
+        Role::Http => "http",
     }
 }
 

@@ -158,6 +158,7 @@ impl EffectRow {
             Role::Mail => "mail",
             Role::Reply => "reply",
             Role::Label => "label",
+            Role::Http => "http",
         }
     }
 }

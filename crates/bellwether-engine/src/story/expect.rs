@@ -17,6 +17,7 @@ fn sort(wanted: Wanted) -> Option<What> {
         Wanted::Mail => What::Mail,
         Wanted::Reply => What::Reply,
         Wanted::Label => What::Label,
+        Wanted::Http => What::Request,
         Wanted::DeadLetter => What::DeadLetter,
         Wanted::Emit => What::Emit,
         Wanted::Withdrawn => What::Update,
@@ -42,6 +43,7 @@ fn fits(expectation: &Expectation, sent: &Sent) -> bool {
     let named = match sent.what {
         What::DeadLetter | What::Label => sent.text.contains(object) || sent.title == object,
         What::Emit => sent.title == object,
+        What::Request => sent.title == object || sent.who == object,
         _ => sent.who == object || sent.address.eq_ignore_ascii_case(object),
     };
     let at = expectation.at.as_ref();
@@ -142,6 +144,7 @@ fn word(what: What) -> &'static str {
         What::Mail => "mail",
         What::Reply => "reply",
         What::Label => "label",
+        What::Request => "request",
         What::DeadLetter => "dead letter",
         What::Emit => "event",
     }

@@ -298,8 +298,9 @@ impl Reading<'_> {
             let channel = match key.name.as_str() {
                 "push" => "push",
                 "mail" => "mail",
+                "http" => "http",
                 _ => {
-                    self.report(unknown_key(key, "`faults`", &["push", "mail"]));
+                    self.report(unknown_key(key, "`faults`", &["push", "mail", "http"]));
                     continue;
                 }
             };

@@ -119,6 +119,7 @@ fn shown(sent: &[Sent], began: Time) -> Vec<Sampled> {
         What::Mail => Some("mail"),
         What::Reply => Some("reply"),
         What::DeadLetter => Some("dead_letter"),
+        What::Request => Some("http"),
         What::Update | What::Label | What::Emit => None,
     };
     let shown = sent.iter().filter_map(|sent| {

@@ -184,6 +184,7 @@ pub(super) enum Wanted {
     Mail,
     Reply,
     Label,
+    Http,
     DeadLetter,
     Emit,
     /// A silent push that replaces what is no longer right.
@@ -197,11 +198,12 @@ pub(super) enum Wanted {
 }
 
 /// The key of each kind of expectation, and whether it names somebody.
-pub(super) const WANTED: [(&str, Wanted, bool); 10] = [
+pub(super) const WANTED: [(&str, Wanted, bool); 11] = [
     ("push", Wanted::Push, true),
     ("mail", Wanted::Mail, true),
     ("reply", Wanted::Reply, true),
     ("label", Wanted::Label, false),
+    ("http", Wanted::Http, false),
     ("dead_letter", Wanted::DeadLetter, false),
     ("emit", Wanted::Emit, false),
     ("withdrawn", Wanted::Withdrawn, true),

@@ -111,6 +111,8 @@ pub enum What {
     Reply,
     /// Labels.
     Label,
+    /// A request to another system.
+    Request,
     /// Something on the list of things not done.
     DeadLetter,
     /// An event of our own.
@@ -242,16 +244,17 @@ impl Record {
 
     fn perform(&self, action: &Action<'_>, clock: &StoryClock) -> Result<Outcome, Failure> {
         let text = |name: &str| action.args.get(name).and_then(Json::as_str).unwrap_or("");
-        let channel = if action.name == "push" {
-            "push"
-        } else {
-            "mail"
+        let channel = match action.name {
+            "push" => "push",
+            "request" => "http",
+            _ => "mail",
         };
         let to = action.args.get("to").and_then(|to| to.get(0));
         let to = to.and_then(Json::as_str).unwrap_or_default();
         let who = match action.name {
             "push" => text("person").to_owned(),
             "label" => text("id").to_owned(),
+            "request" => text("connection").to_owned(),
             _ => self.person_at(to),
         };
         let fate = self.fate(action.effect);
@@ -270,6 +273,7 @@ impl Record {
             "push" if text("kind") == "update" => (What::Update, text("address"), text("title")),
             "push" => (What::Push, text("address"), text("title")),
             "label" => (What::Label, text("id"), ""),
+            "request" => (What::Request, text("connection"), text("type")),
             "reply" => (What::Reply, to, text("subject")),
             _ => (What::Mail, to, text("subject")),
         };
@@ -278,6 +282,7 @@ impl Record {
         let aliases = is_mail.then(|| Alias::new("message-id", message_id.as_str()));
         let body = match what {
             What::Label => label_text(action.args),
+            What::Request => action.args["data"].to_string(),
             _ => text("text").to_owned(),
         };
         self.note(Sent {
@@ -397,13 +402,14 @@ const fn connector(name: &'static str, actions: &'static [ActionDef]) -> Connect
     }
 }
 
-const MAIL_ACTIONS: [ActionDef; 3] = [
+const MAIL_ACTIONS: [ActionDef; 4] = [
     action("send", Role::Mail),
     action("reply", Role::Reply),
     action("label", Role::Label),
+    action("request", Role::Http),
 ];
 const PUSH_ACTIONS: [ActionDef; 1] = [action("push", Role::Push)];
-/// A mailbox.
+/// A mailbox, which takes requests as well: stories do not tell connections apart.
 pub(super) static MAILBOX: ConnectorDef = connector("mailbox", &MAIL_ACTIONS);
 /// Everybody's phones.
 pub(super) static PHONES: ConnectorDef = connector("phones", &PUSH_ACTIONS);

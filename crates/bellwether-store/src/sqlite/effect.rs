@@ -19,6 +19,7 @@ pub(super) fn role_code(role: Role) -> u8 {
         Role::Mail => 1,
         Role::Reply => 2,
         Role::Label => 3,
+        Role::Http => 4,
     }
 }
 
@@ -28,7 +29,8 @@ pub(super) fn role_of(code: u8) -> Role {
         0 => Role::Push,
         1 => Role::Mail,
         2 => Role::Reply,
-        _ => Role::Label,
+        3 => Role::Label,
+        _ => Role::Http,
     }
 }
 

@@ -102,7 +102,7 @@ fn total(
 ) -> Result<u64> {
     conn.prepare_cached(
         "SELECT coalesce(sum(n), 0) FROM tally
-         WHERE what = 3 AND (?1 IS NULL OR a = ?1) AND b / 256 <= 2
+         WHERE what = 3 AND (?1 IS NULL OR a = ?1) AND b / 256 <> 3
            AND (?2 OR (b / 16) % 16 = ?3 OR b % 16 = ?4)",
     )?
     .query_row((program, any, state, delivery), |row| uint(row, 0))
@@ -130,7 +130,8 @@ fn notification_row(id: Id, row: &Row<'_>) -> Result<NotificationRow> {
         channel: match row.get::<_, u8>(2)? {
             0 => "push",
             1 => "mail",
-            _ => "reply",
+            2 => "reply",
+            _ => "http",
         },
         connection: row.get(3)?,
         person: row.get(4)?,
@@ -151,6 +152,7 @@ fn notification_row(id: Id, row: &Row<'_>) -> Result<NotificationRow> {
 struct Named {
     title: Option<Value>,
     subject: Option<Value>,
+    r#type: Option<Value>,
 }
 
 /// What people recognise a notification by; empty when its arguments name nothing.
@@ -158,7 +160,7 @@ pub(super) fn title(args: &str) -> String {
     let Ok(named) = serde_json::from_str::<Named>(args) else {
         return String::new();
     };
-    match named.title.or(named.subject) {
+    match named.title.or(named.subject).or(named.r#type) {
         Some(Value::String(text)) => text,
         _ => String::new(),
     }

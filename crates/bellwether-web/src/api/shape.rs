@@ -160,6 +160,7 @@ pub(crate) fn role(role: bellwether_model::connector::Role) -> &'static str {
         Role::Mail => "mail",
         Role::Reply => "reply",
         Role::Label => "label",
+        Role::Http => "http",
     }
 }
 

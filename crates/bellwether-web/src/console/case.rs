@@ -74,7 +74,8 @@ fn program(name: &str) -> String {
 
 fn title(effect: &EffectRow) -> Option<String> {
     let args: Value = serde_json::from_str(&effect.args).ok()?;
-    let found = story::field(&args, "title").or_else(|| story::field(&args, "subject"))?;
+    let mut names = ["title", "subject", "type"].iter();
+    let found = names.find_map(|name| story::field(&args, name))?;
     Some(short(&veil::text(found), 120).into_owned())
 }
 

@@ -336,6 +336,7 @@ fn bubble(directory: &Directory, sent: &Sampled) -> Markup {
         "push" => ("phone", "Push to"),
         "mail" => ("mail", "Mail to"),
         "reply" => ("back", "Answer to"),
+        "http" => ("plug", "Request to"),
         _ => ("alert", "Reaches nobody"),
     };
     let person = directory.people.get(&sent.who);

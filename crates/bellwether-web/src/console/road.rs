@@ -26,8 +26,8 @@ const TEXT_MAX: usize = 140;
 pub(crate) const LANES: [&str; 4] = ["What came in", "Runs", "Notifications", "Decisions"];
 
 /// The icons that a live line may need: the script takes them from the page.
-const ICONS_LIVE: [&str; 9] = [
-    "in", "flow", "dot", "phone", "mail", "eye", "check", "alert", "list",
+const ICONS_LIVE: [&str; 10] = [
+    "in", "flow", "dot", "phone", "mail", "eye", "check", "alert", "list", "plug",
 ];
 
 /// One line.
@@ -157,6 +157,7 @@ pub(crate) fn to_whom(channel: &str, person: Option<&str>, names: &Names) -> Str
         ("reply", Some(name)) => format!("answer to {name}"),
         ("reply", None) => "answer in the thread".to_owned(),
         ("label", _) => "labels in the mailbox".to_owned(),
+        ("http", _) => "a request to another system".to_owned(),
         (_, Some(name)) => format!("mail to {name}"),
         (_, None) => "a mail".to_owned(),
     }
@@ -171,7 +172,11 @@ fn lane_icon(lane: usize) -> &'static str {
 }
 
 pub(crate) fn channel_icon(channel: &str) -> &'static str {
-    if channel == "push" { "phone" } else { "mail" }
+    match channel {
+        "push" => "phone",
+        "http" => "plug",
+        _ => "mail",
+    }
 }
 
 /// The newest lines from the record, for the page as it is first shown.

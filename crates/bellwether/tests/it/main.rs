@@ -31,6 +31,7 @@ mod memory;
 mod properties;
 mod race;
 mod refused;
+mod requests;
 mod restart;
 mod saving;
 mod secrets;

@@ -30,6 +30,8 @@ pub(crate) enum Holds {
     AtMost,
     /// A bare expression.
     Expr,
+    /// An input that names a connection.
+    Connection,
     /// An expression that says who, or several.
     Who,
     /// What a button says.
@@ -365,7 +367,5 @@ pub(crate) fn quick_verbs() -> Vec<&'static str> {
     quick.map(|verb| verb.name).collect()
 }
 
-/// Verbs of later versions.
-pub(crate) const VERBS_LATER: [&str; 1] = ["http"];
 /// Keys of steps in later versions.
 pub(crate) const STEP_LATER: [&str; 1] = ["rows"];

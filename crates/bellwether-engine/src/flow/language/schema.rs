@@ -218,6 +218,7 @@ fn held(holds: Holds) -> Value {
         Holds::Label | Holds::Text => link("saying"),
         Holds::Expr => link("expression"),
         Holds::Who => link("who"),
+        Holds::Connection => json!({ "type": "string", "pattern": "^inputs\\.[a-z][a-z0-9_]*$" }),
         Holds::Lines => link("texts"),
         Holds::OneOf(words) => json!({ "enum": words }),
         Holds::Flag => json!({ "type": "boolean" }),
@@ -364,7 +365,7 @@ fn story_held(holds: StoryHolds) -> Value {
             let faults = json!({ "anyOf": [fault, each(fault.clone())] });
             json!({
                 "type": "object",
-                "properties": { "push": faults, "mail": faults },
+                "properties": { "push": faults, "mail": faults, "http": faults },
                 "additionalProperties": false,
             })
         }

@@ -12,6 +12,7 @@ fn value(holds: Holds) -> &'static str {
         Holds::Name | Holds::Id => "something",
         Holds::Words | Holds::Label | Holds::Text | Holds::Line => "words",
         Holds::Expr => "mail.subject",
+        Holds::Connection => "inputs.system",
         Holds::Who => "role('legal')",
         Holds::Lines => "[one, two]",
         Holds::OneOf(words) => words[words.len() - 1],
@@ -50,7 +51,8 @@ fn lines(keys: &[&KeyDef], indent: &str) -> String {
 
 fn flow(steps: &str) -> String {
     format!(
-        "bellwether: 1\nflow: f\nwhen: {{ event: gmail.message.received }}\nsteps:\n  - {steps}\n"
+        "bellwether: 1\nflow: f\ninputs: {{ system: {{ type: connection }} }}\n\
+         when: {{ event: gmail.message.received }}\nsteps:\n  - {steps}\n"
     )
 }
 
@@ -120,10 +122,7 @@ fn inputs_triggers_and_choices_take_their_keys() {
         format!("{{ {} }}", parts.collect::<Vec<_>>().join(", "))
     };
     let sound = flow("stop: x");
-    let input = sound.replace(
-        "when:",
-        &format!("inputs: {{ x: {} }}\nwhen:", inside(&INPUT)),
-    );
+    let input = sound.replace("inputs: {", &format!("inputs: {{ x: {},", inside(&INPUT)));
     assert_eq!(errors(&input), [""; 0]);
     let trigger = sound.replace("{ event: gmail.message.received }", &inside(&TRIGGER));
     assert_eq!(errors(&trigger), [""; 0]);

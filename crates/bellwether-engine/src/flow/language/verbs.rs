@@ -28,7 +28,7 @@ const ON_ERROR: KeyDef = key(
 );
 
 /// The verbs of this version.
-pub(crate) const VERBS: [VerbDef; 15] = [
+pub(crate) const VERBS: [VerbDef; 16] = [
     verb(
         "push",
         Holds::Who,
@@ -85,6 +85,27 @@ pub(crate) const VERBS: [VerbDef; 15] = [
         one_needed: &["add", "remove"],
         waits: false,
     },
+    verb(
+        "http",
+        Holds::Connection,
+        "A request to another system through a connection, which knows the address and signs it. \
+         It is sent again under the same id until it is taken.",
+        &[
+            ID,
+            key(
+                "type",
+                Holds::OwnEvent,
+                "What it says that happened, such as `order.approved`; the flow's name unless \
+                 written.",
+            ),
+            key(
+                "data",
+                Holds::Payload,
+                "Its payload: every leaf is an expression.",
+            ),
+            ON_ERROR,
+        ],
+    ),
     waiting(verb(
         "ask",
         Holds::Who,

@@ -109,6 +109,11 @@ impl Reading<'_> {
         self.durations = of(&InputKind::Duration);
         self.schedules = of(&InputKind::Schedule);
         self.schedules.extend(of(&InputKind::Time));
+        let connection = |input: &Input| match &input.kind {
+            InputKind::Connection(of) => Some((input.name.clone(), of.clone())),
+            _ => None,
+        };
+        self.connections = inputs.iter().filter_map(connection).collect();
     }
 
     fn top_level(&mut self, entries: &[(crate::yaml::Key, Node)]) {

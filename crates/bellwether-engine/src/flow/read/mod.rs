@@ -11,6 +11,7 @@ mod header;
 mod ids;
 pub mod inputs;
 mod names;
+mod request;
 mod sample;
 pub(crate) mod schedule;
 mod span;
@@ -83,6 +84,7 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         input_names: Vec::new(),
         durations: Vec::new(),
         schedules: Vec::new(),
+        connections: Vec::new(),
         ids: Ids::default(),
         depth: 0,
         steps: 0,
@@ -125,6 +127,8 @@ struct Reading<'a> {
     durations: Vec<String>,
     /// Inputs that may say when a list leaves.
     schedules: Vec<String>,
+    /// Inputs for connections, each with the connector that it must be of.
+    connections: Vec<(String, Option<String>)>,
     ids: Ids,
     depth: usize,
     steps: usize,

@@ -57,13 +57,7 @@ fn sample_inputs(flow: &Flow) -> Value {
 fn walk(block: &Block, scope: &Scope, out: &mut Vec<Problem>) {
     for step in &block.steps {
         match &step.verb {
-            Verb::Push(message) => {
-                judge(&message.title, scope, out);
-                message
-                    .on_error
-                    .iter()
-                    .for_each(|block| walk(block, scope, out));
-            }
+            Verb::Push(message) => judge(&message.title, scope, out),
             Verb::Ask(ask) => {
                 judge(&ask.title, scope, out);
                 ask.then
@@ -74,18 +68,10 @@ fn walk(block: &Block, scope: &Scope, out: &mut Vec<Problem>) {
                 walk(&both.then, scope, out);
                 walk(&both.otherwise, scope, out);
             }
-            Verb::Mail(message) => {
-                message
-                    .on_error
-                    .iter()
-                    .for_each(|block| walk(block, scope, out));
-            }
-            Verb::Reply(reply) => reply
-                .on_error
-                .iter()
-                .for_each(|block| walk(block, scope, out)),
             _ => {}
         }
+        let remedy = step.verb.on_error();
+        remedy.iter().for_each(|block| walk(block, scope, out));
     }
 }
 

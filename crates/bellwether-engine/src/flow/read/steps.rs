@@ -5,7 +5,7 @@ use super::header::is_id;
 use super::names::Shape;
 use crate::flow::def::{Block, Importance, Label, Message, Privacy, Reply, Step, Verb};
 use crate::flow::language::{
-    IMPORTANCE, PRIVACY, STEP_LATER, TABLES, VERBS, VERBS_LATER, VerbDef, names, quick_verbs, verbs,
+    IMPORTANCE, PRIVACY, STEP_LATER, TABLES, VERBS, VerbDef, names, quick_verbs, verbs,
 };
 use crate::lang::Text;
 use crate::yaml::near::nearest;
@@ -94,6 +94,7 @@ impl Reading<'_> {
             "mail" => Verb::Mail(self.message(node, object, "mail", "subject", &id)?),
             "reply" => Verb::Reply(self.reply(node, object, &id)?),
             "label" => Verb::Label(self.label(node, object)?),
+            "http" => Verb::Http(Box::new(self.request(node, object, &id)?)),
             "ask" => Verb::Ask(Box::new(self.ask(node, object, &id)?)),
             "wait" => Verb::Wait(self.wait(node, object)),
             "pause" => Verb::Pause(self.length(object, "pause")?),
@@ -127,15 +128,6 @@ impl Reading<'_> {
             let (a, b) = (&first.name, &second.name);
             let message = format!("this step has two verbs, `{a}` and `{b}`");
             self.error(second.place(), message, "begin a new step with -");
-            return None;
-        }
-        let later = entries
-            .iter()
-            .find(|(key, _)| VERBS_LATER.contains(&key.name.as_str()));
-        if let Some((key, _)) = later {
-            let message = format!("the verb `{}` is not in this version", key.name);
-            let hint = format!("this version has: {}", verbs().join(", "));
-            self.error(key.place(), message, &hint);
             return None;
         }
         let meant = entries

@@ -170,45 +170,42 @@ impl Reading<'_> {
     }
 
     pub(super) fn emit(&mut self, node: &Node, object: &Node) -> Option<Emit> {
-        let event = object.text().unwrap_or_default();
+        let event = self.own_event(object)?;
+        let mut data = Vec::new();
+        if let Some(found) = node.get("data") {
+            self.leaves(found, "", &mut data);
+        }
+        Some(Emit { event, data })
+    }
+
+    /// The type of an event that a flow may say.
+    pub(super) fn own_event(&mut self, node: &Node) -> Option<String> {
+        let event = node.text().unwrap_or_default();
         let parts: Vec<&str> = event.split('.').collect();
         if parts.len() < 2 || !parts.iter().all(|part| is_name(part, '_')) {
             let hint = "small letters with dots: order.checked";
-            self.error(
-                object.place(),
-                format!("`{event}` cannot be an event type"),
-                hint,
-            );
+            let message = format!("`{event}` cannot be an event type");
+            self.error(node.place(), message, hint);
             return None;
         }
         let first = parts[0];
         if !OWN.contains(&first) && self.catalog.trigger(event).is_some() {
             let message = format!("`{event}` is said by its connector, not by flows");
-            self.error(object.place(), message, "choose a name of your own");
+            self.error(node.place(), message, "choose a name of your own");
             return None;
         }
         let connector = self.catalog.connectors.iter().any(|def| def.name == first);
         if connector || OWN.contains(&first) {
             let message = format!("`{event}` is not for flows to say");
-            self.error(
-                object.place(),
-                message,
-                "choose a name of your own: order.checked",
-            );
+            let hint = "choose a name of your own: order.checked";
+            self.error(node.place(), message, hint);
             return None;
         }
-        let mut data = Vec::new();
-        if let Some(found) = node.get("data") {
-            self.leaves(found, "", &mut data);
-        }
-        Some(Emit {
-            event: event.to_owned(),
-            data,
-        })
+        Some(event.to_owned())
     }
 
     /// The expressions of a payload, each with its dotted path.
-    fn leaves(&mut self, node: &Node, path: &str, out: &mut Vec<(String, Expr)>) {
+    pub(super) fn leaves(&mut self, node: &Node, path: &str, out: &mut Vec<(String, Expr)>) {
         let Some(entries) = node.entries() else {
             if let Some(expr) = self.expr(node, "data") {
                 out.push((path.to_owned(), expr));

@@ -66,6 +66,7 @@ fn role(role: Role) -> &'static str {
         Role::Mail => "mail",
         Role::Reply => "reply",
         Role::Label => "label",
+        Role::Http => "http",
     }
 }
 

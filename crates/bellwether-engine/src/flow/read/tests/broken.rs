@@ -37,7 +37,7 @@ fn the_sound_flow_is_sound() {
 
 /// What is replaced, by what, and the beginning of the one message.
 #[rustfmt::skip]
-const MISTAKES: [(&str, &str, &str); 80] = [
+const MISTAKES: [(&str, &str, &str); 82] = [
     ("bellwether: 1\n", "", "f.yaml:1:1  the language version is missing  begin the file with `bellwether: 1`"),
     ("bellwether: 1", "bellwether: 2", "f.yaml:1:13  this server knows version 1 of the language only"),
     ("bellwether: 1\nflow: approval", "flow: approval\nbellwether: 1", "f.yaml:1:1  the language version must come first"),
@@ -74,7 +74,9 @@ const MISTAKES: [(&str, &str, &str); 80] = [
     ("  - ask: inputs.owner", "  - ask: role legal", "f.yaml:15:15  these words belong into a table; here it is a function  write role('legal')"),
     ("  - ask: inputs.owner", "  - ask: roel('legal')", "f.yaml:15:10  there is no function roel  did you mean role?"),
     ("  - ask: inputs.owner", "  - aks: inputs.owner", "f.yaml:15:5  there is no verb `aks`  did you mean `ask`?"),
-    ("  - ask: inputs.owner", "  - http: inputs.owner", "f.yaml:15:5  the verb `http` is not in this version  this version has: push, mail"),
+    ("  - ask: inputs.owner", "  - http: inputs.owner\n  - ask: inputs.owner", "f.yaml:15:11  `http` goes to a connection, which `inputs.owner` is not  one of: inputs.mailbox"),
+    ("  - ask: inputs.owner", "  - http: https://example.com/\n  - ask: inputs.owner", "f.yaml:15:11  `http` goes to a connection, which `https://example.com/` is not  one of: inputs.mailbox"),
+    ("  - ask: inputs.owner", "  - http: inputs.mailbox\n  - ask: inputs.owner", "f.yaml:15:11  `inputs.mailbox` is a connection of `gmail`, which takes no requests  connectors that do: "),
     ("  - ask: inputs.owner", "  - push: inputs.owner\n    ask: inputs.owner", "f.yaml:16:5  this step has two verbs, `push` and `ask`"),
     ("      reject: []", "      over: []\n      reject: []", "f.yaml:24:7  there is no ending `over`  add `over_if:` with what settles the matter"),
     ("  - ask: inputs.owner", "  - ask: inputs.owner\n    over_if: mail.subjct", "f.yaml:16:19  mail has no field subjct  did you mean mail.subject?"),

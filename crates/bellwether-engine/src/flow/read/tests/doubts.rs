@@ -8,7 +8,8 @@ fn flow(rest: &str) -> String {
 
 #[test]
 fn nothing_waits_in_on_error() {
-    let what = "what may stand here: push, mail, reply, label, if, emit, digest, stop, dead_letter";
+    let what =
+        "what may stand here: push, mail, reply, label, http, if, emit, digest, stop, dead_letter";
     let waiting = [
         ("- pause: 2 hours", "pause"),
         ("- wait: gmail.message.read\n        up_to: 2 hours", "wait"),
