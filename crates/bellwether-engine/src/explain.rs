@@ -9,6 +9,7 @@ use bellwether_model::id::CellId;
 use serde_json::Value as Json;
 
 use crate::flow::def::{Flow, Trigger};
+use crate::flow::groups::taken_by;
 use crate::flow::{Active, Position};
 use crate::lang::ast::{Ast, Kind};
 use crate::lang::{Expr, Scope, World, json_of, value_of};
@@ -35,6 +36,8 @@ pub enum Began {
     OtherSource(String),
     /// The condition could not be worked out.
     Failed(String),
+    /// It matches, and another flow of its group comes before it.
+    TakenBy(String),
     /// It matches; this is the case.
     Yes(String),
 }
@@ -68,9 +71,10 @@ impl Explains for Engine {
                 let mut all = active.flow.when.iter();
                 all.any(|trigger| trigger.events.contains(&event.envelope.kind))
             });
-            let flows: Vec<(String, Began)> = heard
-                .map(|active| (active.flow.name.clone(), began(active, &event, &world)))
+            let all: Vec<(&Active, Began)> = heard
+                .map(|active| (active, began(active, &event, &world)))
                 .collect();
+            let flows = shared_out(all);
             let runs = self.runs_of(&event, &flows).await?;
             Ok(Some(Why {
                 flows_changed: event.flow_set != setup.flows.version(),
@@ -108,6 +112,24 @@ impl Engine {
         }
         Ok(out)
     }
+}
+
+/// What each flow does once those of a group have settled which of them takes the event.
+fn shared_out(all: Vec<(&Active, Began)>) -> Vec<(String, Began)> {
+    let claims = all.iter().filter(|(_, began)| {
+        let claims = matches!(began, Began::Yes(_) | Began::Failed(_));
+        claims
+    });
+    let claims: Vec<&Active> = claims.map(|(active, _)| *active).collect();
+    let settled = all.into_iter().map(|(active, began)| {
+        let taken = match began {
+            Began::Yes(_) => taken_by(active, claims.iter().copied()),
+            _ => None,
+        };
+        let began = taken.map_or(began, |by| Began::TakenBy(by.to_owned()));
+        (active.flow.name.clone(), began)
+    });
+    settled.collect()
 }
 
 fn began(active: &Active, event: &Event, world: &Arc<World>) -> Began {

@@ -150,6 +150,12 @@ fn of_flows(why: &Why) -> impl Iterator<Item = Line> {
         let text = match began {
             Began::Yes(_) => return None,
             Began::Off => format!("\"{flow}\" is off."),
+            Began::TakenBy(other) => {
+                format!(
+                    "\"{flow}\" would have begun, but \"{}\" took it.",
+                    plain(other)
+                )
+            }
             Began::OtherSource(name) => {
                 format!("\"{flow}\" listens to the connection {name} only.")
             }

@@ -27,6 +27,8 @@ pub struct Flow {
     pub lets: Vec<(String, Expr)>,
     /// What counts as the same matter; None: each event is its own.
     pub case: Option<Expr>,
+    /// The group of which only one flow takes an event.
+    pub group: Option<super::Group>,
     /// How many messages a person gets in one case.
     pub at_most: AtMost,
     /// What it does.

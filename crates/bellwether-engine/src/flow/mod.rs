@@ -6,6 +6,7 @@ pub mod def;
 mod endings;
 pub(crate) mod fan;
 pub(crate) mod gatherers;
+pub(crate) mod groups;
 pub(crate) mod language;
 mod languages;
 mod match_index;
@@ -26,6 +27,7 @@ pub use def::{
     Trigger, Verb, Wait,
 };
 pub use fan::{Each, Need, Together};
+pub use groups::Group;
 pub use language::schema;
 pub use languages::missing_languages;
 pub use orphans::{Named, orphans};

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::calls::{CALLED, calls, is_callable};
 use super::def::{Flow, Numbers, Trigger, Wanted};
+use super::groups::taken_by;
 use super::match_index::{self, MatchIndex};
 use crate::lang::{EvalError, Scope, Value, World, json_of, value_of};
 
@@ -231,6 +232,8 @@ impl FlowSet {
         }
         let data = OnceCell::new();
         let mut done = None;
+        // Flows that fit, and those of which nobody can say: none of their group may take it.
+        let mut claims = Vec::new();
         for number in self.index.candidates(event) {
             let known = &self.triggers[number as usize];
             if done == Some(known.flow) || !known.hears(event) {
@@ -245,11 +248,22 @@ impl FlowSet {
             match attempt(active, trigger, event, data, world) {
                 Ok(Some(hit)) => {
                     done = Some(known.flow);
+                    claims.push(active);
                     out.hits.push(hit);
                 }
                 Ok(None) => {}
-                Err(error) => out.failed.push((active.flow.name.clone(), error)),
+                Err(error) => {
+                    claims.push(active);
+                    out.failed.push((active.flow.name.clone(), error));
+                }
             }
+        }
+        if claims.iter().filter(|one| one.flow.group.is_some()).count() > 1 {
+            let left = |hit: &Hit| {
+                let mut own = claims.iter().filter(|one| one.flow.hash == hit.flow.hash);
+                own.all(|one| taken_by(one, claims.iter().copied()).is_none())
+            };
+            out.hits.retain(left);
         }
         out
     }

@@ -44,6 +44,42 @@ fn names(set: &FlowSet, event: &NewEvent) -> String {
 }
 
 #[test]
+fn of_a_group_only_the_first_that_fits_takes_an_event() {
+    let none = json!({});
+    let grouped = |name: &str, place: u32, condition: &str, position| {
+        let when = format!("  if: {condition}\n");
+        let more = format!("group: {{ name: approvals, place: {place} }}\n");
+        Active {
+            position,
+            ..active(name, &when, &more, &none)
+        }
+    };
+    let set = |first| {
+        FlowSet::new(
+            1,
+            vec![
+                grouped("usual", 2, "body.kind", Position::On),
+                grouped("strict", 1, "body.amount > 5", first),
+                grouped("trial", 3, "body.kind", Position::Shadow),
+                active("apart", "", "", &none),
+            ],
+        )
+    };
+    let (small, large) = (
+        event(json!({"kind": "a", "amount": 1})),
+        event(json!({"kind": "a", "amount": 9})),
+    );
+    assert_eq!(names(&set(Position::On), &small), "usual apart");
+    assert_eq!(names(&set(Position::On), &large), "strict apart");
+    assert_eq!(names(&set(Position::Off), &large), "usual apart");
+    // What sends nothing takes nothing away from what does.
+    assert_eq!(names(&set(Position::Shadow), &large), "usual strict apart");
+    // Where nobody can say whether the strict one fits, the other must not ask instead.
+    let unclear = event(json!({"kind": "a", "amount": "many"}));
+    assert_eq!(names(&set(Position::On), &unclear), "apart !strict");
+}
+
+#[test]
 fn conditions_connections_and_inputs_decide_who_starts() {
     let none = json!({});
     let mut off = active("off", "", "", &none);

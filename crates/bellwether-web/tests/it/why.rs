@@ -34,6 +34,7 @@ async fn an_event_says_what_it_began_what_not_and_what_a_person_got() {
     for line in [
         "\"large orders\" did not begin: `order.total >= 100` is not so; order.total is 80, order.kind is \"<b>\".",
         "\"night watch\" is off.",
+        "\"small orders\" would have begun, but \"large orders\" took it.",
         "\"other box\" listens to the connection alerts only.",
         "The flows were others when it came; this is what they would do with it today.",
     ] {

@@ -28,6 +28,8 @@ pub(crate) enum Holds {
     Words,
     /// A number for each channel.
     AtMost,
+    /// The name of a group and a place in it.
+    Group,
     /// A bare expression.
     Expr,
     /// An input that names a connection.
@@ -145,7 +147,7 @@ pub(crate) fn verbs() -> Vec<&'static str> {
 }
 
 /// The keys of a flow, in the order in which they are written.
-pub(crate) const FLOW: [KeyDef; 11] = [
+pub(crate) const FLOW: [KeyDef; 13] = [
     needed(
         "bellwether",
         Holds::Version,
@@ -179,10 +181,21 @@ pub(crate) const FLOW: [KeyDef; 11] = [
          is its own.",
     ),
     key(
+        "group",
+        Holds::Group,
+        "The group that the flow is in, such as `{ name: approvals, place: 1 }`: of the flows of a \
+         group that fit, only the first takes an event.",
+    ),
+    key(
         "at_most",
         Holds::AtMost,
         "How many pushes and mails a person gets in one case, such as `{ push: 1, mail: 1 }`. \
          What would be more is noted and not sent.",
+    ),
+    key(
+        "privacy",
+        Holds::OneOf(&PRIVACY),
+        "How much of a text is shown outside the page, where a message says nothing else.",
     ),
     needed(
         "steps",
@@ -211,7 +224,7 @@ pub(crate) const RESERVED: [&str; 6] = ["inputs", "case", "trigger", "decision",
 pub(crate) const NAME_MAX: usize = 60;
 
 /// The keys of a flow in later versions of the language.
-pub(crate) const FLOW_LATER: [&str; 3] = ["group", "privacy", "repeat"];
+pub(crate) const FLOW_LATER: [&str; 1] = ["repeat"];
 
 /// The types of inputs.
 pub(crate) const INPUT_TYPES: [&str; 11] = [

@@ -204,6 +204,16 @@ fn at_most() -> Value {
     })
 }
 
+fn group_place() -> Value {
+    json!({
+        "type": "object", "additionalProperties": false, "required": ["name", "place"],
+        "properties": {
+            "name": { "type": "string", "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$" },
+            "place": { "type": "integer", "minimum": 1 },
+        }
+    })
+}
+
 fn held(holds: Holds) -> Value {
     match holds {
         Holds::Version => json!({ "enum": [1] }),
@@ -244,6 +254,7 @@ fn held(holds: Holds) -> Value {
         Holds::Payload => link("payload"),
         Holds::Steps => link("steps"),
         Holds::AtMost => at_most(),
+        Holds::Group => group_place(),
         Holds::Remedy => json!({ "type": "array", "items": link("remedy") }),
         Holds::Endings => {
             let mut out = each(link("steps"));

@@ -32,6 +32,7 @@ fn value(holds: Holds) -> &'static str {
         Holds::Payload => "{ order: { id: mail.subject } }",
         Holds::Steps | Holds::Remedy => "[stop]",
         Holds::AtMost => "{ push: 1 }",
+        Holds::Group => "{ name: approvals, place: 1 }",
         Holds::Endings => "{ approve: [stop], expire: [] }",
         Holds::Branches => "{ legal: [stop], brand: [] }",
         Holds::Need => "2",

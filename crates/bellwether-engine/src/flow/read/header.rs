@@ -3,9 +3,9 @@
 use super::names::Shape;
 use super::{Reading, canonical_hash, source, stem};
 use crate::flow::def::{AtMost, Block, Flow, Input, InputKind};
-use crate::flow::gatherers;
 use crate::flow::language::{FLOW, FLOW_LATER, FORBIDDEN, NAME_MAX, names};
 use crate::flow::read::inputs::read_inputs;
+use crate::flow::{Group, gatherers};
 use crate::story::Story;
 use crate::yaml::reader::unknown_key;
 use crate::yaml::{Kind, Node, Problem, Style};
@@ -41,7 +41,9 @@ impl Reading<'_> {
         };
         let case = root.get("case").and_then(|node| self.expr(node, "case"));
         self.names.add("case", Shape::Leaf);
+        let group = root.get("group").and_then(|node| self.group(node));
         let at_most = self.at_most(root.get("at_most"));
+        self.discretion = self.privacy(root);
         self.unreached = root.get("unreached").cloned();
         let steps = match root.get("steps") {
             Some(node) => self.block(node, "steps"),
@@ -59,6 +61,7 @@ impl Reading<'_> {
             when,
             lets,
             case,
+            group,
             at_most,
             steps,
             tests: self.tests(root.get("tests")),
@@ -66,6 +69,25 @@ impl Reading<'_> {
         };
         flow.gatherers = gatherers::of(&flow);
         Some(flow)
+    }
+
+    fn group(&mut self, node: &Node) -> Option<Group> {
+        let name = node.get("name").and_then(Node::text).unwrap_or_default();
+        let place = node.get("place").and_then(Node::text).unwrap_or_default();
+        for (key, _) in node.entries().unwrap_or_default() {
+            if !["name", "place"].contains(&key.name.as_str()) {
+                self.report(unknown_key(key, "`group`", &["name", "place"]));
+            }
+        }
+        let place = place.parse().ok().filter(|place| *place > 0);
+        if let (true, Some(place)) = (is_name(name, '-'), place) {
+            let name = name.to_owned();
+            return Some(Group { name, place });
+        }
+        let message = "`group` is the name of a group and this flow's place in it";
+        let hint = "write group: { name: approvals, place: 1 }; 1 comes first";
+        self.error(node.place(), message, hint);
+        None
     }
 
     fn at_most(&mut self, node: Option<&Node>) -> AtMost {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use bellwether_model::connector::{ConnectorDef, TriggerDef};
 use bellwether_model::id::hash;
 
-use super::def::Flow;
+use super::def::{Flow, Privacy};
 use super::{calls, own_events};
 use crate::yaml::reader::push;
 use crate::yaml::{Kind, Node, PROBLEMS_MAX, Problem, Severity};
@@ -85,6 +85,7 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         durations: Vec::new(),
         schedules: Vec::new(),
         connections: Vec::new(),
+        discretion: Privacy::default(),
         ids: Ids::default(),
         depth: 0,
         steps: 0,
@@ -129,6 +130,8 @@ struct Reading<'a> {
     schedules: Vec<String>,
     /// Inputs for connections, each with the connector that it must be of.
     connections: Vec<(String, Option<String>)>,
+    /// How discreet messages are that say nothing about it.
+    discretion: Privacy,
     ids: Ids,
     depth: usize,
     steps: usize,

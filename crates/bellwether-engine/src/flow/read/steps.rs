@@ -330,7 +330,8 @@ impl Reading<'_> {
         match self.one_of(node, "privacy", &PRIVACY) {
             Some(1) => Privacy::Brief,
             Some(2) => Privacy::Hidden,
-            _ => Privacy::Full,
+            Some(_) => Privacy::Full,
+            None => self.discretion,
         }
     }
 

@@ -32,6 +32,10 @@ impl Explains for Fake {
                 ("large-orders".to_owned(), not_so),
                 ("night-watch".to_owned(), Began::Off),
                 (
+                    "small-orders".to_owned(),
+                    Began::TakenBy("large-orders".to_owned()),
+                ),
+                (
                     "other-box".to_owned(),
                     Began::OtherSource("alerts".to_owned()),
                 ),

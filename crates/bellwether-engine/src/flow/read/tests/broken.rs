@@ -37,7 +37,7 @@ fn the_sound_flow_is_sound() {
 
 /// What is replaced, by what, and the beginning of the one message.
 #[rustfmt::skip]
-const MISTAKES: [(&str, &str, &str); 82] = [
+const MISTAKES: [(&str, &str, &str); 84] = [
     ("bellwether: 1\n", "", "f.yaml:1:1  the language version is missing  begin the file with `bellwether: 1`"),
     ("bellwether: 1", "bellwether: 2", "f.yaml:1:13  this server knows version 1 of the language only"),
     ("bellwether: 1\nflow: approval", "flow: approval\nbellwether: 1", "f.yaml:1:1  the language version must come first"),
@@ -68,6 +68,8 @@ const MISTAKES: [(&str, &str, &str); 82] = [
     ("  amount: mail", "  amount: amount or mail", "f.yaml:12:3  `amount` is worked out from itself"),
     ("  amount: mail", "  inputs: 1\n  amount: mail", "f.yaml:12:3  `inputs` means something already"),
     ("case: mail.thread_id", "case: mail.thread_id[amount]", "f.yaml:13:22  an index must be a fixed number or text"),
+    ("case: mail.thread_id\n", "case: mail.thread_id\ngroup: approvals\n", "f.yaml:14:8  `group` is the name of a group and this flow's place in it  write group: "),
+    ("case: mail.thread_id\n", "case: mail.thread_id\nprivacy: secret\n", "f.yaml:14:10  `privacy` cannot be `secret`  one of: full, brief, hidden"),
     ("case: mail.thread_id\n", "", "f.yaml:13:1  "),
     ("  - ask: inputs.owner", "  - ask: alice", "f.yaml:15:10  \"alice\" is not a variable here.  Did you mean person('alice')?  Known: inputs, mail, trigger, amount, case"),
     ("  - ask: inputs.owner", "  - ask: owner", "f.yaml:15:10  \"owner\" is not a variable here.  Did you mean inputs.owner?"),

@@ -4,7 +4,7 @@
 use bellwether_model::directory::{Directory, Person};
 
 use super::fixture::{right, wrong};
-use crate::flow::def::{Flow, Length, Verb};
+use crate::flow::def::{Flow, Length, Privacy, Verb};
 use crate::flow::missing_languages;
 
 fn saying(step: &str) -> String {
@@ -122,4 +122,22 @@ fn a_wait_may_take_its_end_from_an_input() {
         said.contains("`pause` is a length of time, or an input"),
         "{said}"
     );
+}
+
+#[test]
+fn what_a_message_does_not_say_about_privacy_its_flow_says() {
+    let steps = "  - push: inputs.owner\n    title: a\n  - push: inputs.owner\n    title: b\n    \
+                 privacy: full\n";
+    let text = saying(steps).replace("steps:", "privacy: hidden\nsteps:");
+    let of = |text: &str| -> Vec<Privacy> {
+        let flow = right(text);
+        let steps = flow.steps.steps.iter();
+        let privacy = steps.map(|step| match &step.verb {
+            Verb::Push(push) => push.privacy,
+            _ => panic!("a push"),
+        });
+        privacy.collect()
+    };
+    assert_eq!(of(&text), [Privacy::Hidden, Privacy::Full]);
+    assert_eq!(of(&saying(steps)), [Privacy::Full, Privacy::Full]);
 }
