@@ -27,6 +27,8 @@ pub struct Flow {
     pub lets: Vec<(String, Expr)>,
     /// What counts as the same matter; None: each event is its own.
     pub case: Option<Expr>,
+    /// Whether a matter that is over begins nothing when it comes once more.
+    pub only_once: bool,
     /// The group of which only one flow takes an event.
     pub group: Option<super::Group>,
     /// How many messages a person gets in one case.

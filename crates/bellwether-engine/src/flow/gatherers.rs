@@ -72,6 +72,7 @@ fn gatherer(flow: &Flow, step: &Step, digest: &Arc<Digest>) -> Option<Flow> {
         }],
         lets: Vec::new(),
         case: Some(case),
+        only_once: false,
         group: None,
         at_most: super::AtMost::default(),
         steps: Block {

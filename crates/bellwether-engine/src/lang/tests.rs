@@ -53,6 +53,7 @@ fn flow(lets: &[(&str, &str)]) -> Arc<Flow> {
             .map(|(name, source)| ((*name).to_owned(), Expr::parse(source).unwrap()))
             .collect(),
         case: None,
+        only_once: false,
         group: None,
         at_most: Default::default(),
         steps: crate::flow::def::Block::default(),

@@ -399,6 +399,9 @@ impl Engine {
                     .opened_by
                     .as_ref()
                     .is_some_and(|opened| joins(&opened.envelope, &event.envelope));
+                if snapshot.status == CellStatus::Closed && joined && program.flow.only_once {
+                    return Ok(());
+                }
                 if snapshot.status == CellStatus::Closed {
                     epoch = snapshot.epoch + 1;
                 } else if joined && (snapshot.has_inbox || to_inbox) {

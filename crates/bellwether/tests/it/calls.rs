@@ -16,10 +16,16 @@ pub(crate) fn beside(name: &str) -> Option<String> {
     std::fs::read_to_string(format!("{folder}/{name}")).ok()
 }
 
-fn play(text: &str, others: &(dyn Fn(&str) -> Option<String> + Sync)) -> Vec<StoryResult> {
+/// Plays a flow's stories.
+pub(crate) fn play(
+    text: &str,
+    others: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Vec<StoryResult> {
+    let name = text.lines().find_map(|line| line.strip_prefix("flow: "));
+    let name = format!("{}.yaml", name.expect("a name"));
     story::run(
         Scene {
-            flow: &flow("orders-signed.yaml", text),
+            flow: &flow(&name, text),
             inputs: &json!({}),
             file: others,
             catalog: catalog(),
@@ -30,12 +36,21 @@ fn play(text: &str, others: &(dyn Fn(&str) -> Option<String> + Sync)) -> Vec<Sto
     )
 }
 
-fn wrong(results: &[StoryResult]) -> Vec<String> {
+/// What did not hold.
+pub(crate) fn wrong(results: &[StoryResult]) -> Vec<String> {
     let of = |one: &StoryResult| one.problems.iter().map(|p| p.in_file(&one.name)).collect();
     results
         .iter()
         .flat_map(|one| -> Vec<String> { of(one) })
         .collect()
+}
+
+#[test]
+fn a_matter_that_is_to_come_once_begins_nothing_when_it_is_over() {
+    assert_eq!(
+        wrong(&play(&beside("once.yaml").unwrap(), &beside)),
+        [""; 0]
+    );
 }
 
 #[test]

@@ -3,14 +3,11 @@
 
 use std::fs;
 
-use bellwether_engine::flow::Position;
-use bellwether_engine::story::{self, Scene};
 use serde_json::{Value, json};
 
 use crate::bad_input::{hook, signed};
-use crate::calls::beside;
+use crate::calls::{beside, play, wrong};
 use crate::installed::Installed;
-use crate::story::{catalog, flow, memory};
 use crate::support::until;
 
 /// Says to another system that an order was placed.
@@ -38,24 +35,10 @@ steps:
 
 #[test]
 fn a_request_goes_out_once_and_what_cannot_is_dealt_with() {
-    let text = beside("tickets.yaml").unwrap();
-    let results = story::run(
-        Scene {
-            flow: &flow("tickets.yaml", &text),
-            inputs: &json!({}),
-            file: &beside,
-            catalog: catalog(),
-            people: &story::directory(),
-            position: Position::On,
-        },
-        &memory,
+    assert_eq!(
+        wrong(&play(&beside("tickets.yaml").unwrap(), &beside)),
+        [""; 0]
     );
-    let wrong = results.iter().flat_map(|one| {
-        let problems = one.problems.iter();
-        problems.map(|problem| problem.in_file(&one.name))
-    });
-    assert_eq!(wrong.collect::<Vec<_>>(), Vec::<String>::new());
-    assert_eq!(results.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

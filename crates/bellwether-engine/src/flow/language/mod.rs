@@ -147,7 +147,7 @@ pub(crate) fn verbs() -> Vec<&'static str> {
 }
 
 /// The keys of a flow, in the order in which they are written.
-pub(crate) const FLOW: [KeyDef; 13] = [
+pub(crate) const FLOW: [KeyDef; 14] = [
     needed(
         "bellwether",
         Holds::Version,
@@ -179,6 +179,12 @@ pub(crate) const FLOW: [KeyDef; 13] = [
         Holds::Expr,
         "What counts as the same matter: nobody is asked twice about one. Without it each event \
          is its own.",
+    ),
+    key(
+        "repeat",
+        Holds::OneOf(&REPEAT),
+        "What becomes of a matter that comes once more: it joins what is open and begins anew \
+         after that (`join`), or begins nothing once it was there (`once`).",
     ),
     key(
         "group",
@@ -222,9 +228,6 @@ pub(crate) const FORBIDDEN: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
 pub(crate) const RESERVED: [&str; 6] = ["inputs", "case", "trigger", "decision", "it", "loop"];
 /// The most letters of a name.
 pub(crate) const NAME_MAX: usize = 60;
-
-/// The keys of a flow in later versions of the language.
-pub(crate) const FLOW_LATER: [&str; 1] = ["repeat"];
 
 /// The types of inputs.
 pub(crate) const INPUT_TYPES: [&str; 11] = [
@@ -285,6 +288,8 @@ pub(crate) const TABLES: [&str; 1] = ["list"];
 pub(crate) const IMPORTANCE: [&str; 2] = ["normal", "high"];
 /// How much of a message leaves the hosted page.
 pub(crate) const PRIVACY: [&str; 3] = ["full", "brief", "hidden"];
+/// What becomes of a matter that comes once more.
+pub(crate) const REPEAT: [&str; 2] = ["join", "once"];
 /// Whether a comment goes with a choice.
 pub(crate) const COMMENT: [&str; 3] = ["none", "optional", "required"];
 /// What happens on a rung besides asking somebody else.

@@ -3,7 +3,7 @@
 use super::names::Shape;
 use super::{Reading, canonical_hash, source, stem};
 use crate::flow::def::{AtMost, Block, Flow, Input, InputKind};
-use crate::flow::language::{FLOW, FLOW_LATER, FORBIDDEN, NAME_MAX, names};
+use crate::flow::language::{FLOW, FORBIDDEN, NAME_MAX, REPEAT, names};
 use crate::flow::read::inputs::read_inputs;
 use crate::flow::{Group, gatherers};
 use crate::story::Story;
@@ -42,6 +42,12 @@ impl Reading<'_> {
         let case = root.get("case").and_then(|node| self.expr(node, "case"));
         self.names.add("case", Shape::Leaf);
         let group = root.get("group").and_then(|node| self.group(node));
+        let only_once = self.one_of(root, "repeat", &REPEAT) == Some(1);
+        if let (true, None, Some(node)) = (only_once, &case, root.get("repeat")) {
+            let message = "this changes nothing: without a case each event is its own matter";
+            let hint = "add `case:` with what counts as the same matter";
+            self.report(Problem::warning(node.place(), message).hint(hint));
+        }
         let at_most = self.at_most(root.get("at_most"));
         self.discretion = self.privacy(root);
         self.unreached = root.get("unreached").cloned();
@@ -61,6 +67,7 @@ impl Reading<'_> {
             when,
             lets,
             case,
+            only_once,
             group,
             at_most,
             steps,
@@ -143,10 +150,7 @@ impl Reading<'_> {
         for (key, _) in entries {
             let name = key.name.as_str();
             let Some(place) = FLOW.iter().position(|known| known.name == name) else {
-                let problem = if FLOW_LATER.contains(&name) {
-                    let message = format!("`{name}` is not in this version of the language");
-                    Problem::error(key.place(), message).hint("leave it out for now")
-                } else if MEANT_WHEN.contains(&name) {
+                let problem = if MEANT_WHEN.contains(&name) {
                     let message = format!("a flow has no key `{name}`");
                     Problem::error(key.place(), message).hint("did you mean `when`?")
                 } else {

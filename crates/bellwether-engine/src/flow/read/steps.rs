@@ -305,7 +305,7 @@ impl Reading<'_> {
     }
 
     /// One of a few words.
-    fn one_of(&mut self, node: &Node, key: &str, words: &[&str]) -> Option<usize> {
+    pub(super) fn one_of(&mut self, node: &Node, key: &str, words: &[&str]) -> Option<usize> {
         let found = node.get(key)?;
         let word = found.text().unwrap_or_default();
         let index = words.iter().position(|known| *known == word);

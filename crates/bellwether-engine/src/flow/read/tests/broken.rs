@@ -44,7 +44,7 @@ const MISTAKES: [(&str, &str, &str); 84] = [
     ("flow: approval", "flow: Approval Mail", "f.yaml:2:7  `Approval Mail` cannot be a flow's name"),
     ("flow: approval\n", "", "f.yaml:1:1  the flow's name is missing  add `flow: f` below"),
     ("about: Decides.", "abuot: Decides.", "f.yaml:3:1  a flow has no key `abuot`  did you mean `about`?"),
-    ("about: Decides.\n", "repeat: join\n", "f.yaml:3:1  `repeat` is not in this version of the language"),
+    ("case: mail.thread_id\n", "repeat: once\n", "f.yaml:13:9  warning: this changes nothing: without a case each event is its own matter  add `case:`"),
     ("when:", "on:", "f.yaml:7:1  a flow has no key `on`  did you mean `when`?"),
     ("gmail.message.received", "gmail.message.recieved", "f.yaml:8:10  there is no event `gmail.message.recieved`  did you mean `gmail.message.received`?"),
     ("gmail.message.received", "gmail.chat", "f.yaml:8:10  there is no event `gmail.chat`  gmail brings: gmail.message.received"),
