@@ -12,7 +12,7 @@ use crate::console::note_words;
 use crate::people::Names;
 use crate::problem::Problem;
 use crate::web::Web;
-use crate::words::plain;
+use crate::words::{because, plain};
 
 /// One sentence, with the case that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,16 +119,21 @@ fn message(effect: &EffectRow, names: &Names) -> String {
         .failure
         .as_ref()
         .map(|failure| failure.message.clone());
-    let why = why.or_else(|| effect.reason.as_deref().map(plain));
-    let because = why.map_or_else(String::new, |why| format!(": {why}"));
+    let why = why.or_else(|| {
+        effect
+            .reason
+            .as_deref()
+            .map(|reason| plain(because(reason)))
+    });
+    let because_of = why.map_or_else(String::new, |why| format!(": {why}"));
     let became = match effect.state {
-        EffectState::Queued | EffectState::Started => format!("is on its way{because}"),
+        EffectState::Queued | EffectState::Started => format!("is on its way{because_of}"),
         EffectState::Done => format!("was taken by the provider{}", engaged(effect.engagement)),
-        EffectState::Failed => format!("could not be delivered{because}"),
-        EffectState::Maybe => format!("may have been sent; nobody can say{because}"),
-        EffectState::Held => format!("is held{because}"),
+        EffectState::Failed => format!("could not be delivered{because_of}"),
+        EffectState::Maybe => format!("may have been sent; nobody can say{because_of}"),
+        EffectState::Held => format!("is held{because_of}"),
         EffectState::Cancelled => "was taken back before it left".to_owned(),
-        EffectState::Suppressed => format!("was not sent{because}"),
+        EffectState::Suppressed => format!("was not sent{because_of}"),
         EffectState::Expired => "was not sent, because its time had passed".to_owned(),
     };
     format!("The {channel} \"{title}\" to {to} {became}.")

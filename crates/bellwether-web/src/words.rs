@@ -1,6 +1,7 @@
 //! What states are called on the screen. The API keeps its own words; people read sentences.
 
 use bellwether_engine::seam::ConnectionHealth;
+use bellwether_engine::store::{EffectRow, EffectState};
 use bellwether_model::notification::{Delivery, Engagement};
 use bellwether_model::time::Time;
 
@@ -19,6 +20,28 @@ pub(crate) fn delivery(state: &str, delivery: Delivery, provider: &str) -> Pill 
         "failed" => Pill::new("bad", "cross", "not delivered"),
         "maybe_sent" => Pill::new("warn", "alert", "may have been sent, we cannot know"),
         _ => done(delivery, provider),
+    }
+}
+
+/// What became of a message, where it is known why it was not sent.
+pub(crate) fn outcome(effect: &EffectRow, provider: &str) -> Pill {
+    match (effect.state, effect.reason.as_deref()) {
+        (EffectState::Suppressed, Some("shadow")) => {
+            Pill::new("info", "eye", "would have been sent")
+        }
+        (EffectState::Suppressed, Some("on_list")) => Pill::new("plain", "list", "on a list"),
+        _ => delivery(effect.state.word(), effect.delivery, provider),
+    }
+}
+
+/// Why a message waits or was not sent, to be read after "Because".
+pub(crate) fn because(reason: &str) -> &str {
+    match reason {
+        "shadow" => "its flow is in shadow, which decides and sends nothing",
+        "on_list" => "it leaves with the list that it stands on",
+        "nothing to replace" => "the push that it was to replace never left",
+        "quiet hours" => "these are quiet hours where its reader is",
+        other => other,
     }
 }
 

@@ -209,7 +209,7 @@ fn effects(visit: &Visit, detail: &RunDetail) -> Markup {
 fn one_effect(visit: &Visit, effect: &EffectRow) -> Markup {
     let channel = api::role(effect.role);
     let provider = visit.names.provider(&effect.lane);
-    let state = words::delivery(effect.state.word(), effect.delivery, provider);
+    let state = words::outcome(effect, provider);
     let args: Value = serde_json::from_str(&effect.args).unwrap_or(Value::Null);
     html! {
         li.card id={ "e" (effect.id) } {
@@ -225,7 +225,7 @@ fn one_effect(visit: &Visit, effect: &EffectRow) -> Markup {
                 @if let Some(seen) = words::engagement(effect.engagement) { (seen.show()) }
                 @if effect.attempt > 1 { span.meta { (effect.attempt) " attempts" } }
             }
-            @if let Some(reason) = &effect.reason { p.meta { "Because: " (clean(reason)) } }
+            @if let Some(reason) = &effect.reason { p.meta { "Because " (clean(words::because(reason))) "." } }
             @if let Some(failure) = &effect.failure {
                 p.meta { "Latest failure: " (clean(&failure.to_string())) }
             }

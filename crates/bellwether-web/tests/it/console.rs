@@ -1,5 +1,6 @@
 //! The console's pages: headers, escaping, empty states, buttons.
 
+use bellwether_engine::store::EffectState;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Server, send, start};
@@ -232,6 +233,33 @@ async fn a_case_tells_a_silent_update_from_the_question() {
         page.matches("Silent update: Approved by Dora Dorn").count(),
         1
     );
+}
+
+#[tokio::test]
+async fn what_was_not_sent_says_why() {
+    for (reason, pill, why) in [
+        (
+            "shadow",
+            "would have been sent",
+            "Because its flow is in shadow",
+        ),
+        ("on_list", "on a list", "Because it leaves with the list"),
+        ("at_most", "not sent", "Because at_most."),
+    ] {
+        let fake = morning();
+        {
+            let mut runs = lock(&fake.runs);
+            let case = runs.iter_mut().find(|case| case.run.id == id(11));
+            let effect = &mut case.expect("the case").effects[0];
+            effect.state = EffectState::Suppressed;
+            effect.reason = Some(reason.to_owned());
+        }
+        let server = start(fake, "").await;
+        let page = server.get(&format!("/cases/{}", id(11))).await.body;
+        for words in [pill, why] {
+            assert!(page.contains(words), "{words}\nis not in\n{page}");
+        }
+    }
 }
 
 #[tokio::test]
