@@ -17,6 +17,8 @@ const HEADLINES: [&str; 7] = [
 const ASSET: &str = "asset";
 /// The source of everything that people do with notifications.
 const PEOPLE: &str = "people";
+/// The source of what the server itself says.
+const ENGINE: &str = "engine";
 /// How deep a field is looked for.
 const DEPTH_MAX: usize = 4;
 
@@ -26,6 +28,9 @@ pub(crate) fn came_in(event: &Event, names: &Names) -> String {
     let data = &envelope.data;
     if envelope.source == PEOPLE {
         return did(&envelope.kind, data, names);
+    }
+    if let Some(said) = on_a_list(data, names).filter(|_| envelope.source == ENGINE) {
+        return said;
     }
     let nouns = data.as_object();
     // One noun is what it is about; among several the type says it better.
@@ -106,6 +111,18 @@ pub(crate) fn past(choice: &str) -> String {
 pub(crate) fn kind_words(kind: &str) -> String {
     let parts: Vec<&str> = kind.split('.').collect();
     plain(&parts[parts.len().saturating_sub(2)..].join(" "))
+}
+
+/// A line on its way to a list, as "On Maria's list: Market day".
+fn on_a_list(data: &Value, names: &Names) -> Option<String> {
+    let line = data.get("line")?;
+    let reader = names.first(line.get("person")?.as_str()?);
+    let what = line.pointer("/row/0/1").and_then(Value::as_str);
+    let what = what.or_else(|| field(line, "key")).unwrap_or_default();
+    let gone = line.get("done").and_then(Value::as_bool) == Some(true);
+    let place = if gone { "Taken off" } else { "On" };
+    let what = veil::text(what);
+    Some(format!("{place} {reader}’s list: {}", short(&what, 90)))
 }
 
 /// Who sent it, as a name if there is one.

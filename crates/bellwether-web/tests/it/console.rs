@@ -236,6 +236,29 @@ async fn a_case_tells_a_silent_update_from_the_question() {
 }
 
 #[tokio::test]
+async fn a_line_of_a_list_is_said_in_words() {
+    let fake = morning();
+    {
+        let mut events = lock(&fake.events);
+        for (source, person) in [("engine", "alice"), ("shop", "dora")] {
+            let mut line = events[0].clone();
+            line.envelope.source = source.to_owned();
+            line.envelope.kind = "digest.licence-watch/tell".to_owned();
+            let row = json!([["Name", "Market day"], ["Why", "ends"]]);
+            line.envelope.data = json!({"line": {"person": person, "row": row}}).into();
+            events.push(line);
+        }
+    }
+    let server = start(fake, "").await;
+    let page = server.get("/events").await.body;
+    assert!(page.contains("On Alice’s list: Market day"), "{page}");
+    assert!(
+        !page.contains("On Dora’s list"),
+        "only the server itself says so"
+    );
+}
+
+#[tokio::test]
 async fn what_was_not_sent_says_why() {
     for (reason, pill, why) in [
         (
