@@ -2,7 +2,7 @@
 //! reminder whose matter is over, a push out of hours or one that came too late never leaves.
 
 use bellwether_model::connector::Role;
-use bellwether_model::directory::Person;
+use bellwether_model::directory::{Customer, Person};
 use bellwether_model::time::Time;
 
 use crate::calendar;
@@ -18,7 +18,7 @@ pub struct Gated<'a> {
     pub importance: Importance,
     /// Too late after this instant.
     pub expires_at: Option<Time>,
-    /// The person it is for, if it is for one of the directory.
+    /// The person it is for: one of the directory, or a customer as a reader.
     pub person: Option<&'a Person>,
     /// For a silent update: where the push that it replaces stands.
     pub replaces: Option<EffectState>,
@@ -64,6 +64,13 @@ pub fn gate(effect: &Gated<'_>, now: Time) -> Verdict {
     if person.inactive {
         return Verdict::Suppress {
             reason: "no longer in the directory",
+        };
+    }
+    // Customers are asked for their consent; whoever has none gets no push.
+    let customer = Customer::address_of(&person.id).is_some();
+    if effect.role == Role::Push && customer && person.push.is_empty() {
+        return Verdict::Suppress {
+            reason: "no app or no consent",
         };
     }
     if effect.role == Role::Push

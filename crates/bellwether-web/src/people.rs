@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bellwether_engine::seam::ConnectionView;
 use bellwether_engine::store::Registry;
 use bellwether_model::connector::ConnectorDef;
-use bellwether_model::directory::Directory;
+use bellwether_model::directory::{Customer, Directory};
 
 /// The directory as last read.
 #[derive(Debug, Default)]
@@ -112,7 +112,24 @@ impl Names {
     pub(crate) fn full<'a>(&'a self, id: &'a str) -> &'a str {
         match self.directory.people.get(id) {
             Some(person) if !person.name.is_empty() => &person.name,
-            _ => id,
+            // The register of customers is not read for their names: an address says who it is.
+            _ => Customer::address_of(id).unwrap_or(id),
+        }
+    }
+
+    /// The reader of messages whom somebody means: by id, or by address, where an address that the
+    /// directory does not know is a customer's.
+    pub(crate) fn reader(&self, who: &str) -> String {
+        if !who.contains('@') || Customer::address_of(who).is_some() {
+            return who.to_owned();
+        }
+        match self.directory.by_email(who) {
+            Some(person) => person.id.clone(),
+            None => Customer {
+                address: who.to_lowercase(),
+                ..Customer::default()
+            }
+            .reader_id(),
         }
     }
 

@@ -37,6 +37,8 @@ pub(crate) async fn lines(
     person: Option<&str>,
     names: &Names,
 ) -> Result<Vec<Line>, Problem> {
+    let person = person.map(|who| names.reader(who));
+    let person = person.as_deref();
     let why = web.app.explains.why(at).await?;
     let why = why.ok_or_else(|| Problem::unknown("event", &at.to_string()))?;
     let mut out = Vec::new();

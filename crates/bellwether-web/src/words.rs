@@ -40,6 +40,7 @@ pub(crate) fn because(reason: &str) -> &str {
         "shadow" => "its flow is in shadow, which decides and sends nothing",
         "on_list" => "it leaves with the list that it stands on",
         "nothing to replace" => "the push that it was to replace never left",
+        "no app or no consent" => "the customer has no app, or takes no pushes any more",
         "quiet hours" => "these are quiet hours where its reader is",
         other => other,
     }

@@ -32,17 +32,14 @@ enum Found {
 impl Turner<'_> {
     /// Who is asked first, with whom each stands in for.
     pub(super) fn deciders(&mut self, step: &Step, ask: &Ask) -> Vec<Decider> {
-        let wanted = match self.scope().who(&ask.who) {
-            Ok(people) => people,
-            Err(error) if !error.unknown.is_empty() => {
-                let note = Note::of("unknown_decider").at(&step.id);
-                self.out.notes.push(note.because(why_nobody(&error)));
-                self.those_known(&ask.who)
-            }
+        let (wanted, unknown) = match self.scope().who(&ask.who) {
+            Ok(people) => (people, None),
             Err(error) => {
                 let note = Note::of("unknown_decider").at(&step.id);
                 self.out.notes.push(note.because(why_nobody(&error)));
-                Vec::new()
+                let known = !error.unknown.is_empty();
+                let known = known.then(|| self.those_known(&ask.who));
+                (known.unwrap_or_default(), Some(error))
             }
         };
         let (mut found, mut absent) = (Vec::new(), Vec::new());
@@ -65,6 +62,14 @@ impl Turner<'_> {
         }
         if found.is_empty() {
             found = self.asked_though_away(&step.id, absent);
+        }
+        if let Some(error) = unknown.filter(|_| !found.is_empty()) {
+            let asked: Vec<&str> = found.iter().map(|(person, _)| person.id.as_str()).collect();
+            let asked = asked.join(", ");
+            self.dead(
+                "unknown_decider",
+                format!("{error}; asked instead: {asked}"),
+            );
         }
         found
     }
@@ -288,20 +293,15 @@ impl Turner<'_> {
     /// # Errors
     /// It cannot be worked out, or nobody is left and there is no owner.
     pub(super) fn found_or_owner(&mut self, who: &Expr) -> Result<Vec<String>, EvalError> {
-        let error = match self.scope().who(who) {
-            Ok(people) => return Ok(people),
-            Err(error) if error.unknown.is_empty() => return Err(error),
-            Err(error) => error,
+        let (mut known, unknown) = self.scope().readers(who)?;
+        let Some(error) = unknown else {
+            return Ok(known);
         };
-        let mut known = self.those_known(who);
         if known.is_empty() {
             let directory = &self.case.world.directory;
             let owner = directory.owner.as_deref();
-            known.extend(
-                owner
-                    .and_then(|id| directory.person(id))
-                    .map(|p| p.id.clone()),
-            );
+            let owner = owner.and_then(|id| directory.person(id));
+            known.extend(owner.map(|owner| owner.id.clone()));
         }
         if known.is_empty() {
             return Err(error);

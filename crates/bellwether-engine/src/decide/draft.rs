@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::RunState;
 use crate::flow::Importance;
+use crate::lang::Guests;
 use crate::seam::TurnSaid;
 
 /// One turn of a cell.
@@ -21,6 +22,8 @@ pub struct Turn {
     pub closed: bool,
     /// Effects, in order.
     pub effects: Vec<EffectDraft>,
+    /// The readers of effects who are customers: the rim does not know them.
+    pub guests: Guests,
     /// Cancel keys of effects that are no longer wanted.
     pub cancels: Vec<String>,
     /// Timers set and removed.

@@ -3,13 +3,13 @@
 //! shown can be proved; links are added at each attempt.
 
 use bellwether_model::connector::Role;
-use bellwether_model::directory::Person;
+use bellwether_model::directory::{Customer, Person};
 use bellwether_model::id::{EffectId, hash, hex, key16};
 use bellwether_model::time::Time;
 use serde_json::{Value as Json, json};
 
 use super::comment;
-use super::draft::{EffectDraft, Via};
+use super::draft::{EffectDraft, Note, Via};
 use super::privacy;
 use super::requester::{answer_address, is_proved, quoted, sender_name, subject_of};
 use super::state::Telling;
@@ -213,6 +213,12 @@ impl<'a> Turner<'a> {
             }
             let phones = person.phones(message.importance == Importance::High);
             let Some(last) = phones.len().checked_sub(1) else {
+                if Customer::address_of(&person.id).is_some() {
+                    // Whoever has no app or wants no pushes has his mail already.
+                    let note = Note::of("not_reachable").about(&person.id).at(&step.id);
+                    self.out.notes.push(note.because("no app, or no consent"));
+                    continue;
+                }
                 self.mail_to(step, message, person)?;
                 continue;
             };
@@ -255,12 +261,10 @@ impl<'a> Turner<'a> {
     }
 
     fn readers(&mut self, message: &Message) -> Result<Vec<&'a Person>, EvalError> {
-        let directory = &self.case.world.directory;
-        let people = self.found_or_owner(&message.to)?;
-        Ok(people
-            .iter()
-            .filter_map(|id| directory.person(id))
-            .collect())
+        let world = self.case.world;
+        let readers = self.found_or_owner(&message.to)?;
+        let readers = readers.iter().filter_map(|id| world.reader(id));
+        Ok(readers.filter(|person| !person.inactive).collect())
     }
 
     fn mail_to(
@@ -333,6 +337,9 @@ impl<'a> Turner<'a> {
         let id = self.effect_id();
         if message.on_error.is_some() {
             self.handle(id);
+        }
+        if Customer::address_of(&person.id).is_some() {
+            self.out.guests.insert(person.id.clone(), person.clone());
         }
         self.out.effects.push(EffectDraft {
             id,

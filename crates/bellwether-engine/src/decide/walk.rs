@@ -377,8 +377,8 @@ impl<'a> Turner<'a> {
         if let Some(list) = &self.list {
             scope = scope.with("list", list.clone());
         }
-        let people = &self.case.world.directory.people;
-        if let Some(person) = self.unreached.as_ref().and_then(|id| people.get(id)) {
+        let world = self.case.world;
+        if let Some(person) = self.unreached.as_ref().and_then(|id| world.reader(id)) {
             scope = scope.with("person", person_value(person));
         }
         scope

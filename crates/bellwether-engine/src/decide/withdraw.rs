@@ -31,8 +31,8 @@ impl Turner<'_> {
     /// about. False: nothing.
     pub(super) fn withdraw_on(&mut self, event: &Event) -> bool {
         let flow = Arc::clone(self.case.flow);
-        let directory = Arc::clone(&self.case.world.directory);
-        let about = about(event).and_then(|address| directory.by_email(&address));
+        let world = self.case.world;
+        let about = about(event).and_then(|address| world.directory.by_email(&address));
         let shown: Vec<(String, String)> = self
             .state
             .shown
@@ -52,7 +52,7 @@ impl Turner<'_> {
             }
             let people = self.state.shown.get_mut(&name);
             let pushes = people.and_then(|people| people.remove(&id));
-            if let Some(person) = directory.people.get(&id) {
+            if let Some(person) = world.reader(&id) {
                 self.enter(&name);
                 self.take_back(&name, message, person, &pushes.unwrap_or_default());
                 done = true;

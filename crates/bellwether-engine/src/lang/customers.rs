@@ -2,15 +2,21 @@
 //! too many to be in memory. Where they are kept is the store's business.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
-use bellwether_model::directory::Customer;
+use bellwether_model::directory::{Customer, Person};
 use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::scope::Scope;
 use super::values::Sort;
 
 /// The customers whom the events of a turn name, by address in small letters.
 pub type Customers = BTreeMap<String, Customer>;
+
+/// The same customers as readers of messages, by the name that messages give them.
+pub type Guests = BTreeMap<String, Person>;
 
 /// The most addresses of one event that are looked up.
 pub const CUSTOMERS_MAX: usize = 50;
@@ -95,20 +101,49 @@ fn said(value: &Value, deep: u8, out: &mut Vec<String>) {
     out.dedup();
 }
 
+/// The reader whom a value means when it is a customer that a flow looked up; None for any other
+/// value, whatever its fields are called.
+pub(super) fn reader(value: &Value) -> Option<String> {
+    let customer = value.downcast_object_ref::<CustomerValue>()?;
+    Some(customer.0.reader_id())
+}
+
 fn as_value(customer: &Customer) -> Value {
-    let texts = [
-        ("address", customer.address.as_str()),
-        ("name", &customer.name),
-        ("app_id", &customer.app_id),
-        ("language", &customer.language),
-        ("zone", &customer.zone),
-        ("consent", customer.consent.word()),
-    ];
-    let texts = texts
-        .into_iter()
-        .map(|(key, text)| (key, Value::from(text)));
-    let reachable = ("reachable", Value::from(customer.is_reachable()));
-    Value::from_pairs(texts.chain([reachable]))
+    Value::from_object(CustomerValue(customer.clone()))
+}
+
+/// A customer as an expression sees him.
+#[derive(Debug)]
+struct CustomerValue(Customer);
+
+impl Object for CustomerValue {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let text = match key.as_str()? {
+            "address" => &self.0.address,
+            "name" => &self.0.name,
+            "app_id" => &self.0.app_id,
+            "language" => &self.0.language,
+            "zone" => &self.0.zone,
+            "consent" => self.0.consent.word(),
+            "reachable" => return Some(Value::from(self.0.is_reachable())),
+            _ => return None,
+        };
+        Some(Value::from(text))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        // What is stored of a customer is his address alone.
+        Enumerator::Str(&["address"])
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Customer { name, address, .. } = &self.0;
+        f.write_str(if name.is_empty() { address } else { name })
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ mod values;
 mod who;
 mod words;
 
-pub use customers::{CUSTOMERS_MAX, Customers, addresses_in};
+pub use customers::{CUSTOMERS_MAX, Customers, Guests, addresses_in};
 pub(crate) use expr::Part;
 pub use expr::{EvalError, Expr, Text};
 pub(crate) use keep::{kept, person_of, restored};

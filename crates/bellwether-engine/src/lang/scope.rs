@@ -5,13 +5,13 @@
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
-use bellwether_model::directory::{Directory, PersonId};
+use bellwether_model::directory::{Directory, Person, PersonId};
 use bellwether_model::event::{Event, NewEvent};
 use bellwether_model::time::Time;
 use jiff::tz::TimeZone;
 use minijinja::Value;
 
-use super::customers::Customers;
+use super::customers::{Customers, Guests};
 use super::eval::{Fault, truthy, work_out};
 use super::expr::{EvalError, Expr, Part, Text};
 use super::lookups::Lookups;
@@ -31,10 +31,21 @@ pub struct World {
     pub directory: Arc<Directory>,
     /// The customers whom the events of this turn name.
     pub customers: Arc<Customers>,
+    /// The same customers as readers of messages.
+    pub guests: Arc<Guests>,
     /// The time, in flow time.
     pub now: Time,
     /// What expressions look up in the store.
     pub lookups: Arc<Lookups>,
+}
+
+impl World {
+    /// Whom messages name as their reader: somebody of the directory, active or not, or a customer
+    /// of this turn.
+    pub(crate) fn reader(&self, id: &str) -> Option<&Person> {
+        let known = self.directory.people.get(id);
+        known.or_else(|| self.guests.get(id))
+    }
 }
 
 /// What an expression can see.
@@ -238,6 +249,20 @@ impl Scope {
         let value = self.eval(expr)?;
         who::people(&value, self)
             .map_err(|unknown| who::unknown(unknown).placed(|at| expr.place(at)))
+    }
+
+    /// Whom a message is for: people of the directory and customers that the flow looked up; with
+    /// what is wrong when words mean nobody.
+    ///
+    /// # Errors
+    /// As for [`Scope::eval`].
+    pub(crate) fn readers(
+        &self,
+        expr: &Expr,
+    ) -> Result<(Vec<String>, Option<EvalError>), EvalError> {
+        let (readers, missing) = who::readers(&self.eval(expr)?, self);
+        let unknown = || who::unknown(missing.clone()).placed(|at| expr.place(at));
+        Ok((readers, (!missing.is_empty()).then(unknown)))
     }
 
     /// The people of a value, such as an input.

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_model::directory::{Directory, Person, PersonId};
+use bellwether_model::directory::{Customer, Directory, Person, PersonId};
 use minijinja::Value;
 
 use super::ast::Function;
+use super::customers;
 use super::eval::{Fault, Worked};
 use super::scope::{Scope, World};
 use super::values::{PersonValue, Sort, person_value};
@@ -34,19 +35,36 @@ pub(crate) fn unknown(words: Vec<String>) -> Box<Fault> {
 
 /// The people of a value, each once, or the words that nobody answers to.
 pub(crate) fn people(value: &Value, scope: &Scope) -> Result<Vec<PersonId>, Vec<String>> {
-    let mut out = Vec::new();
-    let mut missing = Vec::new();
-    collect(value, scope, &mut out, &mut missing);
+    let (people, missing) = of_the_directory(value, scope);
     if missing.is_empty() {
-        return Ok(out);
+        return Ok(people);
     }
     Err(missing)
 }
 
-pub(crate) fn people_or_addresses(value: &Value, scope: &Scope) -> Vec<PersonOrAddress> {
-    let mut people = Vec::new();
+/// Whom a message is for, customers included, and the words that nobody answers to.
+pub(crate) fn readers(value: &Value, scope: &Scope) -> (Vec<String>, Vec<String>) {
+    let mut readers = Vec::new();
     let mut missing = Vec::new();
-    collect(value, scope, &mut people, &mut missing);
+    collect(value, scope, &mut readers, &mut missing);
+    (readers, missing)
+}
+
+/// The same without customers, who read messages and do nothing else: each counts as missing.
+fn of_the_directory(value: &Value, scope: &Scope) -> (Vec<PersonId>, Vec<String>) {
+    let (readers, mut missing) = readers(value, scope);
+    let mut people = Vec::with_capacity(readers.len());
+    for reader in readers {
+        match Customer::address_of(&reader) {
+            Some(address) => missing.push(address.to_owned()),
+            None => people.push(reader),
+        }
+    }
+    (people, missing)
+}
+
+pub(crate) fn people_or_addresses(value: &Value, scope: &Scope) -> Vec<PersonOrAddress> {
+    let (people, missing) = of_the_directory(value, scope);
     let people = people.into_iter().map(PersonOrAddress::Person);
     let missing = missing.into_iter().map(PersonOrAddress::Address);
     people.chain(missing).collect()
@@ -85,6 +103,9 @@ fn collect(value: &Value, scope: &Scope, out: &mut Vec<PersonId>, missing: &mut 
         // A person in a payload has an address (mail) or an id (our own events). Both are looked up
         // as such and never read as words: whoever writes a mail must not become `role legal`.
         Sort::Map => {
+            if let Some(customer) = customers::reader(value) {
+                return add(customer, out);
+            }
             let text = |key| {
                 let found = value.get_attr(key).ok()?;
                 found.as_str().map(str::to_owned)

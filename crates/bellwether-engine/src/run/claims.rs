@@ -106,6 +106,9 @@ impl Engine {
             || args.get("urgent").and_then(Json::as_bool) == Some(true)
             || args.get("kind").and_then(Json::as_str) == Some("update")
             || args.get("code_for").is_some();
+        // A customer is looked up anew: he may have taken his consent back while it waited.
+        let guest = self.guest_of(&setup, row.person.as_deref()).await?;
+        let id = row.person.as_deref();
         let gated = Gated {
             role: row.role,
             importance: if loud {
@@ -114,10 +117,9 @@ impl Engine {
                 Importance::Normal
             },
             expires_at: row.expires_at,
-            person: row
-                .person
-                .as_deref()
-                .and_then(|id| setup.directory.people.get(id)),
+            person: id
+                .and_then(|id| setup.directory.people.get(id))
+                .or(guest.as_ref()),
             replaces: replaced,
         };
         let (id, at) = (row.id, now);

@@ -1,13 +1,53 @@
-//! Customers on their way into the register: checked, all or none. What flows see of them is in
-//! `lang`.
+//! Customers on their way into the register, checked, all or none, and out of it again as readers
+//! of messages. What flows see of them is in `lang`.
 
-use bellwether_model::directory::{Customer, Refused};
+use bellwether_model::directory::{Customer, Person, Refused};
 
-use super::Engine;
+use super::{Engine, Setup};
+use crate::lang::{Customers, Guests};
 use crate::seam::{Actor, NotChanged};
-use crate::store::{CustomerWrite, Member, NAME_MAX, RegisterWrite, Verdict};
+use crate::store::{
+    Answer, CustomerWrite, Member, NAME_MAX, Query, RegisterWrite, StoreError, Verdict,
+};
 
 impl Engine {
+    /// Customers as readers of messages, by the name that messages give them.
+    pub(super) fn guests(setup: &Setup, customers: &Customers) -> Guests {
+        let directory = &setup.directory;
+        let owner = directory.owner.as_deref();
+        let owner = owner.and_then(|id| directory.people.get(id));
+        let zone = owner.map_or("UTC", |owner| &owner.zone);
+        let guests = customers.values().map(|one| one.as_reader(zone));
+        guests.map(|guest| (guest.id.clone(), guest)).collect()
+    }
+
+    /// The customer whom a message names as its reader, as the register has him now; without a
+    /// phone when it has him no more.
+    pub(super) async fn guest_of(
+        &self,
+        setup: &Setup,
+        reader: Option<&str>,
+    ) -> Result<Option<Person>, StoreError> {
+        let Some(address) = reader.and_then(Customer::address_of) else {
+            return Ok(None);
+        };
+        let address = address.to_owned();
+        let query = Query::Customer {
+            address: address.clone(),
+        };
+        let known = match self.store().answer(&[query]).await?.pop() {
+            Some(Answer::Customer(Some(customer))) => customer,
+            _ => Customer {
+                address: address.clone(),
+                ..Customer::default()
+            },
+        };
+        let known = Customers::from([(address, known)]);
+        Ok(Self::guests(setup, &known)
+            .pop_first()
+            .map(|(_, guest)| guest))
+    }
+
     /// Writes customers, or takes them out (true): all or none. Durable when it returns.
     ///
     /// # Errors

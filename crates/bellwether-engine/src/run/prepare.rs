@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bellwether_model::connector::Role;
+use bellwether_model::directory::Person;
 use bellwether_model::event::{Alias, Event, Position};
 use bellwether_model::id::{CellId, Id};
 use bellwether_model::time::Time;
@@ -198,6 +199,7 @@ impl Engine {
             dead: std::mem::take(&mut turn.dead_letters),
             ..Outgoing::default()
         };
+        let guests = std::mem::take(&mut turn.guests);
         for mut draft in std::mem::take(&mut turn.effects) {
             let draft = &mut draft;
             draft.shadow = shadow;
@@ -209,7 +211,9 @@ impl Engine {
                 }
                 continue;
             };
-            let (write, slot) = self.effect_write(setup, taker, draft, &lane, now).await;
+            let reader = draft.person.as_deref();
+            let reader = reader.and_then(|id| setup.directory.people.get(id).or(guests.get(id)));
+            let (write, slot) = self.effect_write(reader, taker, draft, &lane, now).await;
             match (write.state, slot) {
                 (EffectState::Started, Some(slot)) => out.launches.push(Launch {
                     lane: Arc::clone(&lane),
@@ -255,16 +259,12 @@ impl Engine {
 
     async fn effect_write(
         &self,
-        setup: &Setup,
+        person: Option<&Person>,
         taker: &Taker,
         draft: &mut EffectDraft,
         lane: &Arc<Lane>,
         now: Time,
     ) -> (EffectWrite, Option<OwnedSemaphorePermit>) {
-        let person = draft
-            .person
-            .as_deref()
-            .and_then(|id| setup.directory.people.get(id));
         let gated = Gated {
             role: draft.role(),
             importance: draft.importance,

@@ -122,6 +122,7 @@ impl Engine {
         }
         Ok(Arc::new(World {
             directory: Arc::clone(&setup.directory),
+            guests: Arc::new(Self::guests(setup, &customers)),
             customers: Arc::new(customers),
             now,
             ..World::default()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_model::directory::{Directory, Group, Moment, Person, Rota, Team};
+use bellwether_model::directory::{Customer, Directory, Group, Moment, Person, Rota, Team};
 use jiff::civil::Weekday;
 use serde_json::Value as Json;
 
@@ -75,6 +75,21 @@ pub(super) fn somebody(id: &str) -> Person {
         push: vec![id.to_owned()],
         ..Person::default()
     }
+}
+
+/// A customer as a story introduces him: known, with the app, and he agreed to pushes.
+///
+/// # Errors
+/// As for [`changed`].
+pub(super) fn customer(id: &str, fields: &Json) -> Result<Customer, String> {
+    let mut all = serde_json::json!({
+        "address": format!("{id}@example.net"), "name": somebody(id).name, "app_id": id,
+        "language": "en", "zone": ZONE, "consent": "given",
+    });
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        all[name.as_str()] = value.clone();
+    }
+    serde_json::from_value(all).map_err(|error| error.to_string())
 }
 
 /// The directory that stories begin with.

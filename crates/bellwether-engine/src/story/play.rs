@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use bellwether_model::directory::Customer;
 use bellwether_model::event::NewEvent;
 use bellwether_model::time::{Millis, Time};
 use jiff::tz::TimeZone;
@@ -16,6 +17,7 @@ use super::steps::{Deed, Expectation, Happening, MailWords, Moment, Place, Step,
 use super::world::{Sent, What};
 use super::{Scene, Story, card, expect};
 use crate::calendar;
+use crate::seam::{Actor, ActorRole};
 use crate::yaml::Problem;
 
 /// How long a story goes on after its last step.
@@ -118,6 +120,7 @@ impl<'a> Play<'a> {
                 self.enter(Input::Until(to)).await?;
             }
             Deed::People(changes) => self.people(changes)?,
+            Deed::Customers(customers) => self.customers(customers).await?,
             Deed::Away(away) => self.away(away),
             Deed::Inputs(inputs) => {
                 let changed = self.stage.change_inputs(self.scene, inputs);
@@ -226,6 +229,17 @@ impl<'a> Play<'a> {
             });
         }
         Ok(())
+    }
+
+    async fn customers(&mut self, customers: &[Customer]) -> Result<(), Cannot> {
+        let written = customers.iter().map(|one| (one.clone(), false)).collect();
+        let by = Actor {
+            name: "story".to_owned(),
+            role: ActorRole::Admin,
+            means: "story",
+        };
+        let written = self.stage.engine.write_customers(written, &by).await;
+        written.map(|_| ()).map_err(|error| error.to_string())
     }
 
     fn away(&mut self, away: &[(String, jiff::civil::Date)]) {

@@ -1,7 +1,7 @@
 //! Reads a story's nodes into steps, with every problem at its place: unknown keys, people whom
 //! nobody knows, choices that no question has, times that are none.
 
-use bellwether_model::directory::Directory;
+use bellwether_model::directory::{Customer, Directory};
 use jiff::civil;
 use serde_json::{Map, Value as Json};
 
@@ -21,6 +21,7 @@ pub(super) struct Reading<'a> {
     flow: &'a Flow,
     catalog: &'a Catalog,
     known: Directory,
+    customers: Vec<String>,
     choices: Vec<String>,
     pub(super) problems: Vec<Problem>,
 }
@@ -38,6 +39,7 @@ pub(super) fn story(
         flow,
         catalog,
         known: directory.clone(),
+        customers: Vec::new(),
         choices,
         problems: Vec::new(),
     };
@@ -104,7 +106,11 @@ impl Reading<'_> {
         // Time moves before anything happens in it; people change before they are met.
         deeds.sort_by_key(|(_, deed)| match deed {
             Deed::At(_) | Deed::After(_) => 0,
-            Deed::People(_) | Deed::Away(_) | Deed::Inputs(_) | Deed::Faults(_) => 1,
+            Deed::People(_)
+            | Deed::Customers(_)
+            | Deed::Away(_)
+            | Deed::Inputs(_)
+            | Deed::Faults(_) => 1,
             _ => 2,
         });
         Step {
@@ -119,6 +125,7 @@ impl Reading<'_> {
             "at" => Deed::At(self.moment(node)?),
             "after" => Deed::After(self.span(node)?),
             "people" => Deed::People(self.people(node)),
+            "customers" => Deed::Customers(self.customers(node)),
             "away" => Deed::Away(self.away(node)),
             "inputs" => Deed::Inputs(node.json()),
             "faults" => Deed::Faults(self.faults(node)),
@@ -179,6 +186,21 @@ impl Reading<'_> {
         out
     }
 
+    fn customers(&mut self, node: &Node) -> Vec<Customer> {
+        let mut out = Vec::new();
+        for (key, value) in self.entries(node, "customers") {
+            match people::customer(&key.name, &value.json()) {
+                Ok(customer) => {
+                    // Expectations and faults name him by the key, which his phone has too.
+                    self.customers.push(key.name.clone());
+                    out.push(customer);
+                }
+                Err(message) => self.error(value.place(), message, ""),
+            }
+        }
+        out
+    }
+
     fn away(&mut self, node: &Node) -> Vec<(String, civil::Date)> {
         let mut out = Vec::new();
         for (key, value) in self.entries(node, "away") {
@@ -197,7 +219,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn person(&mut self, id: &str, place: Place) {
-        if self.known.people.contains_key(id) {
+        if self.known.people.contains_key(id) || self.customers.iter().any(|one| one == id) {
             return;
         }
         let known: Vec<&str> = self.known.people.keys().map(String::as_str).collect();

@@ -55,7 +55,7 @@ async fn first(scene: Scene<'_>, bench: &dyn Bench) -> Result<Sample, Vec<Proble
     let mut out = Sample::default();
     for deed in deeds {
         play.deed(deed).await.map_err(said)?;
-        if !matches!(deed, Deed::At(_) | Deed::After(_)) {
+        if !matches!(deed, Deed::At(_) | Deed::After(_) | Deed::Customers(_)) {
             out.came = words(deed);
             out.at = play.stage.now();
         }
@@ -88,7 +88,8 @@ fn beginning(steps: &[Step]) -> Vec<&Deed> {
         for (_, deed) in &step.deeds {
             let comes = matches!(deed, Deed::Mail(_) | Deed::Happens(_));
             came |= comes;
-            if comes || matches!(deed, Deed::At(_) | Deed::After(_)) {
+            // A register of customers that knows nobody would show nothing.
+            if comes || matches!(deed, Deed::At(_) | Deed::After(_) | Deed::Customers(_)) {
                 out.push(deed);
             }
         }

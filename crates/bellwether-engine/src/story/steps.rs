@@ -1,6 +1,7 @@
 //! What may happen in a story and what may be expected, as plain data with places. Reading it from
 //! YAML is in `read`, doing it in `play`.
 
+use bellwether_model::directory::Customer;
 use bellwether_model::failure::Failure;
 use jiff::civil;
 use serde_json::Value as Json;
@@ -28,6 +29,8 @@ pub(super) enum Deed {
     After(Span),
     /// `people:` somebody is different, or new.
     People(Vec<(String, Json)>),
+    /// `customers:` the register has them like this from now on.
+    Customers(Vec<Customer>),
     /// `away:` somebody is on leave from now until a day.
     Away(Vec<(String, civil::Date)>),
     /// `inputs:` the flow is switched on with other inputs.

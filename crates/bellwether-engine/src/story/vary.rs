@@ -63,8 +63,10 @@ impl<'a> Varied<'a> {
 
     /// Whether people, their absences or the inputs change on the way.
     pub fn changes_the_world(&self) -> bool {
-        let changes =
-            |deed: &Deed| matches!(deed, Deed::People(_) | Deed::Away(_) | Deed::Inputs(_));
+        let changes = |deed: &Deed| {
+            let people = matches!(deed, Deed::People(_) | Deed::Customers(_) | Deed::Away(_));
+            people || matches!(deed, Deed::Inputs(_))
+        };
         self.deeds.iter().any(changes)
     }
 

@@ -3,6 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Person, Quiet};
+
+/// How the reader of a message is named when he is a customer; no id of the directory has a colon.
+const READER: &str = "customer:";
+
 /// What a customer said about messages on his phone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,5 +64,40 @@ impl Customer {
     /// Whether a push may go to him: he has the app and said yes.
     pub fn is_reachable(&self) -> bool {
         !self.app_id.is_empty() && self.consent == Consent::Given
+    }
+
+    /// How messages to him name their reader: `customer:eva@home.example`.
+    pub fn reader_id(&self) -> String {
+        format!("{READER}{}", self.address)
+    }
+
+    /// The address in such a name; None for somebody of the directory.
+    pub fn address_of(reader: &str) -> Option<&str> {
+        reader.strip_prefix(READER)
+    }
+
+    /// He as the reader of messages: with a phone only when he may be sent pushes, with quiet
+    /// hours from nine in the evening to eight in the morning, and in this zone if his own is not
+    /// known.
+    pub fn as_reader(&self, zone: &str) -> Person {
+        let or = |own: &str, other: &str| if own.is_empty() { other } else { own }.to_owned();
+        let hour = |hour| jiff::civil::time(hour, 0, 0, 0);
+        Person {
+            id: self.reader_id(),
+            name: or(&self.name, &self.address),
+            emails: vec![self.address.clone()],
+            zone: or(&self.zone, zone),
+            language: self.language.clone(),
+            push: self
+                .is_reachable()
+                .then(|| self.app_id.clone())
+                .into_iter()
+                .collect(),
+            quiet: Some(Quiet {
+                from: hour(21),
+                until: hour(8),
+            }),
+            ..Person::default()
+        }
     }
 }

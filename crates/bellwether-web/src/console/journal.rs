@@ -9,7 +9,7 @@ use crate::words::plain;
 
 /// What each note says. `{who}` is the person; the reason, if
 /// there is one, follows after a colon.
-const NOTES: [(&str, &str); 29] = [
+const NOTES: [(&str, &str); 30] = [
     ("asked", "Asked {who}"),
     ("opened", "{who} opened it"),
     ("reminded", "Reminded {who}"),
@@ -18,6 +18,7 @@ const NOTES: [(&str, &str); 29] = [
         "passed_to_owner",
         "Passed to {who}, who is told when nobody else can be found",
     ),
+    ("not_reachable", "{who} has no app, or takes no pushes"),
     ("on_leave", "{who} is away"),
     ("no_deputy", "{who} has no deputy who is there"),
     (

@@ -109,11 +109,30 @@ pub(super) fn outside() -> Vec<bellwether_sandbox::Person> {
     all
 }
 
+/// The team of those whom the story meets and the company does not employ: they stand in the
+/// register of customers, not in the directory.
+const CUSTOMERS: &str = "customers";
+
+/// The register of customers, as the console's API takes it: each has the app and agreed to pushes.
+pub(super) fn customers() -> Value {
+    let rows = PEOPLE.iter().filter(|row| row.8 == CUSTOMERS);
+    let customer = |(id, name, address, zone, language, ..): &Row| {
+        json!({
+            "address": address, "name": name, "app_id": format!("device-{id}"),
+            "language": language, "zone": zone, "consent": "given",
+        })
+    };
+    json!({ "customers": rows.map(customer).collect::<Vec<_>>() })
+}
+
 /// The directory.
 pub(super) fn directory() -> Directory {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let mut people = BTreeMap::new();
     for (id, name, address, zone, language, roles, deputy, manager, team, phone) in PEOPLE {
+        if team == CUSTOMERS {
+            continue;
+        }
         let person = Person {
             id: id.to_owned(),
             name: name.to_owned(),

@@ -88,6 +88,8 @@ impl Stage {
         let tenant = outside::get(&format!("{page}{TENANT}")).await?;
         let identities = format!("http://{}/api/identities", running.internal);
         outside::post(&identities, &company::known_at(&tenant)).await?;
+        let register = format!("http://{}/api/customers", running.internal);
+        outside::post(&register, &company::customers()).await?;
         if running.internal.port() != settings.port && settings.port != 0 {
             output::say(&format!(
                 "port {} is taken; the console is at {} instead",

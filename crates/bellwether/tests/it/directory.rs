@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::bad_input::{hook, signed};
 use super::installed::{Installed, person};
 use super::story::{catalog, file, flow, memory};
-use super::support::{APPROVER, Place, binary, until};
+use super::support::{APPROVER, Place, binary, send, until};
 
 /// A flow that tells whoever is on duty, and one that knows customers.
 const DUTY: &str = "bellwether: 1
@@ -31,6 +31,10 @@ steps:
   - push: person('alice')
     title: \"{{ customer(order.email).name }} ordered\"
     text: \"In {{ customer(order.email).language }}.\"
+  - push: customer(order.email)
+    title: { en: Thank you, de: Vielen Dank }
+    text: Your order is here.
+    urgent: true
 ";
 
 async fn event(at: &Place, id: &str, kind: &str, data: Value) -> u16 {
@@ -54,7 +58,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// Customers are handed in, and only who may be reached starts the flow.
 async fn customers(installed: &Installed, at: &Place) {
-    installed.write("customers.csv", "address,name,app_id,language,consent\nEva@Home.example,Eva,app-1,de,given\nfred@home.example,Fred,,en,given\n");
+    installed.write("customers.csv", "address,name,app_id,language,consent\nEva@Home.example,Eva,device-dora,de,given\nfred@home.example,Fred,,en,given\n");
     let file = installed.path("customers.csv").display().to_string();
     assert!(
         command(at, &["import", "customers", &file])
@@ -71,6 +75,17 @@ async fn customers(installed: &Installed, at: &Place) {
         assert_eq!(event(at, id, "order.placed", data).await, 202);
     }
     at.push("alice", "Eva ordered").await;
+    // She has her own, on her phone and in her language, and the record says whose it was.
+    at.push("dora", "Vielen Dank").await;
+    until("her push in the list", async || {
+        let sent = at.api("/api/notifications?limit=50").await;
+        let readers = sent["items"].as_array().expect("a list").iter();
+        let hers = readers.filter(|one| one["person"] == "customer:eva@home.example");
+        (hers.count() == 1).then_some(())
+    })
+    .await;
+    let page = send(at.http.get(format!("{}/notifications", at.console))).await;
+    assert!(page.text.contains(">eva@home.example") && !page.text.contains(">customer:eva"));
     // Nobody else was bothered.
     until("the one case", async || {
         (at.total("/api/runs?flow=orders-of-customers").await == 1).then_some(())
@@ -209,6 +224,58 @@ fn played(text: &str) -> Vec<String> {
             .map(|problem| problem.in_file(&result.name))
     });
     problems.collect()
+}
+
+#[test]
+fn a_customer_reads_messages_and_does_nothing_else() {
+    let flow = |step: &str, story: &str| {
+        format!(
+            "bellwether: 1
+flow: who
+about: A customer is told.
+when: {{ event: gmail.message.received }}
+let: {{ customer: customer(mail.from) }}
+steps:
+{step}
+tests:
+  a story:
+    - customers: {{ eva: {{ language: de }}, fred: {{ app_id: \"\" }}, gina: {{ consent: opted_out }} }}
+{story}"
+        )
+    };
+    let push = "  - { push: customer, title: { en: Your order, de: Ihre Bestellung } }";
+    let mail = |from: &str| format!("    - mail: {{ from: {from}, subject: x, text: y }}\n");
+    // Who has the app and agreed is told; the others are not, and nobody in their place.
+    let told = "    - expect: { push: eva, title: Ihre Bestellung }\n";
+    let nothing = "    - expect: nothing\n";
+    for (from, expected) in [
+        ("EVA@example.net", told),
+        ("fred@example.net", nothing),
+        ("gina@example.net", nothing),
+    ] {
+        let story = format!("{}{expected}", mail(from));
+        assert_eq!(played(&flow(push, &story)), Vec::<String>::new(), "{from}");
+    }
+    // A mail may be written to him, and a fault of his phone has him as `person`.
+    let both = "  - push: customer
+    title: Your order
+    on_error: [{ mail: customer, subject: \"{{ person.name }}, your order\", text: Here. }]";
+    let story = format!(
+        "    - faults: {{ push: {{ eva: unregistered }} }}\n{}    - expect: {{ mail: eva@example.net, title: \"Eva, your order\" }}\n",
+        mail("eva@example.net")
+    );
+    assert_eq!(played(&flow(both, &story)), Vec::<String>::new());
+    // A customer decides nothing: the owner is asked, and the dead letter says who was meant.
+    let ask = "  - ask: customer
+    title: Matter
+    choices: { approve: {} }
+    if_silent: { 2 days: expire }
+    then: { approve: [], expire: [] }";
+    let story = format!(
+        "{}    - expect: [{{ push: ivan }}, {{ dead_letter: eva@example.net }}]\n    - {{ after: 3 days, expect: nothing }}\n",
+        mail("eva@example.net")
+    );
+    assert_eq!(played(&flow(ask, &story)), Vec::<String>::new());
 }
 
 /// A flow that asks whoever the words mean, with a story.

@@ -56,7 +56,7 @@ pub(crate) fn names(keys: &[StoryKey]) -> Vec<&'static str> {
 }
 
 /// What may stand in a step. With `happens`, the event's own fields may stand beside it.
-pub(crate) const STEP: [StoryKey; 17] = [
+pub(crate) const STEP: [StoryKey; 18] = [
     key(
         "at",
         StoryHolds::Moment,
@@ -71,6 +71,11 @@ pub(crate) const STEP: [StoryKey; 17] = [
         "people",
         StoryHolds::People,
         "Somebody is different, or new.",
+    ),
+    key(
+        "customers",
+        StoryHolds::People,
+        "The register has such a customer: known, with the app, and agreed to pushes.",
     ),
     key(
         "away",
