@@ -232,7 +232,9 @@ impl Between for Aside {
             let mut answers = Vec::with_capacity(queries.len());
             for query in queries {
                 let from = match query {
-                    Query::UsersOf { .. } | Query::Customer { .. } => &*self.record,
+                    Query::UsersOf { .. } | Query::Customer { .. } | Query::Outcome { .. } => {
+                        &*self.record
+                    }
                     Query::Items { .. } | Query::Counter { .. } => store,
                 };
                 answers.extend(from.answer(std::slice::from_ref(query)).await?);

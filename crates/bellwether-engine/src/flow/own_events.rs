@@ -47,6 +47,7 @@ fn schema() -> Json {
             "properties": {
                 "notification": text("The one message to one person over one channel."),
                 "person": text("Whom it addresses."),
+                "customer": text("The address, for a customer of the register."),
                 "title": text("Its title, as that person reads it."),
                 "text": text("Its text."),
                 "case": text("The matter that it is about."),

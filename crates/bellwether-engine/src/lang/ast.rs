@@ -156,6 +156,8 @@ pub(crate) enum Function {
     DeputyOf,
     ManagerOf,
     UsersOf,
+    /// What became of a message.
+    OutcomeOf,
     Customer,
     Money,
 }

@@ -10,7 +10,7 @@ use super::expr::EvalError;
 use super::money::Money;
 use super::scope::{Scope, TEXT_MAX};
 use super::values::{Sort, as_instant};
-use super::{customers, filters, who};
+use super::{customers, filters, outcome, who};
 
 /// Why there is no value: the offset in the expression, until the place in the file is known.
 #[derive(Clone, Debug)]
@@ -393,6 +393,7 @@ fn called(function: Function, arguments: &Arguments, at: usize, scope: &Scope) -
         Function::DeputyOf => who::deputies(&value, at, scope),
         Function::ManagerOf => who::managers(&value, at, scope),
         Function::UsersOf => who::users_of(&value, at, scope),
+        Function::OutcomeOf => outcome::outcome_of(&value, at, scope),
         // Replaced by its value when it is parsed.
         Function::Money => Ok(value),
     }

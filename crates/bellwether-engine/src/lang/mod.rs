@@ -16,6 +16,7 @@ mod keep;
 mod lookups;
 mod moment;
 pub mod money;
+mod outcome;
 pub(crate) mod parse;
 mod scope;
 mod select;

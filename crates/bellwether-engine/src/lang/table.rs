@@ -202,7 +202,7 @@ pub(crate) static TESTS: [Entry<Test>; 2] = [
 ];
 
 /// All functions.
-pub(crate) static FUNCTIONS: [Entry<Function>; 11] = [
+pub(crate) static FUNCTIONS: [Entry<Function>; 12] = [
     entry(
         "role",
         Function::Role,
@@ -256,6 +256,13 @@ pub(crate) static FUNCTIONS: [Entry<Function>; 11] = [
         Function::UsersOf,
         (1, 1),
         "users_of(asset.id): everybody in whose documents the asset is, as the register knows",
+    ),
+    entry(
+        "outcome_of",
+        Function::OutcomeOf,
+        (1, 1),
+        "outcome_of(push.notification): what is known of a push now: `delivered` (yes, no, cannot \
+         know), `did` (answered, opened, dismissed; absent for nothing), `over` (its case ended)",
     ),
     entry(
         "customer",

@@ -2,6 +2,7 @@
 //! it.
 
 use bellwether_model::connector::Role;
+use bellwether_model::directory::Customer;
 use bellwether_model::event::{Cause, NewEvent};
 use bellwether_model::failure::Failure;
 use bellwether_model::id::{CellId, EffectId};
@@ -55,6 +56,9 @@ impl Engine {
         let now = self.now();
         let mut push = json!({ "notification": effect, "person": person });
         describe(&mut push, args);
+        if let Some(address) = person.and_then(Customer::address_of) {
+            push["customer"] = json!(address);
+        }
         if let Some(failure) = failure {
             push["reason"] = json!(failure.message);
             push["code"] = json!(failure.code);

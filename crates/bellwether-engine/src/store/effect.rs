@@ -35,6 +35,19 @@ pub enum EffectState {
     Expired,
 }
 
+/// What became of a message, for who asks later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where it stands.
+    pub state: EffectState,
+    /// What is known of its delivery.
+    pub delivery: Delivery,
+    /// What its reader did.
+    pub engagement: Engagement,
+    /// Whether the run that sent it has ended.
+    pub over: bool,
+}
+
 impl EffectState {
     /// All states with their stored numbers (the position) and names.
     pub const ALL: [(Self, &'static str); 9] = [

@@ -11,7 +11,7 @@ mod views;
 mod write;
 
 pub use customer::{CustomerCounts, CustomerQuery, CustomerRow, CustomerWrite};
-pub use effect::{EffectRow, EffectState, EffectUpdate, EffectWrite};
+pub use effect::{EffectRow, EffectState, EffectUpdate, EffectWrite, Outcome};
 pub use inlet::{InletState, InletStep, LedgerState, LedgerWrite};
 pub use refusal::{OTHER, REASONS_MAX, RefusalCount, RefusalSample, Refusals, SAMPLES_MAX};
 pub use register::{
@@ -176,6 +176,11 @@ pub enum Query {
         /// His address in small letters.
         address: String,
     },
+    /// What became of a message.
+    Outcome {
+        /// The message.
+        effect: EffectId,
+    },
 }
 
 /// The answer to a [`Query`].
@@ -189,6 +194,8 @@ pub enum Answer {
     People(Vec<PersonId>),
     /// To `Customer`: None when nobody has that address.
     Customer(Option<Customer>),
+    /// To `Outcome`: None when there is no such message any more.
+    Outcome(Option<Outcome>),
 }
 
 /// Durable state of the engine. One implementation per database, one conformance suite for all.

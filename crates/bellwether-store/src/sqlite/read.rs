@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use bellwether_engine::store::{
-    Answer, CellRef, CellStatus, EffectRow, EffectState, EventRef, Owner, Query, Ready, Snapshot,
-    Work,
+    Answer, CellRef, CellStatus, EffectRow, EffectState, EventRef, Outcome, Owner, Query, Ready,
+    Snapshot, Work,
 };
 use bellwether_model::event::{Event, NewEvent, Position};
 use bellwether_model::id::{CellId, Id, key16};
@@ -275,8 +275,25 @@ pub(super) fn answer(conn: &Connection, queries: &[Query]) -> Result<Vec<Answer>
                 .map(|n| Answer::Counter(n.unwrap_or(0))),
             Query::UsersOf { asset } => register::users_of(conn, asset).map(Answer::People),
             Query::Customer { address } => customer::of(conn, address).map(Answer::Customer),
+            Query::Outcome { effect } => outcome(conn, *effect).map(Answer::Outcome),
         })
         .collect()
+}
+
+fn outcome(conn: &Connection, effect: Id) -> Result<Option<Outcome>> {
+    let Some(row) = effects(conn, &[effect])?.pop().flatten() else {
+        return Ok(None);
+    };
+    let open = conn
+        .prepare_cached("SELECT open FROM cell WHERE id = ?1")?
+        .query_row([row.cell.bytes()], |row| row.get::<_, bool>(0))
+        .optional()?;
+    Ok(Some(Outcome {
+        state: row.state,
+        delivery: row.delivery,
+        engagement: row.engagement,
+        over: open != Some(true),
+    }))
 }
 
 pub(super) fn ready(conn: &Connection, now: Time, limit: usize) -> Result<Ready> {

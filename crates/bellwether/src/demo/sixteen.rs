@@ -33,7 +33,7 @@ fn inputs(recipe: &str) -> Value {
         "approval-mail" => json!({ "mailbox": "approvals", "owner": "ivan" }),
         "operational-alert" => json!({ "mailbox": "alerts", "owner": "ivan" }),
         "customer-notice" => json!({ "mailbox": "travel" }),
-        "delivery-report" => json!({ "readers": "ivan" }),
+        "delivery-report" => json!({ "readers": "ivan", "supervisors": true, "service": "dora" }),
         "support-case" => json!({ "mailbox": "service", "owner": "ivan" }),
         "sensitive-transaction" => {
             json!({ "mailbox": "confirm", "security": "role security", "owner": "ivan" })

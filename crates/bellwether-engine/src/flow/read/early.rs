@@ -18,8 +18,8 @@ pub(super) fn early_lookups(flow: &Flow) -> Vec<Problem> {
         .filter(|(_, expr)| looks_up(flow, expr, &mut Vec::new()))
         .map(|(key, expr)| {
             let message =
-                format!("`{key}` looks something up, which only steps can do: users_of( )");
-            let hint = "begin with a step: - if: users_of(asset.id)";
+                format!("`{key}` looks something up in the record, which only steps can do");
+            let hint = "begin with a step, such as - if: users_of(asset.id)";
             Problem::error((expr.line(), expr.column()), message).hint(hint)
         })
         .collect()
@@ -44,6 +44,9 @@ fn looks_up<'f>(flow: &'f Flow, expr: &'f Expr, seen: &mut Vec<&'f str>) -> bool
 }
 
 fn calls(ast: &Ast) -> bool {
-    let here = matches!(&ast.kind, Kind::Call(Function::UsersOf, _));
+    let here = matches!(
+        &ast.kind,
+        Kind::Call(Function::UsersOf | Function::OutcomeOf, _)
+    );
     here || ast.children().into_iter().any(calls)
 }

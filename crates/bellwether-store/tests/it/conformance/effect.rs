@@ -1,8 +1,10 @@
 //! Effects: every guard of every update, attempts, outcomes, the lattice of reports.
 
-use bellwether_engine::store::{EffectState, EffectUpdate, EffectWrite, Member, Owner, Verdict};
+use bellwether_engine::store::{
+    Answer, EffectState, EffectUpdate, EffectWrite, Member, Outcome, Owner, Query, Verdict,
+};
 use bellwether_model::failure::Failure;
-use bellwether_model::id::EffectId;
+use bellwether_model::id::{EffectId, Id};
 use bellwether_model::notification::{Delivery, Engagement};
 use bellwether_model::time::Time;
 use serde_json::json;
@@ -144,6 +146,23 @@ fn an_outcome_is_accepted_only_from_the_current_attempt_and_owner() {
             (EffectState::Done, Delivery::Accepted)
         );
         assert_eq!(row.reference.as_deref(), Some("ref-1"));
+        let asked = [
+            Query::Outcome { effect: id },
+            Query::Outcome {
+                effect: Id([9; 16]),
+            },
+        ];
+        let answers = db.answer(&asked).await.unwrap();
+        let known = Outcome {
+            state: row.state,
+            delivery: row.delivery,
+            engagement: row.engagement,
+            over: false,
+        };
+        assert_eq!(
+            answers,
+            [Answer::Outcome(Some(known)), Answer::Outcome(None)]
+        );
         assert_eq!(row.changed_at, at(2));
         assert_eq!(update(&*db, finish(id, 1, us())).await, Verdict::Stale);
     });

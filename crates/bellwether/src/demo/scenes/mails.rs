@@ -293,5 +293,7 @@ impl Scenes<'_> {
             }
         };
         self.note("G4", "one report of the week's pushes on Friday", judged);
+        self.mailed("G4", "cfo@example.com", "Your people: ", "answered")
+            .await;
     }
 }

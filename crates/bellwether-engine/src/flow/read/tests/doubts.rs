@@ -85,8 +85,8 @@ fn what_starts_a_flow_looks_nothing_up() {
     let text = "bellwether: 1\nflow: f\nwhen:\n  event: gmail.message.received\n  if: not quiet\n\
                 let:\n  who: users_of(mail.subject)\n  quiet: who | count\n\
                 case: mail.subject ~ (users_of('logo') | count)\nsteps: [{ push: who, title: x }]\n";
-    let message = "looks something up, which only steps can do: users_of( )  \
-                   begin with a step: - if: users_of(asset.id)";
+    let message = "looks something up in the record, which only steps can do  \
+                   begin with a step, such as - if: users_of(asset.id)";
     assert_eq!(
         wrong(text),
         format!("f.yaml:5:7  `if` {message}\nf.yaml:9:7  `case` {message}")
