@@ -38,7 +38,7 @@ impl<'a> Turner<'a> {
         let stronger = is_proved(event) && !is_proved(opener);
         // What a step waits for is no copy, even where it tells of the same mail.
         let kind = event.envelope.kind.as_str();
-        let expected = self.expects(kind) || self.withdraws(kind);
+        let expected = self.expects(kind) || self.withdraws(kind) || self.heeds(kind);
         let other = event.envelope.kind != opener.envelope.kind;
         if same("rfc_message_id") && !stronger && !(expected && other) {
             self.out
@@ -47,7 +47,7 @@ impl<'a> Turner<'a> {
             return;
         }
         let flow = Arc::clone(self.case.flow);
-        if self.withdraw_on(event) || self.awaited(event) {
+        if self.withdraw_on(event) || self.awaited(event) | self.heed(event) {
             self.out.notes.push(Note::of("came_again"));
             return;
         }
@@ -163,7 +163,7 @@ impl<'a> Turner<'a> {
         over
     }
 
-    fn quiet_down_as(&mut self, step: &str, what: &str, how: &str) {
+    pub(super) fn quiet_down_as(&mut self, step: &str, what: &str, how: &str) {
         self.out.notes.push(Note::of(what).at(step));
         if let Some(state) = self.state.asks.get_mut(step) {
             state.over = Some((how.to_owned(), self.case.now));

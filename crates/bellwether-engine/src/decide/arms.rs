@@ -1,5 +1,6 @@
 //! Finding steps by the path that a state keeps of them.
 
+use crate::flow::fan::DO;
 use crate::flow::{Block, Step, Verb};
 
 /// The arm of a step by the name that paths use.
@@ -12,6 +13,7 @@ pub(super) fn arm_of<'f>(step: &'f Step, arm: &str) -> Option<&'f Block> {
             .iter()
             .find(|(name, _)| name == arm)
             .map(|(_, block)| block),
+        Verb::Meanwhile(meanwhile) if arm == DO => Some(&meanwhile.steps),
         Verb::Digest(digest) | Verb::Gather(digest) if arm == "then" => Some(&digest.then),
         verb if arm == "on_error" => verb.on_error(),
         _ => None,

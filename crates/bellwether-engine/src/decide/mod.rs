@@ -16,6 +16,7 @@ mod digest;
 mod draft;
 mod ladder;
 mod mail_reply;
+mod meanwhile;
 mod message;
 mod privacy;
 mod request;

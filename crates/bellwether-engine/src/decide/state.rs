@@ -43,6 +43,9 @@ pub struct RunState {
     /// Messages whose failure the flow handles: effect → step id path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub handled: BTreeMap<String, Vec<String>>,
+    /// The steps that heed events beside the run's own way: step id paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heeds: Vec<Vec<String>>,
     /// Pushes of one message to several devices of one person: each with those of the others that
     /// were not given up. Only the last failure is one of the message.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -90,6 +93,7 @@ impl Default for RunState {
             waits: BTreeMap::new(),
             kept: Vec::new(),
             handled: BTreeMap::new(),
+            heeds: Vec::new(),
             devices: BTreeMap::new(),
             decision: None,
             shadow: false,

@@ -49,7 +49,8 @@ pub(super) struct Turner<'a> {
     /// While `on_error` runs: whom the message did not reach.
     unreached: Option<String>,
     ordinal: u32,
-    list: Option<Value>,
+    /// One name more for expressions: `list` while one leaves, `it` in what happens meanwhile.
+    pub(super) beside: Option<(&'static str, Value)>,
 }
 
 impl<'a> Turner<'a> {
@@ -64,9 +65,9 @@ impl<'a> Turner<'a> {
             current: None,
             unreached: None,
             ordinal: 0,
-            list: None,
+            beside: None,
         };
-        turner.list = turner.list();
+        turner.beside = turner.list().map(|list| ("list", list));
         turner
     }
 
@@ -94,7 +95,8 @@ impl<'a> Turner<'a> {
         self.current = Some(event);
         let taken_back = self.withdraw_on(event);
         // What a step waits for is its own, unless it answers a question of ours that is open.
-        let awaited = !self.answers_open(effect) && self.awaited(event);
+        let no_answer = !self.answers_open(effect);
+        let awaited = no_answer && (self.awaited(event) | self.heed(event));
         if awaited || self.asked(event, effect) || self.awaited(event) || taken_back {
             return;
         }
@@ -213,6 +215,7 @@ impl<'a> Turner<'a> {
             },
             Verb::Ask(ask) => return self.begin_ask(step, ask),
             Verb::Wait(wait) => return self.begin_wait(step, wait),
+            Verb::Meanwhile(_) => return self.heed_from_now_on(),
             Verb::Call(call) => return self.begin_call(step, call),
             Verb::Each(each) => return self.begin_each(step, each),
             Verb::Together(together) => return self.begin_together(step, together),
@@ -374,8 +377,8 @@ impl<'a> Turner<'a> {
             }
             scope = self.with_results(scope, (&branch.waits, &branch.decision), Some(branch));
         }
-        if let Some(list) = &self.list {
-            scope = scope.with("list", list.clone());
+        if let Some((name, value)) = &self.beside {
+            scope = scope.with(name, value.clone());
         }
         let world = self.case.world;
         if let Some(person) = self.unreached.as_ref().and_then(|id| world.reader(id)) {

@@ -175,6 +175,8 @@ pub enum Verb {
     Ask(Box<Ask>),
     /// Waits for an event.
     Wait(Wait),
+    /// What happens, from here on, each time that an event comes while the run is open.
+    Meanwhile(Box<super::Meanwhile>),
     /// Waits for time to pass.
     Pause(Length),
     /// One of two ways.

@@ -16,6 +16,7 @@ impl Verb {
             }
             Self::Digest(digest) => vec![("then", &digest.then)],
             Self::Each(each) => vec![(DO, &each.steps)],
+            Self::Meanwhile(meanwhile) => vec![(DO, &meanwhile.steps)],
             Self::Together(together) => {
                 let branches = together.branches.iter();
                 branches

@@ -1,6 +1,7 @@
 //! Steps that several things or people take part in: `each`, a branch for every thing of a list,
-//! `together`, several blocks side by side, and how many must agree on a question. What they do is
-//! in `decide/branches` and `decide/votes`.
+//! `together`, several blocks side by side, `meanwhile`, what happens beside all that, and how many
+//! must agree on a question. What they do is in `decide/branches`, `decide/meanwhile` and
+//! `decide/votes`.
 
 use super::def::Block;
 use crate::lang::Expr;
@@ -24,6 +25,17 @@ pub struct Each {
 pub struct Together {
     /// The branches, in order, each with its name.
     pub branches: Vec<(String, Block)>,
+}
+
+/// `meanwhile:`.
+#[derive(Clone, Debug)]
+pub struct Meanwhile {
+    /// Event types.
+    pub events: Vec<String>,
+    /// The condition over `it`.
+    pub condition: Option<Expr>,
+    /// What happens each time; nothing of it waits.
+    pub steps: Block,
 }
 
 /// How many must agree on a question.

@@ -26,7 +26,7 @@ pub use def::{
     InputKind, Label, Length, Message, Moment, Privacy, Reply, Rung, RungAct, Schedule, Span, Step,
     Trigger, Verb, Wait,
 };
-pub use fan::{Each, Need, Together};
+pub use fan::{Each, Meanwhile, Need, Together};
 pub use groups::Group;
 pub use language::schema;
 pub use languages::missing_languages;

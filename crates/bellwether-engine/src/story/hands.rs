@@ -13,16 +13,27 @@ use crate::seam::{CardState, CodeChecked, CodeSent, Hosted as _, OpenGrade, Pres
 
 impl Play<'_> {
     pub(super) fn latest(&self, person: &str, what: &[What]) -> Result<Sent, Cannot> {
-        let sent = self.stage.record.sent();
-        let his = |sent: &&Sent| sent.who == person && what.contains(&sent.what) && has_link(sent);
-        let found = sent.iter().rev().find(his).cloned();
-        found.ok_or_else(|| format!("{person} got nothing that could be answered"))
+        self.latest_where(person, |sent| what.contains(&sent.what))
+            .ok_or_else(|| format!("{person} got nothing that could be answered"))
     }
 
-    /// Buttons of the latest push, as the companion app reports them.
+    /// The latest push with buttons; the latest of all when none has any, to be refused then.
+    fn latest_question(&self, person: &str) -> Result<Sent, Cannot> {
+        let buttons = |sent: &Sent| sent.args["actions"].get(0).is_some();
+        self.latest_where(person, |sent| sent.what == What::Push && buttons(sent))
+            .map_or_else(|| self.latest(person, &[What::Push]), Ok)
+    }
+
+    fn latest_where(&self, person: &str, test: impl Fn(&Sent) -> bool) -> Option<Sent> {
+        let sent = self.stage.record.sent();
+        let his = |sent: &&Sent| sent.who == person && has_link(sent) && test(sent);
+        sent.iter().rev().find(his).cloned()
+    }
+
+    /// Buttons of the latest push that has any, as the companion app reports them.
     pub(super) async fn tap(&mut self, pressing: &Pressing) -> Result<(), Cannot> {
         for (choice, comment) in &pressing.choices {
-            let push = self.latest(&pressing.person, &[What::Push])?;
+            let push = self.latest_question(&pressing.person)?;
             self.count += 1;
             let body = json!({
                 "id": format!("tap-{}", self.count), "what": "acted", "choice": choice,

@@ -9,7 +9,7 @@ use crate::words::plain;
 
 /// What each note says. `{who}` is the person; the reason, if
 /// there is one, follows after a colon.
-const NOTES: [(&str, &str); 30] = [
+const NOTES: [(&str, &str); 31] = [
     ("asked", "Asked {who}"),
     ("opened", "{who} opened it"),
     ("reminded", "Reminded {who}"),
@@ -42,6 +42,7 @@ const NOTES: [(&str, &str); 30] = [
     ("reply_decides_nothing", "The mail of {who} decides nothing"),
     ("code_sent", "A code was sent to {who}"),
     ("push_failed", "The push to {who} could not be delivered"),
+    ("meanwhile", "Something came meanwhile, and was seen to"),
     ("on_error", "A step failed, and the flow took its other way"),
     ("called", "Another flow does a part"),
     ("stopped", "The flow ended here"),

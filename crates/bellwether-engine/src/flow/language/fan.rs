@@ -1,5 +1,5 @@
-//! The words for what several things, people or flows take part in: `each`, `together`, `call`,
-//! `need`; and keys of messages that reach everybody at once or go away again.
+//! The words for what several things, people or flows take part in: `each`, `together`,
+//! `meanwhile`, `call`, `need`; and keys of messages that reach everybody at once or go away again.
 
 use super::{Holds, ID, KeyDef, VerbDef, key, needed, verb, waiting};
 
@@ -40,6 +40,21 @@ pub(super) const TOGETHER: VerbDef = waiting(verb(
     "Named branches side by side; it is over when all are. Afterwards a branch's name says how \
      its question ended: `legal.choice`.",
     &[ID],
+));
+pub(super) const MEANWHILE: VerbDef = waiting(verb(
+    "meanwhile",
+    Holds::Events,
+    "What happens from here on, each time that such an event of this matter comes, while the run \
+     goes on with its other steps.",
+    &[
+        ID,
+        key("if", Holds::Expr, "The condition over `it`."),
+        needed(
+            "do",
+            Holds::Remedy,
+            "What happens each time; the event is `it`. Nothing here may wait or ask.",
+        ),
+    ],
 ));
 pub(super) const CALL: VerbDef = waiting(verb(
     "call",

@@ -1,6 +1,6 @@
 //! The verbs, each with its keys. What other words stand where is in the parent.
 
-use super::fan::{CALL, EACH, NEED, TOGETHER, URGENT, WITHDRAW};
+use super::fan::{CALL, EACH, MEANWHILE, NEED, TOGETHER, URGENT, WITHDRAW};
 use super::keys::{IN_PERSON, OVER_IF, REPLACES, TOLD_ONCE, VALID_UNTIL};
 use super::{Holds, ID, IMPORTANCE, KeyDef, PRIVACY, TABLES, VerbDef, key, needed, verb, waiting};
 
@@ -28,7 +28,7 @@ const ON_ERROR: KeyDef = key(
 );
 
 /// The verbs of this version.
-pub(crate) const VERBS: [VerbDef; 16] = [
+pub(crate) const VERBS: [VerbDef; 17] = [
     verb(
         "push",
         Holds::Who,
@@ -157,6 +157,7 @@ pub(crate) const VERBS: [VerbDef; 16] = [
     )),
     EACH,
     TOGETHER,
+    MEANWHILE,
     waiting(verb(
         "wait",
         Holds::Events,

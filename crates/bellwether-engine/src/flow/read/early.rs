@@ -1,7 +1,8 @@
-//! Says where something is looked up too early: whether an event starts a flow, and which matter it
-//! belongs to, is found out for each event and from it alone, without asking the store.
+//! Says what stands in the wrong place: `meanwhile` in a branch, and what is looked up too early.
+//! Whether an event starts a flow, and which matter it belongs to, is found out for each event and
+//! from it alone, without asking the store.
 
-use crate::flow::def::Flow;
+use crate::flow::def::{Block, Flow, Verb};
 use crate::lang::Expr;
 use crate::lang::ast::{Ast, Function, Kind};
 use crate::yaml::Problem;
@@ -23,6 +24,28 @@ pub(super) fn early_lookups(flow: &Flow) -> Vec<Problem> {
             Problem::error((expr.line(), expr.column()), message).hint(hint)
         })
         .collect()
+}
+
+/// An error for each `meanwhile` in a branch: what belongs to the run as a whole is not heeded
+/// once for each of its branches.
+pub(super) fn heeding_branches(flow: &Flow) -> Vec<Problem> {
+    let mut out = Vec::new();
+    walk(&flow.steps, false, &mut out);
+    out
+}
+
+fn walk(block: &Block, in_branch: bool, out: &mut Vec<Problem>) {
+    for step in &block.steps {
+        if in_branch && matches!(step.verb, Verb::Meanwhile(_)) {
+            let message = "`meanwhile` cannot stand in a branch";
+            let hint = "write it before `each` or `together`";
+            out.push(Problem::error((step.line, 1), message).hint(hint));
+        }
+        let branches = matches!(step.verb, Verb::Each(_) | Verb::Together(_));
+        for (_, inner) in step.verb.endings() {
+            walk(inner, in_branch || branches, out);
+        }
+    }
 }
 
 /// Whether an expression looks something up, also by way of named values.

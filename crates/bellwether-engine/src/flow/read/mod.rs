@@ -101,8 +101,11 @@ pub fn read_checked(text: &str, file: &str, catalog: &Catalog) -> (Option<Flow>,
         .retain(|problem| !torn.contains(&problem.line));
     problems.append(&mut reading.problems);
     problems.sort_by_key(|problem| (problem.line, problem.column));
-    for problem in flow.iter().flat_map(early::early_lookups) {
-        push(&mut problems, problem);
+    if let Some(flow) = &flow {
+        let misplaced = early::early_lookups(flow).into_iter();
+        for problem in misplaced.chain(early::heeding_branches(flow)) {
+            push(&mut problems, problem);
+        }
     }
     let error = broken || problems.iter().any(|p| p.severity == Severity::Error);
     let flow = flow.filter(|_| !error);

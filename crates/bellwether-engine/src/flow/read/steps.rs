@@ -97,6 +97,7 @@ impl Reading<'_> {
             "http" => Verb::Http(Box::new(self.request(node, object, &id)?)),
             "ask" => Verb::Ask(Box::new(self.ask(node, object, &id)?)),
             "wait" => Verb::Wait(self.wait(node, object)),
+            "meanwhile" => Verb::Meanwhile(Box::new(self.meanwhile(node, object, &id))),
             "pause" => Verb::Pause(self.length(object, "pause")?),
             "if" => Verb::If(self.condition(node, object, &id)?),
             "each" => Verb::Each(Box::new(self.each(node, object, &id)?)),
@@ -116,8 +117,9 @@ impl Reading<'_> {
 
     /// The one verb of a step.
     fn verb<'n>(&mut self, node: &Node, entries: &'n [(Key, Node)]) -> Option<(&'n Key, &'n Node)> {
-        // `if` is a verb of its own, but also the condition of a wait.
-        let waits = entries.iter().any(|(key, _)| key.name == "wait");
+        // `if` is a verb of its own, but also the condition of what is waited for.
+        let waits = |(key, _): &(Key, Node)| matches!(key.name.as_str(), "wait" | "meanwhile");
+        let waits = entries.iter().any(waits);
         let is_verb =
             |key: &Key| verbs().contains(&key.name.as_str()) && !(waits && key.name == "if");
         let found: Vec<&(Key, Node)> = entries.iter().filter(|(key, _)| is_verb(key)).collect();

@@ -1,4 +1,5 @@
-//! Reads the steps that wait, branch and speak to other flows: `wait`, `if`, `emit`, `call`.
+//! Reads the steps that wait, branch and speak to other flows: `wait`, `meanwhile`, `if`, `emit`,
+//! `call`.
 
 use bellwether_model::time::Millis;
 
@@ -8,6 +9,7 @@ use super::names::Shape;
 use super::span::span;
 use crate::flow::calls::{Call, OWN_FIELDS, RETURNED};
 use crate::flow::def::{Block, Emit, If, Length, Span, Wait};
+use crate::flow::fan::{DO, Meanwhile};
 use crate::lang::Expr;
 use crate::yaml::{Node, Problem};
 
@@ -41,6 +43,32 @@ impl Reading<'_> {
         Wait {
             condition,
             ..self.wait_for(node, events, Shape::Any)
+        }
+    }
+
+    pub(super) fn meanwhile(&mut self, node: &Node, object: &Node, id: &str) -> Meanwhile {
+        let events: Vec<&Node> = match object.elements() {
+            Some(elements) => elements.iter().collect(),
+            None => vec![object],
+        };
+        let inner = self.names_of_it(&events);
+        let outer = std::mem::replace(&mut self.names, inner);
+        let condition = node.get("if").and_then(|found| self.expr(found, "if"));
+        let steps = match node.get(DO) {
+            Some(found) => self.quick(found, "meanwhile", id),
+            None => {
+                let hint =
+                    "write what happens each time: do: [{ push: person('alice'), title: x }]";
+                self.missing(node, DO, hint);
+                Block::default()
+            }
+        };
+        self.names = outer;
+        let events = events.iter().filter_map(|node| node.text());
+        Meanwhile {
+            events: events.map(str::to_owned).collect(),
+            condition,
+            steps,
         }
     }
 

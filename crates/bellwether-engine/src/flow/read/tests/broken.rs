@@ -37,7 +37,7 @@ fn the_sound_flow_is_sound() {
 
 /// What is replaced, by what, and the beginning of the one message.
 #[rustfmt::skip]
-const MISTAKES: [(&str, &str, &str); 84] = [
+const MISTAKES: [(&str, &str, &str); 88] = [
     ("bellwether: 1\n", "", "f.yaml:1:1  the language version is missing  begin the file with `bellwether: 1`"),
     ("bellwether: 1", "bellwether: 2", "f.yaml:1:13  this server knows version 1 of the language only"),
     ("bellwether: 1\nflow: approval", "flow: approval\nbellwether: 1", "f.yaml:1:1  the language version must come first"),
@@ -94,6 +94,11 @@ const MISTAKES: [(&str, &str, &str); 84] = [
     ("  - ask: inputs.owner", "  - each: mail.to\n    as: one\n    do: [{ push: one, title: \"{{ one.adress }}\" }]\n  - ask: inputs.owner", "f.yaml:17:38  one has no field adress"),
     ("  - ask: inputs.owner", "  - each: mail.to\n    as: one\n    do: [stop]\n  - push: one\n    title: x\n  - ask: inputs.owner", "f.yaml:18:11  \"one\" is not a variable here."),
     ("  - ask: inputs.owner", "  - together: [stop]\n  - ask: inputs.owner", "f.yaml:15:15  `together` is a group of named branches, but this is a list"),
+    ("  - ask: inputs.owner", "  - meanwhile: gmail.message.received\n  - ask: inputs.owner", "f.yaml:15:5  `do` is missing here  write what happens each time"),
+    ("  - ask: inputs.owner", "  - meanwhile: gmail.message.received\n    if: it.subjet\n    do: []\n  - ask: inputs.owner", "f.yaml:16:12  it has no field subjet  did you mean it.subject?"),
+    ("  - ask: inputs.owner", "  - meanwhile: gmail.message.received\n    do: [{ pause: 1 hour }]\n  - ask: inputs.owner", "f.yaml:16:12  `pause` cannot stand in `meanwhile`: nothing there may wait"),
+    ("  - ask: inputs.owner", "  - together:\n      legal: [{ meanwhile: gmail.message.received, do: [stop] }]\n      b: []\n  - ask: inputs.owner",
+     "f.yaml:16:1  `meanwhile` cannot stand in a branch  write it before `each` or `together`"),
     ("  - ask: inputs.owner", "  - together: { legal: [stop] }\n  - ask: inputs.owner", "f.yaml:15:15  `together` has two to 20 branches"),
     ("  - ask: inputs.owner", "  - together: { mail: [stop], legal: [] }\n  - ask: inputs.owner", "f.yaml:15:17  `mail` cannot be a branch's name here"),
     ("  - ask: inputs.owner", "  - together: { legal: [stop], brand: [] }\n  - if: legal.chioce == 'x'\n    then: []\n  - ask: inputs.owner", "f.yaml:16:15  legal has no field chioce"),
